@@ -1,0 +1,89 @@
+"""Content negotiation (RFC 9110 section 12.5.1): which media type an ``Accept`` header asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+T = TypeVar("T")
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class BoundedMemo(dict[str, T]):
+    """Remembers what a function made of a header; stops, instead of evicting, when clients send ever new ones."""
+
+    __slots__ = ("_function",)
+    _ENTRIES = 64
+    _LENGTH = 256
+
+    def __init__(self, function: Callable[[str], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, header: str) -> T:
+        value = self._function(header)
+        if len(self) < self._ENTRIES and len(header) <= self._LENGTH:
+            self[header] = value
+        return value
+
+
+def essence(media_type: str) -> str:
+    """A media type without its parameters, in lower case."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+def media_ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """The well-formed ranges of an ``Accept`` header, without parameters, each with its quality from 0 to 1."""
+    for value, quality in parse_accept_header(accept, MIMEAccept):
+        media_range = essence(value)
+        main, slash, sub = media_range.partition("/")
+        if slash and main and sub and (main != "*" or sub == "*") and 0 <= quality <= 1:
+            yield media_range, quality
+
+
+def _qualities(accept: str) -> dict[str, float]:
+    qualities: dict[str, float] = {}
+    for media_range, quality in media_ranges(accept):
+        qualities[media_range] = max(quality, qualities.get(media_range, 0))
+    return qualities
+
+
+def _quality_of(media_type: str, qualities: dict[str, float]) -> float:
+    main = media_type.partition("/")[0]
+    for media_range in (media_type, f"{main}/*", "*/*"):
+        if media_range in qualities:
+            return qualities[media_range]
+    return 0
+
+
+def best_match(accept: str, offers: Sequence[str]) -> str | None:
+    """The offer of the highest quality, the first of equal ones; ``None`` when each is excluded.
+
+    A header without one well-formed range asks for nothing, like no header.
+    """
+    qualities = _qualities(accept)
+    if not qualities:
+        return offers[0]
+    best = max(offers, key=lambda offer: _quality_of(essence(offer), qualities))
+    return best if _quality_of(essence(best), qualities) > 0 else None
+
+
+def _asks_for_problem(accept: str) -> bool:
+    qualities = _qualities(accept)
+    wanted = qualities.get(PROBLEM_JSON, 0)
+    return wanted > 0 and wanted >= _quality_of("application/json", qualities)
+
+
+_problem_memo = BoundedMemo(_asks_for_problem)
+
+
+def wants_problem(accept: str | None) -> bool:
+    """Does the client name ``application/problem+json``, at a quality at least that of JSON?
+
+    A tie goes to it, as in the example of RFC 9457 section 3; a wildcard does not name it.
+    """
+    return accept is not None and "problem+json" in accept.lower() and _problem_memo[accept]

@@ -1,0 +1,134 @@
+"""Bearer authentication (RFC 6750): who asks, and what they may do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from inspect import iscoroutinefunction
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+from werkzeug.local import LocalProxy
+
+from .errors import ApiError, InvalidToken, Sentence, default_sentence
+from .guards import Check, Order, guard
+from .headers import bearer_challenge, bearer_token
+from .marks import Mark, View
+from .state import RequestState, current_request, request_state
+
+
+def requires_auth(view: View) -> View:
+    """Let a view run for authenticated requests alone; the others get a 401 with a challenge (RFC 9110 section 11.6.1)."""
+    return guard(view, Mark("requires_auth"), Check(Order.AUTHENTICATION, _check_authenticated))
+
+
+def requires_permissions(*names: str) -> Any:
+    """Let a view run for principals with all these permissions; the others get a 403 (RFC 6750 section 3.1).
+
+    Implies :func:`requires_auth`.
+
+    :raises TypeError: when used without names.
+    """
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError('@requires_permissions takes names, as in @requires_permissions("measurements:read").')
+
+    def check(req: Request) -> None:
+        _check_permissions(req, names)
+
+    def decorate(view: View) -> View:
+        return guard(
+            view,
+            Mark("requires_permissions", names),
+            Check(Order.AUTHENTICATION, _check_authenticated),
+            Check(Order.PERMISSIONS, check),
+        )
+
+    return decorate
+
+
+def principal_of(req: Request) -> Any:
+    """What ``verify_token`` returned for this request; ``None`` without a valid token.
+
+    The token is verified once per request, by whoever asks first.
+
+    :raises HTTPException: what ``verify_token`` raised, unless it is ``InvalidToken``.
+    """
+    state = _verified(req)
+    if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
+        raise state.rejection
+    return state.principal
+
+
+#: What ``verify_token`` returned for the current request, or nothing (it is falsy then) without a valid token.
+current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
+
+
+def _check_authenticated(req: Request) -> None:
+    state = _verified(req)
+    if state.rejection is not None:
+        raise state.rejection
+    if state.principal is None:
+        raise ApiError(status=401)
+
+
+def _check_permissions(req: Request, names: tuple[str, ...]) -> None:
+    state = request_state(req)
+    hook = state.app.hooks.permissions_of
+    granted = _as_names(permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal))
+    if not all(name in granted for name in names):
+        challenge = bearer_challenge(state.app.config.realm, error="insufficient_scope", scope=" ".join(names))
+        raise ApiError(Sentence(default_sentence(403)), status=403, headers={"WWW-Authenticate": challenge})
+
+
+def _verified(req: Request) -> RequestState:
+    state = request_state(req)
+    if not state.verified:
+        _verify(req, state)
+        state.verified = True
+    return state
+
+
+def _verify(req: Request, state: RequestState) -> None:
+    verify = state.app.hooks.verify_token
+    if verify is None:
+        raise RuntimeError("Nothing verifies tokens. Register a function with @errors.verify_token.")
+    token = bearer_token(req.environ.get("HTTP_AUTHORIZATION"))
+    if token is None:
+        return
+    try:
+        principal = _call(verify, token, state)
+    except HTTPException as refusal:
+        state.rejection = refusal
+        return
+    # False is what a verifier returns that only says yes or no: it must never let anybody in.
+    if principal is None or principal is False:
+        state.rejection = InvalidToken()
+    else:
+        state.principal = principal
+
+
+def _call(verify: Any, token: str, state: RequestState) -> Any:
+    """Call the verifier; an async one needs a thread of its own where an event loop runs already (inside an async view)."""
+    if iscoroutinefunction(verify) and asyncio._get_running_loop() is not None:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(contextvars.copy_context().run, state.app.call, verify, token).result()
+    return state.app.call(verify, token)
+
+
+def permissions_of(principal: Any) -> Any:
+    """The permissions of a principal: its ``permissions``, else its ``scope`` or ``scp``, as a key or an attribute."""
+    for name in ("permissions", "scope", "scp"):
+        found = principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
+        if found is not None:
+            return found
+    return ()
+
+
+def _as_names(granted: Any) -> Collection[str]:
+    """A space-separated string is a list of names (RFC 6749 section 3.3): never search in it as text."""
+    if isinstance(granted, str):
+        return granted.split()
+    return granted if isinstance(granted, Collection) and not isinstance(granted, bytes) else ()

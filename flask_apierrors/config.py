@@ -1,0 +1,170 @@
+"""The configuration: ``APIERRORS_*`` read once, checked, and frozen."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .errors import default_sentence
+
+_PREFIX = "APIERRORS_"
+MEMBERS = ("error", "status", "type", "title", "errors", "request_id", "documentation")
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What an administrator can set; ``docs/configuration.md`` explains each."""
+
+    members: tuple[str, ...] = ("error",)
+    messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    url_prefixes: tuple[str, ...] = ()
+    validation_status: int = 400
+    max_errors: int = 20
+    realm: str = "api"
+    retry_after: int = 30
+    request_id_header: str | None = "X-Request-ID"
+    reference_url: str | None = None
+    rate_limits: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Config:
+        """Read the ``APIERRORS_*`` keys of ``app.config``.
+
+        :raises ValueError: for an unknown key or a value that cannot be right; the message names the remedy.
+        """
+        given = {key: value for key, value in config.items() if key.startswith(_PREFIX)}
+        checked: dict[str, Any] = {}
+        for key, value in given.items():
+            check = _CHECKS.get(key)
+            if check is None:
+                raise ValueError(f"Unknown configuration key {key}.{_suggestion(key)} Correct it or take it out.")
+            try:
+                checked[key.removeprefix(_PREFIX).lower()] = check(value)
+            except ValueError as error:
+                raise ValueError(f"{key} = {value!r}: {error}") from None
+        return cls(**checked)
+
+    def covers(self, path: str) -> bool:
+        """Is this path a part of the API? Prefixes end at a segment: ``/api`` is not ``/apiary``."""
+        if not self.url_prefixes:
+            return True
+        return any(
+            path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in self.url_prefixes
+        )
+
+    def sentence(self, status: int, type: str | None = None) -> str:
+        """The sentence when no author wrote one: of the type, of the status, or the built-in one."""
+        text = self.message(status, type)
+        return default_sentence(status) if text is None else text
+
+    def message(self, status: int, type: str | None = None) -> str | None:
+        """The administrator's sentence, made into text now, so that a lazy one is translated for this request."""
+        if not self.messages:
+            return None
+        text = self.messages.get(type) if type else None
+        if text is None:
+            text = self.messages.get(status)
+        return None if text is None else str(text)
+
+
+def _suggestion(key: str) -> str:
+    close = difflib.get_close_matches(key, _CHECKS, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _members(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise ValueError('give a tuple of names, such as ("error", "status").')
+    unknown = [name for name in value if name not in MEMBERS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not a member. Choose from: {', '.join(MEMBERS)}.")
+    if "error" not in value:
+        raise ValueError('"error" must be among the members. For another body, use @errors.format.')
+    return tuple(dict.fromkeys(value))
+
+
+def _messages(value: Any) -> Mapping[int | str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError('give a dict from a status or a type to a sentence, such as {404: "There is no such thing."}.')
+    for key, text in value.items():
+        if isinstance(key, bool) or not isinstance(key, int | str):
+            raise ValueError(f"the key {key!r} is neither a status such as 404 nor a type such as 'vessel-not-found'.")
+        if text is None or (isinstance(text, str) and not text.strip()):
+            raise ValueError(f"the sentence for {key!r} is empty. Write one or take the key out.")
+    return MappingProxyType(dict(value))
+
+
+def _url_prefixes(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise ValueError('give a tuple of paths, such as ("/api",).')
+    for prefix in value:
+        if not isinstance(prefix, str) or not prefix.startswith("/"):
+            raise ValueError(f"{prefix!r} is not a path. Begin it with a slash.")
+    if "/" in value:
+        raise ValueError("'/' is the whole site. Leave the key out for that.")
+    return tuple(prefix.rstrip("/") for prefix in value)
+
+
+def _validation_status(value: Any) -> int:
+    if value not in (400, 422) or isinstance(value, bool):
+        raise ValueError("choose 400 or 422.")
+    return int(value)
+
+
+def _whole_number(least: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"give a whole number of {least} or more.")
+        return value
+
+    return check
+
+
+def _realm(value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or set(value) & {'"', "\\"}:
+        raise ValueError("give a name in printable ASCII, without quotes and backslashes.")
+    return value
+
+
+def _request_id_header(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not _FIELD_NAME.fullmatch(value)):
+        raise ValueError('give the name of a header field, such as "X-Request-ID", or None to switch it off.')
+    return value
+
+
+def _reference_url(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value)):
+        raise ValueError('give a path without a slash at its end, such as "/errors", or None to switch it off.')
+    return value
+
+
+def _rate_limits(value: Any) -> Mapping[str, str | None]:
+    if not isinstance(value, Mapping):
+        raise ValueError('give a dict from an endpoint to a limit, such as {"admin.*": "5/minute", "health": None}.')
+    for endpoint, limit in value.items():
+        if not isinstance(endpoint, str) or not endpoint:
+            raise ValueError(
+                f"{endpoint!r} is not an endpoint. Write it as in `flask routes`, e.g. 'admin.users' or 'admin.*'."
+            )
+        if limit is not None and (not isinstance(limit, str) or not limit.strip()):
+            raise ValueError(f"{limit!r} for {endpoint!r} is not a limit. Write '10/second', or None for no limit.")
+    return MappingProxyType(dict(value))
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "APIERRORS_MEMBERS": _members,
+    "APIERRORS_MESSAGES": _messages,
+    "APIERRORS_URL_PREFIXES": _url_prefixes,
+    "APIERRORS_VALIDATION_STATUS": _validation_status,
+    "APIERRORS_MAX_ERRORS": _whole_number(1),
+    "APIERRORS_REALM": _realm,
+    "APIERRORS_RETRY_AFTER": _whole_number(0),
+    "APIERRORS_REQUEST_ID_HEADER": _request_id_header,
+    "APIERRORS_REFERENCE_URL": _reference_url,
+    "APIERRORS_RATE_LIMITS": _rate_limits,
+}

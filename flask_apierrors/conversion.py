@@ -1,0 +1,219 @@
+"""Any exception as a ``Problem``: what may be said of it, to whom, and with which headers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask import Request, current_app
+from werkzeug.exceptions import (
+    BadRequestKeyError,
+    HTTPException,
+    SecurityError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+
+from .config import Config
+from .errors import (
+    MALFORMED_AUTHORIZATION,
+    REJECTED_TOKEN,
+    WERKZEUG_TEXTS,
+    ApiError,
+    InvalidToken,
+    Problem,
+    Sentence,
+    status_title,
+    status_type,
+)
+from .headers import HeaderPairs, bearer_challenge, bearer_token, delay_seconds, header_pairs
+from .text import as_text
+from .validation import Invalid, describe, describe_locations
+
+if TYPE_CHECKING:
+    from marshmallow import ValidationError
+
+_PLAIN_GET_HEADERS = HTTPException.get_headers
+BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS")
+
+
+def to_problem(exc: Exception, req: Request, config: Config) -> Problem:
+    """What a client may know of an exception.
+
+    Takes an ``HTTPException`` with an error status or a marshmallow ``ValidationError``; anything else, and a status
+    that is not one of an error, is a 500, of which nothing is told.
+    """
+    if isinstance(exc, HTTPException):
+        problem = _http_problem(exc, req, config)
+    elif is_validation_error(exc):
+        problem = _validation_problem(_describe(exc, req, config), config.validation_status, config)
+    else:
+        problem = _hidden(config)
+    return _COMPLETE[problem.status](problem, exc, req, config) if problem.status in _COMPLETE else problem
+
+
+def is_validation_error(exc: Exception) -> bool:
+    """Is it marshmallow's? Without importing marshmallow: where it is not imported, nobody raised it."""
+    marshmallow = sys.modules.get("marshmallow")
+    return marshmallow is not None and isinstance(exc, marshmallow.ValidationError)
+
+
+def error_status(exc: HTTPException) -> int:
+    """The status to answer with: the exception's own, if it is one of an error, else 500 (its author's bug)."""
+    return exc.code if isinstance(exc.code, int) and 400 <= exc.code <= 599 else 500
+
+
+def _hidden(config: Config) -> Problem:
+    return Problem(500, "internal-server-error", status_title(500), config.sentence(500, "internal-server-error"))
+
+
+def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
+    status = error_status(exc)
+    if status == 500:
+        return _hidden(config)
+    headers = () if type(exc).get_headers is _PLAIN_GET_HEADERS else _own_headers(exc, req)
+    if isinstance(exc, ApiError):
+        type_ = exc.type or status_type(status)
+        title = as_text(exc.title or status_title(status))
+        detail = _detail(exc, config, status, type_, title if exc.type else None)
+        return Problem(status, type_, title, detail, headers, exc.errors, exc.extensions)
+    messages = _webargs_messages(exc)
+    if messages is not None:
+        return _webargs_problem(exc, messages, headers, config)
+    type_ = status_type(status)
+    return Problem(status, type_, status_title(status), _detail(exc, config, status, type_), headers)
+
+
+def _detail(exc: HTTPException, config: Config, status: int, type_: str, title: str | None = None) -> str:
+    """The author's text; else the administrator's; else the title of the author's type; else the one for the status."""
+    text = exc.description
+    if isinstance(exc, BadRequestKeyError | SecurityError) and not isinstance(exc, ApiError):
+        text = None  # Werkzeug's own, which may repeat what the client sent
+    if text is not None and not (type(text) is str and text in WERKZEUG_TEXTS):
+        said = as_text(text)
+        if type(text) is Sentence:
+            return config.message(status, type_) or said
+        if said.strip():
+            return said
+    if title is not None and not isinstance(exc, InvalidToken):
+        return config.message(status, type_) or f"{title}."
+    return config.sentence(status, type_)
+
+
+def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
+    """The fields of an exception, less those that spoke of the HTML page."""
+    pairs = header_pairs(exc.get_headers(req.environ))
+    fields = [pair for pair in pairs if pair[0].lower() not in ("content-type", "content-length", "retry-after")]
+    # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
+    given: object = exc.retry_after if isinstance(exc, ApiError | TooManyRequests | ServiceUnavailable) else None
+    if given is None:
+        given = next((value for name, value in pairs if name.lower() == "retry-after"), None)
+    seconds = delay_seconds(given)
+    if seconds is not None:
+        fields.append(("Retry-After", str(seconds)))
+    return tuple(fields)
+
+
+# -- validation
+
+
+def _webargs_messages(exc: HTTPException) -> Mapping[Any, Any] | None:
+    """webargs hangs ``data`` with these three on what it aborts with; another ``data`` is nobody's business."""
+    data = exc.__dict__.get("data")
+    if isinstance(data, dict) and data.keys() >= {"messages", "schema", "headers"} and isinstance(data["messages"], Mapping):
+        return data["messages"]
+    return None
+
+
+def _webargs_problem(exc: HTTPException, messages: Mapping[Any, Any], headers: HeaderPairs, config: Config) -> Problem:
+    status = error_status(exc)
+    problem = _validation_problem(
+        describe_locations(messages, config.max_errors), config.validation_status if status == 422 else status, config
+    )
+    return problem._replace(headers=headers + header_pairs(vars(exc)["data"]["headers"]))
+
+
+def _validation_problem(invalid: Invalid, status: int, config: Config) -> Problem:
+    detail = invalid.sentence or config.sentence(status, "validation-failed")
+    return Problem(status, "validation-failed", "Validation failed", detail, (), invalid.errors)
+
+
+def _describe(exc: Any, req: Request, config: Config) -> Invalid:
+    """marshmallow keeps a lone field's name beside the messages: only ``normalized_messages`` has both."""
+    error: ValidationError = exc
+    messages: object = error.messages if error.field_name == "_schema" else exc.normalized_messages()
+    return describe(messages, config.max_errors, _location(error.data, req), error.data)
+
+
+def _location(data: object, req: Request) -> str | None:
+    """Where validated data came from: known by identity, else guessed from whether there is a body."""
+    sources = {"query": req.args, "header": req.headers, "path": req.view_args, "cookie": req.cookies}
+    for location, source in sources.items():
+        if data is source:
+            return location
+    return "query" if req.method in BODILESS_METHODS and not has_body(req) else None
+
+
+def has_body(req: Request) -> bool:
+    """Did the client send content (RFC 9110 section 6.4)?"""
+    environ = req.environ
+    return environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
+# -- what a status always has
+
+
+def _has(problem: Problem, name: str) -> bool:
+    return any(field.lower() == name for field, _ in problem.headers)
+
+
+def _with(problem: Problem, name: str, value: str) -> Problem:
+    return problem if _has(problem, name.lower()) else problem._replace(headers=(*problem.headers, (name, value)))
+
+
+def _is_default(problem: Problem, exc: Exception, config: Config) -> bool:
+    """Is the sentence the built-in one, which can be made to say more?"""
+    return problem.detail == config.sentence(problem.status) and config.message(problem.status, problem.type) is None
+
+
+def _complete_401(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
+    authorization = req.environ.get("HTTP_AUTHORIZATION")
+    rejected = isinstance(exc, InvalidToken) or bearer_token(authorization) is not None
+    if _is_default(problem, exc, config):
+        if rejected:
+            problem = problem._replace(detail=REJECTED_TOKEN)
+        elif authorization:
+            problem = problem._replace(detail=MALFORMED_AUTHORIZATION)
+    said = exc.description if isinstance(exc, InvalidToken) and exc.description not in WERKZEUG_TEXTS else None
+    challenge = bearer_challenge(config.realm, error="invalid_token" if rejected else None, error_description=said)
+    return _with(problem, "WWW-Authenticate", challenge)
+
+
+def _complete_405(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
+    """Routing names the methods; ``abort(405)`` in a view does not (RFC 9110 section 15.5.6: MUST)."""
+    if _has(problem, "allow"):
+        return problem
+    adapter = current_app.create_url_adapter(req)
+    return _with(problem, "Allow", ", ".join(sorted(adapter.allowed_methods())) if adapter else "")
+
+
+def _complete_413(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
+    most = req.max_content_length
+    if most is not None and (req.content_length or 0) > most and _is_default(problem, exc, config):
+        return problem._replace(detail=f"The request body is larger than {most} bytes.")
+    return problem
+
+
+def _complete_429(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
+    problem = _with(problem, "Retry-After", str(max(1, config.retry_after)))
+    seconds = next(value for name, value in problem.headers if name.lower() == "retry-after")
+    limit = as_text(problem.extensions.get("limit", ""))
+    return problem._replace(detail=problem.detail.replace("{limit}", limit).replace("{retry_after}", seconds))
+
+
+def _complete_503(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
+    return _with(problem, "Retry-After", str(config.retry_after))
+
+
+_COMPLETE = {401: _complete_401, 405: _complete_405, 413: _complete_413, 429: _complete_429, 503: _complete_503}

@@ -1,0 +1,75 @@
+"""marshmallow fields for APIs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time, timezone
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError
+from marshmallow.fields import Field
+
+from .text import as_text
+from .validation import FieldMessage
+
+_DATE_TIME = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>\d\d:\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))",
+    re.ASCII,
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MAX_ECHO = 64
+
+
+class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
+    """A moment: an ISO 8601 date-time with an offset or ``Z``, or ``YYYY-MM-DD``, which is midnight UTC.
+
+    Loads to an aware ``datetime`` in UTC, to the microsecond; a date-time without an offset is refused, for nobody knows
+    what moment it is. Dumps to ISO 8601 in UTC, with ``Z``; takes a naive ``datetime`` as UTC.
+    """
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "Invalid timestamp or format: {input}, valid formats are ISO8601 or YYYY-MM-DD",
+    }
+
+    def make_error(self, key: str, **kwargs: Any) -> ValidationError:
+        """The error for ``key``; that of a wrong value says that the field takes a timestamp."""
+        error = super().make_error(key, **kwargs)
+        if key != "invalid":
+            return error
+        return ValidationError(FieldMessage(as_text(error.messages[0]), "timestamp"))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        moment = parse_timestamp(value) if isinstance(value, str) else None
+        if moment is None:
+            raise self.make_error("invalid", input=as_text(value)[:_MAX_ECHO])
+        return moment
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, datetime):
+            value = datetime.combine(value, time())
+        moment = value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        text: str = moment.isoformat()
+        return text.replace("+00:00", "Z")
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """The moment that :class:`Timestamp` takes, or ``None`` for any other text."""
+    try:
+        if _DATE.fullmatch(text):
+            return datetime.combine(date.fromisoformat(text), time(), timezone.utc)
+        if match := _DATE_TIME.fullmatch(text):
+            return _moment(match)
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _moment(match: re.Match[str]) -> datetime:
+    fraction = ((match["fraction"] or "") + "000000")[:6]
+    offset = f"{match['sign']}{match['hours']}:{match['minutes']}" if match["sign"] else "+00:00"
+    text = f"{match['day']}T{match['minute']}:{match['second'] or '00'}.{fraction}{offset}"
+    return datetime.fromisoformat(text).astimezone(timezone.utc)

@@ -1,0 +1,139 @@
+"""JSON bodies read strictly: whatever a client sends, a value or a 400 that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from flask import Flask, Request
+from flask.json.provider import DefaultJSONProvider, JSONProvider
+
+from .errors import ApiError, Sentence
+from .headers import HeaderPairs
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class MalformedJson(ValueError):
+    """What is wrong with a body, in words for its author."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedJson(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise MalformedJson("a number is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+class StrictJson:
+    """JSON as RFC 8259 has it: UTF-8, no ``NaN``, no ``Infinity``, no number or nesting without bound.
+
+    An app with a JSON provider of its own keeps it; the numbers of what it returns are checked.
+    """
+
+    __slots__ = ("_provider",)
+
+    def __init__(self, provider: JSONProvider) -> None:
+        self._provider = provider
+
+    def dumps(self, value: Any, **options: Any) -> str:
+        """What the provider makes of it."""
+        return self._provider.dumps(value, **options)
+
+    def loads(self, data: str | bytes) -> Any:
+        """Decode a body.
+
+        :raises MalformedJson: says what is wrong, and where.
+        """
+        text = _decoded(data)
+        if not text.strip():
+            raise MalformedJson("the body is empty")
+        try:
+            return self._loads(text)
+        except MalformedJson:
+            raise
+        except json.JSONDecodeError as error:
+            raise MalformedJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
+        except RecursionError:
+            raise MalformedJson("it is nested too deeply") from None
+        except ValueError as error:
+            # CPython refuses integers of more than 4,300 digits (CVE-2020-10735) in words for programmers.
+            what = "an integer is too long" if "integer string" in str(error) else "it cannot be decoded"
+            raise MalformedJson(what) from None
+
+    def _loads(self, text: str) -> Any:
+        if type(self._provider).loads is DefaultJSONProvider.loads:
+            return _DECODER.decode(text)
+        value = self._provider.loads(text)
+        _check_numbers(value)
+        return value
+
+
+def _decoded(data: str | bytes) -> str:
+    if isinstance(data, str):
+        return data
+    try:
+        return data.removeprefix(_BOM).decode()
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"it is not UTF-8 at byte {error.start}") from None
+
+
+def _check_numbers(value: Any) -> None:
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise MalformedJson("a number is not finite")
+
+
+class StrictJsonRequest(Request):
+    """Flask's request, whose ``get_json`` answers each malformed body with a 400 that says what is wrong with it."""
+
+    _json: StrictJson
+
+    # Flask gives each request the app's provider through this attribute.
+    @property  # type: ignore[override]
+    def json_module(self) -> StrictJson:
+        """The strict decoder over the app's JSON provider."""
+        return self._json
+
+    @json_module.setter
+    def json_module(self, provider: JSONProvider) -> None:
+        self._json = StrictJson(provider)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Raise a 400, or a 415 when the body did not claim to be JSON."""
+        if e is None:
+            raise unsupported_media_type(("application/json",), self.method)
+        raise ApiError(f"Malformed JSON: {e}.", status=400) from None
+
+
+def unsupported_media_type(accepted: tuple[str, ...], method: str) -> ApiError:
+    """A 415 that names what is taken (RFC 9110 section 15.5.16; for PATCH RFC 5789 section 2.2)."""
+    listed = ", ".join(accepted)
+    headers: HeaderPairs = (("Accept", listed),)
+    if method == "PATCH":
+        headers += (("Accept-Patch", listed),)
+    wanted = accepted[0] if len(accepted) == 1 else f"one of {listed}"
+    return ApiError(Sentence(f"Unsupported media type. Send Content-Type: {wanted}."), status=415, headers=headers)
+
+
+def use_strict_json(app: Flask) -> None:
+    """Give the app a request class that reads JSON strictly, over its own; one that reads JSON its own way is kept."""
+    own = app.request_class
+    if own is Request:
+        app.request_class = StrictJsonRequest
+    elif own.on_json_loading_failed is Request.on_json_loading_failed and own.json_module is Request.json_module:
+        app.request_class = type(own.__name__, (StrictJsonRequest, own), {})

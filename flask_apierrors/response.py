@@ -1,0 +1,199 @@
+"""The only maker of responses: picks the format, merges the headers, and cannot fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+from urllib.parse import quote
+
+from flask import Request, Response
+from flask.json.provider import DefaultJSONProvider
+from flask.signals import got_request_exception
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.http import HTTP_STATUS_CODES
+
+from .accept import PROBLEM_JSON, wants_problem
+from .conversion import to_problem
+from .errors import ApiError, Problem, default_sentence
+from .formats import plain, problem_json
+from .headers import HeaderPairs, merged_list
+from .state import AppState, app_state, current_request, known_request_state, request_id
+from .text import as_json, as_text
+
+_JSON = "application/json"
+_LAST_RESORT = json.dumps({"error": default_sentence(500)}).encode() + b"\n"
+_STATUS_LINES = {status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()}
+#: Fields about a body that was never sent, or that have one value whatever an author says.
+_REPLACED = frozenset(
+    {"content-type", "content-length", "content-encoding", "etag", "last-modified", "x-content-type-options"}
+)
+
+
+def answer(exc: Exception, app: AppState) -> Any:
+    """Answer an exception: what Flask's error handlers return. Never raises, but to decline what is not ours.
+
+    Outside ``APIERRORS_URL_PREFIXES`` Flask goes on as if there were no handler. Redirects and other statuses that are
+    not errors, and an exception that brings its own response, pass as they are.
+    """
+    req = current_request()
+    if not app.config.covers(req.path):
+        if isinstance(exc, HTTPException):
+            return exc
+        raise exc
+    try:
+        return _answer(exc, req, app)
+    except Exception as failure:
+        return last_resort(failure, req, app)
+
+
+def _answer(exc: Exception, req: Request, app: AppState) -> Any:
+    converted = _converted(exc, app)
+    if isinstance(converted, HTTPException):
+        if converted.response is not None:
+            return _copy(converted.response) if isinstance(converted.response, Response) else converted
+        if isinstance(converted.code, int) and converted.code < 400:
+            return converted
+    problem = to_problem(converted, req, app.config)
+    if problem.status >= 500:
+        _report_once(exc, converted, problem.status, app)
+    return respond(problem, req, app)
+
+
+def _converted(exc: Exception, app: AppState) -> Exception:
+    """What the converter of the nearest class makes of it; the exception itself when there is none."""
+    if app.converters or app.hooks.converters:
+        for cls in type(exc).__mro__:
+            converter = app.hooks.converters.get(cls) or app.converters.get(cls)
+            if converter is not None:
+                return app.call(converter, exc)  # type: ignore[no-any-return]
+    return exc
+
+
+def _copy(response: Response) -> Response:
+    """A twin with headers of its own: what Flask adds for this request must not stay on a shared response."""
+    twin = copy(response)
+    twin.headers = response.headers.copy()
+    return twin
+
+
+def _report_once(exc: Exception, converted: Exception, status: int, app: AppState) -> None:
+    """Log and signal a 5xx that Flask did not: what an author aborts with 500, or a converter makes of a crash."""
+    if isinstance(exc, InternalServerError) and exc.original_exception is not None:
+        return  # it comes from Flask's handle_exception, which has done both
+    if status == 500 or converted is not exc:
+        report(exc, app)
+
+
+def report(exc: BaseException, app: AppState) -> None:
+    """Log an exception with its traceback, and send ``got_request_exception``, as Flask does for a crash."""
+    req = current_request()
+    app.app.logger.error("Exception on %s [%s]", req.path, req.method, exc_info=exc)
+    got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=exc)
+
+
+def last_resort(failure: Exception, req: Request, app: AppState) -> Response:
+    """The answer when making the answer failed: a constant body, and a log record of why."""
+    app.app.logger.error("Answering %s [%s] failed", req.path, req.method, exc_info=failure)
+    got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=failure)
+    return _response(500, _LAST_RESORT, _JSON, (), req, app)
+
+
+def respond(problem: Problem, req: Request, app: AppState) -> Response:
+    """Answer a problem in the format that the client asks for (RFC 9457 when it names problem+json)."""
+    if wants_problem(req.environ.get("HTTP_ACCEPT")):
+        body, media_type = _dumps(problem_json(_located(problem, req, app)), app), PROBLEM_JSON
+    else:
+        body, media_type = _plain_body(problem, req, app), _JSON
+    return _response(problem.status, body, media_type, problem.headers, req, app)
+
+
+def _plain_body(problem: Problem, req: Request, app: AppState) -> bytes:
+    if app.hooks.format is not None:
+        return _dumps(_formatted(problem, req, app), app)
+    if app.config.members != ("error",):
+        return _dumps(plain(_located(problem, req, app), app.config.members), app)
+    if type(app.app.json) is DefaultJSONProvider:
+        return f'{{"error":{json.dumps(as_text(problem.detail))}}}\n'.encode()
+    return _dumps({"error": problem.detail}, app)
+
+
+def _formatted(problem: Problem, req: Request, app: AppState) -> Mapping[str, Any]:
+    assert app.hooks.format is not None
+    body = app.call(app.hooks.format, _located(problem, req, app))
+    if not isinstance(body, Mapping):
+        raise TypeError(f"The @errors.format function must return a dict, not {type(body).__name__}.")
+    return body
+
+
+def _located(problem: Problem, req: Request, app: AppState) -> Problem:
+    """The problem with what only the request knows. Reads nothing of ``Host``, which may be an attacker's."""
+    documentation = None
+    if app.config.reference_url is not None:
+        documentation = f"{_quoted(req.root_path)}{app.config.reference_url}/{quote(problem.type, safe='')}"
+    instance = _quoted(req.root_path + req.path)
+    return problem._replace(instance=instance, request_id=request_id(req), documentation=documentation)
+
+
+def _quoted(path: str) -> str:
+    return quote(path.rstrip("/") or "/", safe="/!$&'()*+,;=:@~")
+
+
+def _dumps(body: Mapping[str, Any], app: AppState) -> bytes:
+    """JSON (RFC 8259) in ASCII, by Flask's own encoder unless the app has another provider."""
+    plain_body = as_json(body)
+    if type(app.app.json) is DefaultJSONProvider:
+        return json.dumps(plain_body, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return app.app.json.dumps(plain_body).encode("utf-8", "replace") + b"\n"
+
+
+def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState) -> Response:
+    fields = [("Content-Type", media_type), ("X-Content-Type-Options", "nosniff")]
+    if own:
+        fields += _merged(own)
+    else:
+        fields += [("Cache-Control", "no-store"), ("Vary", "Accept")]
+    if app.config.request_id_header is not None:
+        fields.append((app.config.request_id_header, request_id(req) or ""))
+    return app.app.response_class(body, _STATUS_LINES.get(status, status), fields)
+
+
+def finish(response: Response) -> Response:
+    """Complete what leaves the app: the fields that guards asked for, and a body for an error that has none."""
+    req = current_request()
+    state = known_request_state(req)
+    if state is not None and state.headers:
+        _add_fields(response, state.headers)
+    if response.status_code >= 400 and not response.direct_passthrough and response.is_sequence and not any(response.response):
+        app = app_state()
+        if app.config.covers(req.path):
+            return _filled(response, req, app)
+    return response
+
+
+def _add_fields(response: Response, fields: HeaderPairs) -> None:
+    for name, value in fields:
+        if name == "Vary":
+            response.headers[name] = merged_list(*response.headers.getlist(name), value)
+        else:
+            response.headers.setdefault(name, value)
+
+
+def _filled(response: Response, req: Request, app: AppState) -> Response:
+    """The answer for a status that a view, or another extension, returned without a word."""
+    try:
+        exc = ApiError(status=response.status_code, headers=response.headers)
+        return respond(to_problem(exc, req, app.config), req, app)
+    except Exception as failure:
+        return last_resort(failure, req, app)
+
+
+def _merged(own: HeaderPairs) -> HeaderPairs:
+    """The fields of the exception; those that every error has are added to, never replaced."""
+    names = {name.lower() for name, _ in own}
+    fields = [pair for pair in own if pair[0].lower() not in _REPLACED and pair[0].lower() != "vary"]
+    if "cache-control" not in names:
+        fields.append(("Cache-Control", "no-store"))
+    vary = merged_list(*(value for name, value in own if name.lower() == "vary"), "Accept")
+    return (*fields, ("Vary", vary))

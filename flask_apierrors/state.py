@@ -1,0 +1,107 @@
+"""What is remembered: for one app, and for one request."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Request, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from .config import Config
+from .headers import HeaderPairs
+
+if TYPE_CHECKING:
+    from .errors import Problem
+
+Converter = Callable[[Any], HTTPException]
+
+_KEY = "_apierrors"
+_SAFE_ID = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(slots=True)
+class Hooks:
+    """The author's functions: code, and so the same for every app of one ``ApiErrors``."""
+
+    verify_token: Callable[[str], Any] | None = None
+    permissions_of: Callable[[Any], Any] | None = None
+    format: Callable[[Problem], Mapping[str, Any]] | None = None
+    unavailable_when: Callable[[], int | str | None] | None = None
+    converters: dict[type[Exception], Converter] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class AppState:
+    """What one app has: lives in ``app.extensions["apierrors"]``."""
+
+    app: Flask
+    config: Config
+    hooks: Hooks
+    #: Conversions of this app alone, for exceptions of the libraries that are wired in.
+    converters: dict[type[Exception], Converter] = field(default_factory=dict)
+
+    def call(self, hook: Callable[..., Any], *args: Any) -> Any:
+        """Call an author's function, ``async def`` or not."""
+        return self.app.ensure_sync(hook)(*args)
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What one request has. Lives on the request object: ``g`` outlives a request when a test holds an app context."""
+
+    app: AppState
+    request_id: str | None = None
+    #: Was the token looked at? Then one of the next two may say what came of it.
+    verified: bool = False
+    principal: Any = None
+    rejection: HTTPException | None = None
+    negotiated_type: str | None = None
+    #: Fields for the answer, whatever it will be.
+    headers: HeaderPairs = ()
+
+
+def app_state() -> AppState:
+    """The state of the current app.
+
+    :raises RuntimeError: when the app has no ``ApiErrors``.
+    """
+    state: AppState | None = current_app.extensions.get("apierrors")
+    if state is None:
+        raise RuntimeError("This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.")
+    return state
+
+
+def current_request() -> Request:
+    """The request itself: each attribute of Flask's proxy to it costs a look-up."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def request_state(req: Request) -> RequestState:
+    """The state of a request, made when it is first asked for."""
+    state: RequestState | None = req.__dict__.get(_KEY)
+    if state is None:
+        state = req.__dict__[_KEY] = RequestState(app_state())
+    return state
+
+
+def known_request_state(req: Request) -> RequestState | None:
+    """The state of a request, if anything made one."""
+    state: RequestState | None = req.__dict__.get(_KEY)
+    return state
+
+
+def request_id(req: Request) -> str | None:
+    """The identifier of a request: the client's, when it is safe to repeat, else one made now; ``None`` when off."""
+    state = request_state(req)
+    if state.request_id is None:
+        name = state.app.config.request_id_header
+        if name is None:
+            return None
+        given = req.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        state.request_id = given if given and _SAFE_ID.fullmatch(given) else os.urandom(16).hex()
+    return state.request_id
