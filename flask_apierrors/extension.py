@@ -43,7 +43,7 @@ class ApiErrors:
         """
         if "apierrors" in app.extensions:
             raise RuntimeError("This app has an ApiErrors already. Call init_app, or ApiErrors(app), once for each app.")
-        state = AppState(app, Config.from_mapping(app.config), self._hooks)
+        state = AppState(weakref.ref(app), Config.from_mapping(app.config), self._hooks)
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_strict_json(app)

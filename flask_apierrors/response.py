@@ -13,18 +13,23 @@ from flask.json.provider import DefaultJSONProvider
 from flask.signals import got_request_exception
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wsgi import ClosingIterator
 
 from .accept import PROBLEM_JSON, wants_problem
 from .conversion import to_problem
 from .errors import ApiError, Problem, default_sentence
 from .formats import plain, problem_json
 from .headers import HeaderPairs, merged_list
-from .state import AppState, app_state, current_request, known_request_state, request_id
+from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
 from .text import as_json, as_text
 
 _JSON = "application/json"
 _LAST_RESORT = json.dumps({"error": default_sentence(500)}).encode() + b"\n"
 _STATUS_LINES = {status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()}
+_HTML = "text/html; charset=utf-8"
+_MAX_PAGE = 10_000
+#: How the page of an exception without a code begins.
+_CODELESS = HTTPException().get_body().partition("None")[0].encode() + b"None "
 #: Fields about a body that was never sent, or that have one value whatever an author says.
 _REPLACED = frozenset(
     {"content-type", "content-length", "content-encoding", "etag", "last-modified", "x-content-type-options"}
@@ -32,58 +37,70 @@ _REPLACED = frozenset(
 
 
 def answer(exc: Exception, app: AppState) -> Any:
-    """Answer an exception: what Flask's error handlers return. Never raises, but to decline what is not ours.
+    """Answer an exception: what Flask's error handlers return.
 
     Outside ``APIERRORS_URL_PREFIXES`` Flask goes on as if there were no handler. Redirects and other statuses that are
     not errors, and an exception that brings its own response, pass as they are.
+
+    :raises Exception: ``exc`` itself, where it is not ours to answer; never anything else.
     """
     req = current_request()
     if not app.config.covers(req.path):
         if isinstance(exc, HTTPException):
             return exc
         raise exc
+    if isinstance(exc, HTTPException) and not _is_crash(exc) and app.app.trap_http_exception(exc):
+        raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger to see
+    converter = _converter(exc, app)
+    if converter is None and not _is_crash(exc):
+        returned = _caught_by_author(exc, app)
+        if returned is not exc:
+            return returned
     try:
-        return _answer(exc, req, app)
+        return _answer(exc, converter, req, app)
     except Exception as failure:
         return last_resort(failure, req, app)
 
 
-def _answer(exc: Exception, req: Request, app: AppState) -> Any:
-    converted = _converted(exc, app)
-    if isinstance(converted, HTTPException):
-        if converted.response is not None:
-            return _copy(converted.response) if isinstance(converted.response, Response) else converted
-        if isinstance(converted.code, int) and converted.code < 400:
-            return converted
-    problem = to_problem(converted, req, app.config)
-    if problem.status >= 500:
-        _report_once(exc, converted, problem.status, app)
-    return respond(problem, req, app)
+def _is_crash(exc: Exception) -> bool:
+    """Does it come from Flask's ``handle_exception``, which has logged and signalled what it holds?"""
+    return isinstance(exc, InternalServerError) and exc.original_exception is not None
 
 
-def _converted(exc: Exception, app: AppState) -> Exception:
-    """What the converter of the nearest class makes of it; the exception itself when there is none."""
+def _converter(exc: Exception, app: AppState) -> Converter | None:
+    """The author's converter, or a wired library's, for the nearest class of the exception."""
     if app.converters or app.hooks.converters:
         for cls in type(exc).__mro__:
             converter = app.hooks.converters.get(cls) or app.converters.get(cls)
             if converter is not None:
-                return app.call(converter, exc)  # type: ignore[no-any-return]
-    return exc
+                return converter
+    return None
 
 
-def _copy(response: Response) -> Response:
+def _caught_by_author(exc: Exception, app: AppState) -> Any:
+    """Let an author's ``errorhandler(Exception)`` have what it would see without us; what it hands back is ours."""
+    handler = app.app.error_handler_spec[None][None].get(Exception)
+    return exc if handler is None else app.call(handler, exc)
+
+
+def _answer(exc: Exception, converter: Converter | None, req: Request, app: AppState) -> Any:
+    found = exc if converter is None else app.call(converter, exc)
+    if isinstance(found, HTTPException):
+        if found.response is not None:
+            return _copy(found.response)
+        if isinstance(found.code, int) and found.code < 400:
+            return found
+    problem = to_problem(found, req, app.config)
+    if (problem.status == 500 or (problem.status > 500 and converter is not None)) and not _is_crash(exc):
+        report(exc, app)
+    return respond(problem, req, app)
+
+
+def _copy(response: Any) -> Any:
     """A twin with headers of its own: what Flask adds for this request must not stay on a shared response."""
     twin = copy(response)
     twin.headers = response.headers.copy()
     return twin
-
-
-def _report_once(exc: Exception, converted: Exception, status: int, app: AppState) -> None:
-    """Log and signal a 5xx that Flask did not: what an author aborts with 500, or a converter makes of a crash."""
-    if isinstance(exc, InternalServerError) and exc.original_exception is not None:
-        return  # it comes from Flask's handle_exception, which has done both
-    if status == 500 or converted is not exc:
-        report(exc, app)
 
 
 def report(exc: BaseException, app: AppState) -> None:
@@ -165,11 +182,21 @@ def finish(response: Response) -> Response:
     state = known_request_state(req)
     if state is not None and state.headers:
         _add_fields(response, state.headers)
+    if isinstance(response.response, ClosingIterator) and _is_codeless(response):
+        app = app_state()
+        report(RuntimeError("A view raised an HTTPException that has no code."), app)
+        return respond(to_problem(InternalServerError(), req, app.config), req, app)
     if response.status_code >= 400 and not response.direct_passthrough and response.is_sequence and not any(response.response):
         app = app_state()
         if app.config.covers(req.path):
             return _filled(response, req, app)
     return response
+
+
+def _is_codeless(response: Response) -> bool:
+    """Did Flask call an ``HTTPException`` without a code as a WSGI application? It does so past every handler, with 200."""
+    is_page = response.status_code == 200 and response.content_type == _HTML and not response.direct_passthrough
+    return is_page and (response.content_length or _MAX_PAGE) < _MAX_PAGE and response.get_data().startswith(_CODELESS)
 
 
 def _add_fields(response: Response, fields: HeaderPairs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -38,11 +39,19 @@ class Hooks:
 class AppState:
     """What one app has: lives in ``app.extensions["apierrors"]``."""
 
-    app: Flask
+    #: Weak: an app must go when its last user does, without waiting for the garbage collector.
+    app_ref: weakref.ref[Flask]
     config: Config
     hooks: Hooks
     #: Conversions of this app alone, for exceptions of the libraries that are wired in.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
+
+    @property
+    def app(self) -> Flask:
+        """The app."""
+        app = self.app_ref()
+        assert app is not None
+        return app
 
     def call(self, hook: Callable[..., Any], *args: Any) -> Any:
         """Call an author's function, ``async def`` or not."""
