@@ -1,0 +1,281 @@
+"""``jwt_verifier``: every token is its claims, or a sentence that says what is wrong with it."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_apierrors import ApiErrors, InvalidToken, current_principal, requires_auth, requires_permissions
+from flask_apierrors.jwt import jwt_verifier
+
+KEY = "k" * 32
+verify = jwt_verifier(key=KEY, algorithms=["HS256"])
+
+
+def token(key: str = KEY, headers: dict[str, Any] | None = None, **claims: Any) -> str:
+    given = {"sub": "bridge", "exp": int(time.time()) + 60} | claims
+    kept = {name: value for name, value in given.items() if value is not None}
+    return jwt.encode(kept, key, algorithm="HS256", headers=headers)
+
+
+def part(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def refusal(bad: str, **options: Any) -> str:
+    with pytest.raises(InvalidToken) as raised:
+        (jwt_verifier(key=KEY, algorithms=["HS256"], **options) if options else verify)(bad)
+    assert raised.value.__suppress_context__
+    return str(raised.value.description).removeprefix("Authentication failed: the Bearer token ")
+
+
+def get(path: str, authorization: str) -> Any:
+    app = Flask("api")
+    errors = ApiErrors(app)
+    errors.verify_token(verify)
+
+    @app.get("/me")
+    @requires_auth
+    def me() -> str:
+        return str(current_principal["sub"])
+
+    @app.get("/write")
+    @requires_permissions("write")
+    def write() -> str:
+        return "written"
+
+    return app.test_client().get(path, headers={"Authorization": f"Bearer {authorization}"})
+
+
+def test_a_valid_token_is_its_claims() -> None:
+    assert verify(token(scope="read"))["scope"] == "read"
+
+
+def test_the_claims_are_the_current_principal() -> None:
+    assert get("/me", token()).text == "bridge"
+
+
+def test_the_scope_gives_the_permissions() -> None:
+    assert get("/write", token(scope="read write")).status_code == 200
+    assert get("/write", token(scope="read rewrite")).status_code == 403
+
+
+def test_an_expired_token_says_so_in_the_body_and_in_the_challenge() -> None:
+    response = get("/me", token(exp=1))
+    assert response.status_code == 401
+    assert response.json == {"error": "Authentication failed: the Bearer token has expired."}
+    assert response.headers["WWW-Authenticate"] == (
+        'Bearer realm="api", error="invalid_token", error_description="Authentication failed: the Bearer token has expired."'
+    )
+
+
+def test_a_forged_token_says_that_it_is_invalid() -> None:
+    assert get("/me", token("f" * 32)).json == {
+        "error": "Authentication failed: the Bearer token is invalid: its signature does not match."
+    }
+
+
+def test_each_reason_has_its_words() -> None:
+    assert refusal(token(nbf=2**33)) == "is not valid yet."
+    assert refusal(token(aud="other"), audience="telemetry") == "is meant for another audience."
+    assert refusal(token(aud="other")) == "is meant for another audience."
+    assert refusal(token(iss="other"), issuer="telemetry") == "comes from another issuer."
+    assert refusal(token(), issuer="telemetry") == "lacks a required claim."
+    assert refusal(token(exp=None)) == "lacks a required claim."
+    assert refusal("no.token.atall") == "is invalid."
+
+
+def test_audience_issuer_leeway_and_required_claims_are_the_authors() -> None:
+    tolerant = jwt_verifier(
+        key=KEY, algorithms=["HS256"], audience=["a", "b"], issuer="telemetry", leeway=30, require=["sub", "iss"]
+    )
+    assert tolerant(token(aud="b", iss="telemetry", exp=int(time.time()) - 10))["sub"] == "bridge"
+    assert tolerant(token(aud="b", iss="telemetry", exp=None))["aud"] == "b"
+
+
+def test_an_unsigned_token_is_invalid() -> None:
+    unsigned = f"{part({'alg': 'none'})}.{part({'sub': 'bridge', 'exp': 2**33})}."
+    assert refusal(unsigned) == "is invalid."
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[" * 20_000,
+        '{"alg":' * 20_000,
+        "9" * 5_000,
+        '{"alg": [], "typ": {}}',
+        '{"alg": "HS256", "kid": 1}',
+        '{"alg": "HS256", "crit": ["x"]}',
+        '{"alg": "HS256", "b64": false, "crit": ["b64"]}',
+        "null",
+        "\ud7ff\x00",
+    ],
+)
+def test_a_hostile_header_is_an_invalid_token(header: str) -> None:
+    assert refusal(f"{part(header)}.{part({'sub': 'bridge'})}.{part('signature')}").startswith("is invalid")
+
+
+@pytest.mark.parametrize("exp", [float("inf"), "soon"])
+def test_an_absurd_expiry_is_an_invalid_token(exp: Any) -> None:
+    body = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part({'exp': exp})}".encode()
+    signature = jwt.get_algorithm_by_name("HS256").sign(body, KEY.encode())
+    assert refusal(f"{body.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}") == "is invalid."
+
+
+@given(st.text(alphabet="abcdefABCDEF0123456789._~+/-=", max_size=80) | st.text(max_size=30))
+def test_no_text_is_taken_for_a_token(text: str) -> None:
+    assert refusal(text) == "is invalid."
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["alg", "typ", "kid", "b64", "crit"]), inner)
+        ),
+        max_leaves=8,
+    )
+)
+def test_no_header_gets_a_token_past_its_signature(header: Any) -> None:
+    refusal(f"{part(header)}.{part({'sub': 'bridge', 'exp': 2**33})}.AAAA")
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_token_with_one_byte_changed_is_refused(position: int, change: int) -> None:
+    good = token(exp=2**33)
+    header, claims, signature = (base64.urlsafe_b64decode(piece + "==") for piece in good.split("."))
+    pieces = [bytearray(header), bytearray(claims), bytearray(signature)]
+    changed = pieces[position % 3]
+    changed[position % len(changed)] ^= change
+    refusal(".".join(base64.urlsafe_b64encode(piece).decode().rstrip("=") for piece in pieces))
+
+
+# -- construction
+
+
+@pytest.fixture(scope="module")
+def key_pair() -> tuple[str, str]:
+    """A private and a public key, in PEM."""
+    private = rsa.generate_private_key(65_537, 2_048)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    return (
+        private.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode(),
+        private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+    )
+
+
+@pytest.mark.parametrize("algorithms", [None, [], (), "HS256", {"HS256"}])
+def test_algorithms_must_be_given(algorithms: Any) -> None:
+    with pytest.raises(TypeError, match=r'give a list of what the issuer signs with, such as \["HS256"\]'):
+        jwt_verifier(key=KEY, algorithms=algorithms)
+
+
+@pytest.mark.parametrize("name", ["none", "None", "HS255", "", 256])
+def test_an_algorithm_that_cannot_verify_fails_at_construction(name: Any) -> None:
+    with pytest.raises(ValueError, match=r"is no algorithm to verify with\. Choose from: .*HS256, HS384, HS512"):
+        jwt_verifier(key=KEY, algorithms=[name])
+
+
+def test_secrets_and_public_keys_do_not_mix() -> None:
+    with pytest.raises(ValueError, match="Take HS algorithms or others, not both"):
+        jwt_verifier(key=KEY, algorithms=["HS256", "RS256"])
+
+
+def test_a_short_secret_fails_at_construction_with_the_remedy() -> None:
+    with pytest.raises(ValueError, match=r"HS512 needs a secret of at least 64 bytes .* not 32\. Make one with: python -c"):
+        jwt_verifier(key=KEY, algorithms=["HS256", "HS512"])
+
+
+@pytest.mark.parametrize("key", [None, 5, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
+def test_a_key_that_does_not_fit_fails_at_construction(key: Any) -> None:
+    with pytest.raises(ValueError, match="The key does not fit HS256: "):
+        jwt_verifier(key=key, algorithms=["HS256"])
+
+
+def test_a_key_must_fit_each_algorithm_that_a_client_may_name(key_pair: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match="The key does not fit ES256: "):
+        jwt_verifier(key=key_pair[1], algorithms=["RS256", "ES256"])
+
+
+def test_a_public_key_verifies_and_is_never_taken_for_a_secret(key_pair: tuple[str, str]) -> None:
+    private, public = key_pair
+    by_public_key = jwt_verifier(key=public, algorithms=["RS256"])
+    assert by_public_key(jwt.encode({"sub": "bridge", "exp": 2**33}, private, algorithm="RS256"))["sub"] == "bridge"
+    body = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part({'sub': 'bridge', 'exp': 2**33})}"
+    signature = jwt.get_algorithm_by_name("HS256").sign(body.encode(), public.encode())
+    with pytest.raises(InvalidToken):
+        by_public_key(f"{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}")
+
+
+def test_bytes_are_a_secret_too() -> None:
+    assert jwt_verifier(key=KEY.encode(), algorithms=["HS256"])(token())["sub"] == "bridge"
+
+
+def test_without_pyjwt_the_import_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    monkeypatch.delitem(sys.modules, "flask_apierrors.jwt")
+    with pytest.raises(ImportError, match=r"pip install 'flask-apierrors\[jwt\]'"):
+        importlib.import_module("flask_apierrors.jwt")
+
+
+# -- keys of an identity provider
+
+
+@pytest.fixture
+def key_set() -> Iterator[HTTPServer]:
+    """A server of one JSON Web Key Set (RFC 7517), as identity providers have."""
+
+    class KeySet(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [{"kty": "oct", "kid": "1", "alg": "HS256", "k": part(KEY)}]}).encode())
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), KeySet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_function_finds_the_key_of_a_token(key_set: HTTPServer) -> None:
+    client = jwt.PyJWKClient(f"http://127.0.0.1:{key_set.server_port}/", cache_jwk_set=False)
+    find = jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
+    assert find(token(headers={"kid": "1"}))["sub"] == "bridge"
+    for bad in (token("f" * 32, headers={"kid": "1"}), token(headers={"kid": "2"}), token(), part("[" * 20_000) + ".e30.AAAA"):
+        with pytest.raises(InvalidToken):
+            find(bad)
+
+
+def test_an_identity_provider_that_is_down_is_a_503(key_set: HTTPServer) -> None:
+    app = Flask("api")
+    with socket.socket() as silent:  # bound and not listened to: it refuses each connection
+        silent.bind(("127.0.0.1", 0))
+        client = jwt.PyJWKClient(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        ApiErrors(app).verify_token(jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"]))
+        app.add_url_rule("/", view_func=requires_auth(lambda: "in"))
+        response = app.test_client().get("/", headers={"Authorization": f"Bearer {token(headers={'kid': '1'})}"})
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "30"
