@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from .text import as_text
+
 HeaderPairs = tuple[tuple[str, str], ...]
 """Header fields in order; a name may occur more than once."""
 
@@ -19,12 +21,12 @@ _MAX_LENGTH = 1_000
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE | re.ASCII)
 
 
 def header_value(value: object) -> str:
     """``value`` as one line of ISO 8859-1, which every WSGI server can send (RFC 9110 section 5.5)."""
-    text = value if isinstance(value, str) else str(value)
+    text = as_text(value)
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub(" ", text).encode("latin-1", "replace").decode("latin-1").strip()
@@ -49,7 +51,7 @@ def header_pairs(headers: object) -> HeaderPairs:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             continue
         values = value if isinstance(value, list | tuple | set) else (value,)
-        found.extend((name, header_value(item)) for item in values)
+        found.extend((as_text(name), header_value(item)) for item in values)
     return tuple(found)
 
 
@@ -62,11 +64,11 @@ def delay_seconds(value: object) -> int | None:
     if isinstance(value, str):
         value = _parsed_delay(value)
     if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        moment = value if value.utcoffset() is not None else value.replace(tzinfo=timezone.utc)
         value = (moment - datetime.now(timezone.utc)).total_seconds()
     elif isinstance(value, timedelta):
         value = value.total_seconds()
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not abs(value) < math.inf:
         return None
     return max(0, math.ceil(value))
 
@@ -78,7 +80,7 @@ def _parsed_delay(text: str) -> float | datetime | None:
         pass
     try:
         return parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -94,7 +96,7 @@ def merged_list(*values: str | None) -> str:
 
 def quotable(text: object) -> str:
     """``text`` with nothing that RFC 6750 section 3 forbids inside a quoted parameter."""
-    plain = str(text)[:_MAX_LENGTH].replace('"', "'").replace("\\", "/")
+    plain = as_text(text)[:_MAX_LENGTH].replace('"', "'").replace("\\", "/")
     return _NOT_QUOTABLE.sub("?", _CONTROL.sub(" ", plain))
 
 

@@ -15,15 +15,14 @@ _OMITTED = "…"
 
 def as_text(value: object) -> str:
     """Text without lone surrogates; a value that cannot tell its text is named by its class."""
-    if isinstance(value, str):
-        text = str.__str__(value)
-    elif isinstance(value, bytes | bytearray):
-        text = bytes(value).decode("utf-8", "replace")
-    else:
-        try:
-            text = str(value)
-        except Exception:
-            text = f"<{type(value).__name__}>"
+    try:
+        if isinstance(value, bytes | bytearray):
+            text = value.decode("utf-8", "replace")
+        else:
+            # Exactly str: a subclass may have methods of its own, and WSGI servers refuse it in a header.
+            text = str.__str__(value if isinstance(value, str) else str(value))
+    except Exception:
+        text = f"<{type(value).__name__}>"
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -48,6 +47,12 @@ class _Plain:
         self.left -= 1
         if self.left < 0 or depth < 0:
             return _OMITTED
+        try:
+            return self._converted(value, depth)
+        except Exception:
+            return as_text(value)
+
+    def _converted(self, value: object, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
