@@ -206,8 +206,10 @@ def _complete_413(problem: Problem, exc: Exception, req: Request, config: Config
 
 
 def _complete_429(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    problem = _with(problem, "Retry-After", str(max(1, config.retry_after)))
-    seconds = next(value for name, value in problem.headers if name.lower() == "retry-after")
+    given = next((value for name, value in problem.headers if name.lower() == "retry-after"), config.retry_after)
+    seconds = str(max(1, int(given)))
+    others = tuple(pair for pair in problem.headers if pair[0].lower() != "retry-after")
+    problem = problem._replace(headers=(*others, ("Retry-After", seconds)))
     limit = as_text(problem.extensions.get("limit", ""))
     return problem._replace(detail=problem.detail.replace("{limit}", limit).replace("{retry_after}", seconds))
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from .config import Config
 from .errors import ApiError, Problem
 from .json_body import use_strict_json
-from .response import answer, finish
+from .response import answer, answer_ours, finish
 from .state import AppState, Hooks, app_state, current_request, request_id
 
 _Hook = TypeVar("_Hook", bound=Callable[..., Any])
@@ -136,7 +136,7 @@ class ApiErrors:
         """The answer as a response: for code that must return an error, not raise it."""
         state = app_state()
         exc = ApiError(detail, status=error) if isinstance(error, int) else error
-        return state.app.make_response(answer(exc, state))
+        return state.app.make_response(answer_ours(exc, state))
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:

@@ -19,7 +19,7 @@ from .accept import PROBLEM_JSON, wants_problem
 from .conversion import to_problem
 from .errors import ApiError, Problem, default_sentence
 from .formats import plain, problem_json
-from .headers import HeaderPairs, merged_list
+from .headers import HeaderPairs, header_pairs, merged_list
 from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
 from .text import as_json, as_text
 
@@ -51,13 +51,18 @@ def answer(exc: Exception, app: AppState) -> Any:
         raise exc
     if isinstance(exc, HTTPException) and not _is_crash(exc) and app.app.trap_http_exception(exc):
         raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger to see
-    converter = _converter(exc, app)
-    if converter is None and not _is_crash(exc):
+    if not _is_crash(exc) and _converter(exc, app) is None:
         returned = _caught_by_author(exc, app)
         if returned is not exc:
             return returned
+    return answer_ours(exc, app)
+
+
+def answer_ours(exc: Exception, app: AppState) -> Any:
+    """Answer an exception that is known to be ours. Never raises."""
+    req = current_request()
     try:
-        return _answer(exc, converter, req, app)
+        return _answer(exc, req, app)
     except Exception as failure:
         return last_resort(failure, req, app)
 
@@ -83,7 +88,8 @@ def _caught_by_author(exc: Exception, app: AppState) -> Any:
     return exc if handler is None else app.call(handler, exc)
 
 
-def _answer(exc: Exception, converter: Converter | None, req: Request, app: AppState) -> Any:
+def _answer(exc: Exception, req: Request, app: AppState) -> Any:
+    converter = _converter(exc, app)
     found = exc if converter is None else app.call(converter, exc)
     if isinstance(found, HTTPException):
         if found.response is not None:
@@ -211,7 +217,10 @@ def _filled(response: Response, req: Request, app: AppState) -> Response:
     """The answer for a status that a view, or another extension, returned without a word."""
     try:
         exc = ApiError(status=response.status_code, headers=response.headers)
-        return respond(to_problem(exc, req, app.config), req, app)
+        problem = to_problem(exc, req, app.config)
+        if problem.status == 500:  # of which nothing is told: but these are not the fields of an exception
+            problem = problem._replace(headers=header_pairs(response.headers))
+        return respond(problem, req, app)
     except Exception as failure:
         return last_resort(failure, req, app)
 

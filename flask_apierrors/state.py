@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Converter = Callable[[Any], HTTPException]
 
 _KEY = "_apierrors"
-_SAFE_ID = re.compile(r"[!-~]{1,128}")
+_SAFE_ID = re.compile(r"[ -~]{1,128}")
 
 
 @dataclass(slots=True)
