@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from werkzeug.http import parse_accept_header
 T = TypeVar("T")
 
 PROBLEM_JSON = "application/problem+json"
+
+#: A media range in lower case: two tokens, of which the second may be ``*``, or ``*/*``.
+_RANGE = re.compile(r"(?!\*/[^*])[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
 
 
 class BoundedMemo(dict[str, T]):
@@ -40,8 +44,7 @@ def media_ranges(accept: str) -> Iterator[tuple[str, float]]:
     """The well-formed ranges of an ``Accept`` header, without parameters, each with its quality from 0 to 1."""
     for value, quality in parse_accept_header(accept, MIMEAccept):
         media_range = essence(value)
-        main, slash, sub = media_range.partition("/")
-        if slash and main and sub and (main != "*" or sub == "*") and 0 <= quality <= 1:
+        if _RANGE.fullmatch(media_range) and 0 <= quality <= 1:
             yield media_range, quality
 
 
