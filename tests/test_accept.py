@@ -46,7 +46,6 @@ MALFORMED = [
     "text/html;q=nan",
     "text/html;q=1e0",
     "text/html;q=abc",
-    '"text/html"',
 ]
 
 
