@@ -1,0 +1,289 @@
+"""Promises of authentication: who is let in, what the others are told, and one verification a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask
+from flask.views import MethodView
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.exceptions import BadGateway, ServiceUnavailable
+from werkzeug.test import TestResponse
+
+from flask_apierrors import ApiErrors, InvalidToken, current_principal, requires_auth, requires_permissions
+from tests.conftest import parse_strictly
+
+GOOD = {"Authorization": "Bearer good"}
+
+
+def verify(token: str) -> Any:
+    return {"sub": "me", "permissions": ["read"]} if token == "good" else None
+
+
+def make(verifier: Callable[..., Any] | None = verify) -> tuple[Flask, ApiErrors]:
+    app = Flask(__name__)
+    errors = ApiErrors(app)
+    if verifier is not None:
+        errors.verify_token(verifier)
+
+    @app.get("/me")
+    @requires_auth
+    def me() -> Any:
+        return {"sub": current_principal["sub"]}
+
+    @app.get("/read")
+    @requires_permissions("read")
+    def read() -> Any:
+        return {"sub": current_principal["sub"]}
+
+    @app.get("/write")
+    @requires_permissions("read", "write")
+    def write() -> Any:
+        return {}
+
+    @app.get("/open")
+    def anybody() -> Any:
+        return {"known": bool(current_principal)}
+
+    return app, errors
+
+
+def get(app: Flask, path: str, headers: dict[str, str] | None = GOOD) -> TestResponse:
+    return app.test_client().get(path, headers=headers)
+
+
+def test_a_valid_token_lets_in_whatever_the_case_of_the_scheme() -> None:
+    app, _ = make()
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        assert get(app, "/me", {"Authorization": f"{scheme} good"}).json == {"sub": "me"}
+
+
+def test_no_header_is_a_401_without_an_error_code() -> None:
+    response = get(make()[0], "/me", {})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert parse_strictly(response.data) == {"error": "Authentication failed: the Authorization header is missing."}
+
+
+def test_a_rejected_token_is_a_401_with_invalid_token() -> None:
+    response = get(make()[0], "/me", {"Authorization": "Bearer bad"})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
+    assert parse_strictly(response.data) == {"error": "Authentication failed: the Bearer token is invalid or expired."}
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer", "Bearer ", "Bearer a b", "Bearer a=b", "Basic Z29vZA==", "good", "Bearer good, Bearer x"]
+)
+def test_malformed_credentials_never_reach_the_verifier(value: str) -> None:
+    app, _ = make(lambda token: pytest.fail("called"))
+    response = get(app, "/me", {"Authorization": value})
+    assert response.status_code == 401
+    assert "error=" not in response.headers["WWW-Authenticate"]
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_any_authorization_header_is_answered(value: str) -> None:
+    app, _ = make()
+    response = app.test_client().get("/me", environ_overrides={"HTTP_AUTHORIZATION": value})
+    assert response.status_code in (200, 401)
+    if response.status_code == 401:
+        assert response.headers["WWW-Authenticate"].startswith('Bearer realm="api"')
+
+
+def test_the_verifier_says_why_in_the_body_and_in_the_challenge() -> None:
+    def expired(token: str) -> Any:
+        raise InvalidToken("The token expired at 09:41.")
+
+    response = get(make(expired)[0], "/me")
+    assert parse_strictly(response.data) == {"error": "The token expired at 09:41."}
+    assert response.headers["WWW-Authenticate"] == (
+        'Bearer realm="api", error="invalid_token", error_description="The token expired at 09:41."'
+    )
+
+
+def test_an_http_exception_of_the_verifier_passes_as_it_is() -> None:
+    def down(token: str) -> Any:
+        raise ServiceUnavailable("The identity provider is down.", retry_after=7)
+
+    response = get(make(down)[0], "/me")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "7"
+    assert "WWW-Authenticate" not in response.headers
+
+
+def test_a_bug_in_the_verifier_is_a_500_and_lets_nobody_in() -> None:
+    response = get(make(lambda token: 1 / 0)[0], "/me")
+    assert response.status_code == 500
+
+
+@pytest.mark.parametrize("rejected", [None, False])
+def test_none_and_false_let_nobody_in(rejected: Any) -> None:
+    assert get(make(lambda token: rejected)[0], "/me").status_code == 401
+
+
+def test_a_falsy_principal_is_a_principal() -> None:
+    app, errors = make(lambda token: {})
+    errors.permissions_of(lambda principal: ["read"])
+    app.add_url_rule("/falsy", view_func=requires_permissions("read")(lambda: {}), endpoint="falsy")
+    assert get(app, "/falsy").status_code == 200
+
+
+def test_without_a_verifier_a_guard_is_its_authors_bug_and_names_the_remedy() -> None:
+    app, _ = make(None)
+    app.testing = True
+    with pytest.raises(RuntimeError, match="verify_token"):
+        get(app, "/me")
+
+
+# -- permissions
+
+
+def test_all_permissions_are_needed_and_the_challenge_names_them() -> None:
+    app, _ = make()
+    assert get(app, "/read").status_code == 200
+    response = get(app, "/write")
+    assert response.status_code == 403
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="insufficient_scope", scope="read write"'
+    assert parse_strictly(response.data) == {"error": "You do not have permission to access the requested content."}
+
+
+def test_permissions_imply_authentication() -> None:
+    assert get(make()[0], "/write", {}).status_code == 401
+
+
+class Person:
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+@pytest.mark.parametrize(
+    ("principal", "status"),
+    [
+        ({"permissions": ["read"]}, 200),
+        ({"permissions": {"read": True}}, 200),
+        ({"scope": "write read"}, 200),
+        ({"scp": ["read"]}, 200),
+        (Person(permissions=("read",)), 200),
+        (Person(scope="read"), 200),
+        ({"permissions": [], "scope": "read"}, 403),
+        ({"scope": "read:all reader"}, 403),
+        ({"permissions": "ready"}, 403),
+        ({"permissions": b"read"}, 403),
+        ({"permissions": None, "scope": 5}, 403),
+        ({}, 403),
+        (object(), 403),
+        ("read", 403),
+    ],
+)
+def test_permissions_are_found_where_tokens_have_them(principal: Any, status: int) -> None:
+    app, _ = make(lambda token: principal)
+    app.add_url_rule("/p", view_func=requires_permissions("read")(lambda: {}), endpoint="p")
+    assert get(app, "/p").status_code == status
+
+
+def test_an_author_says_what_the_permissions_are_even_asynchronously() -> None:
+    app, errors = make()
+
+    @errors.permissions_of
+    async def permissions(principal: Any) -> set[str]:
+        return {"read", "write"}
+
+    assert get(app, "/write").status_code == 200
+
+
+@pytest.mark.parametrize("names", [(), (1,), (lambda: None,)])
+def test_permissions_without_names_fail_where_they_are_applied(names: Any) -> None:
+    with pytest.raises(TypeError, match="requires_permissions"):
+        requires_permissions(*names)
+
+
+def test_no_permission_name_breaks_the_challenge() -> None:
+    app, _ = make()
+    app.add_url_rule("/odd", view_func=requires_permissions('a"b\r\n', "é")(lambda: {}), endpoint="odd")
+    assert get(app, "/odd").headers["WWW-Authenticate"] == ('Bearer realm="api", error="insufficient_scope", scope="a\'b  ?"')
+
+
+# -- the principal
+
+
+def test_a_token_is_verified_once_a_request_by_whoever_asks_first() -> None:
+    calls: list[str] = []
+
+    def counting(token: str) -> Any:
+        calls.append(token)
+        return verify(token)
+
+    app, _ = make(counting)
+    app.before_request(lambda: str(current_principal) and None)
+    assert get(app, "/read").status_code == 200
+    assert get(app, "/me", {"Authorization": "Bearer bad"}).status_code == 401
+    assert calls == ["good", "bad"]
+
+
+def test_the_principal_of_an_open_view_is_nobody_without_a_valid_token() -> None:
+    app, _ = make()
+    assert get(app, "/open", {}).json == {"known": False}
+    assert get(app, "/open", {"Authorization": "Bearer bad"}).json == {"known": False}
+    assert get(app, "/open").json == {"known": True}
+
+
+def test_an_open_view_that_asks_who_it_is_hears_when_that_cannot_be_known() -> None:
+    def down(token: str) -> Any:
+        raise BadGateway
+
+    assert get(make(down)[0], "/open").status_code == 502
+
+
+def test_a_principal_never_stays_for_the_next_request() -> None:
+    app, _ = make()
+    with app.app_context():  # as a test fixture does: one `g` for both requests
+        assert get(app, "/me").status_code == 200
+        assert get(app, "/me", {}).status_code == 401
+
+
+# -- views of each kind
+
+
+def test_async_verifiers_guard_sync_and_async_views() -> None:
+    async def verifier(token: str) -> Any:
+        return verify(token)
+
+    app, _ = make(verifier)
+
+    @app.get("/async")
+    @requires_permissions("read")
+    async def view() -> Any:
+        return {"sub": current_principal["sub"]}
+
+    @app.get("/late")
+    async def late() -> Any:
+        return {"sub": current_principal["sub"]}
+
+    for path in ("/me", "/async", "/late"):
+        assert get(app, path).json == {"sub": "me"}
+    assert get(app, "/async", {}).status_code == 401
+
+
+def test_method_views_and_blueprints_are_guarded() -> None:
+    app, _ = make()
+
+    class Thing(MethodView):
+        decorators = [requires_auth]  # noqa: RUF012
+
+        def get(self) -> Any:
+            return {"sub": current_principal["sub"]}
+
+        @requires_permissions("write")
+        def post(self) -> Any:
+            return {}
+
+    blueprint = Blueprint("things", __name__, url_prefix="/b")
+    blueprint.add_url_rule("/thing", view_func=Thing.as_view("thing"))
+    app.register_blueprint(blueprint)
+    assert get(app, "/b/thing").json == {"sub": "me"}
+    assert get(app, "/b/thing", {}).status_code == 401
+    assert app.test_client().post("/b/thing", headers=GOOD).status_code == 403

@@ -1,0 +1,391 @@
+"""Promises of ``ApiErrors`` itself: installing it, and each function that an author hands over."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+from typing import Any
+
+import marshmallow as ma
+import pytest
+from flask import Blueprint, Flask, Response, abort
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.exceptions import BadRequest, Conflict, Gone, HTTPException, NotFound, ServiceUnavailable
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client, TestResponse
+
+from flask_apierrors import ApiError, ApiErrors
+from tests.conftest import parse_strictly
+
+
+class StoreError(Exception):
+    """A user's own."""
+
+
+class StoreDown(StoreError):
+    """A more special one."""
+
+
+def new_app(**config: Any) -> Flask:
+    app = Flask(__name__)
+    app.config.update(config)
+    app.add_url_rule("/store", view_func=raiser(StoreError("secret")), endpoint="store")
+    app.add_url_rule("/down", view_func=raiser(StoreDown("secret")), endpoint="down")
+    app.add_url_rule("/ok", view_func=lambda: "ok", endpoint="ok")
+    return app
+
+
+def raiser(exc: BaseException) -> Any:
+    def view() -> Any:
+        raise exc
+
+    return view
+
+
+def get(app: Flask, path: str, **options: Any) -> TestResponse:
+    return app.test_client().get(path, **options)
+
+
+def error(response: TestResponse) -> Any:
+    return parse_strictly(response.data)["error"]
+
+
+# -- installing
+
+
+def test_a_second_init_app_on_the_same_app_fails_and_names_the_remedy() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    for again in (errors.init_app, ApiErrors):
+        with pytest.raises(RuntimeError, match="once for each app"):
+            again(app)
+
+
+def test_a_configuration_mistake_fails_in_init_app() -> None:
+    with pytest.raises(ValueError, match=r"APIERRORS_MAX_ERROR.*Did you mean APIERRORS_MAX_ERRORS"):
+        ApiErrors(new_app(APIERRORS_MAX_ERROR=5))
+
+
+def test_the_configuration_is_not_read_again() -> None:
+    app = new_app(APIERRORS_REALM="one")
+    ApiErrors(app)
+    app.config["APIERRORS_REALM"] = "two"
+    app.add_url_rule("/401", view_func=lambda: abort(401), endpoint="401")
+    assert get(app, "/401").headers["WWW-Authenticate"] == 'Bearer realm="one"'
+
+
+def test_apps_of_one_extension_share_code_and_nothing_else() -> None:
+    errors = ApiErrors()
+    errors.convert(StoreError, to=Conflict)
+    one, two = new_app(APIERRORS_MESSAGES={409: "one"}), new_app()
+    errors.init_app(one)
+    errors.init_app(two)
+    assert error(get(one, "/store")) == "one"
+    assert get(two, "/store").status_code == 409
+    assert error(get(two, "/store")) != "one"
+
+
+def test_an_app_goes_when_its_last_user_does() -> None:
+    errors = ApiErrors()
+    app = new_app()
+    errors.init_app(app)
+    ref = weakref.ref(app)
+    get(app, "/nope")
+    gc.collect()
+    gc.disable()
+    try:
+        del app
+        assert ref() is None
+    finally:
+        gc.enable()
+
+
+def test_a_guard_in_an_app_without_the_extension_names_the_remedy() -> None:
+    from flask_apierrors import produces
+
+    app = Flask(__name__)
+    app.testing = True
+    app.add_url_rule("/x", view_func=produces("text/csv")(lambda: "x"))
+    with pytest.raises(RuntimeError, match="ApiErrors\\(app\\)"):
+        get(app, "/x")
+
+
+def test_an_error_answers_sensibly_in_an_app_without_the_extension() -> None:
+    app = Flask(__name__)
+    error = ApiError("Sold out.", status=409, retry_after=1.5, headers={"X-A": "b"})
+    app.add_url_rule("/x", view_func=raiser(error))
+    response = get(app, "/x")
+    assert response.status_code == 409
+    assert b"Sold out." in response.data
+    assert response.headers["Retry-After"] == "2"
+    assert response.headers["X-A"] == "b"
+
+
+# -- where it holds
+
+
+def test_outside_the_prefixes_flasks_own_pages_stay() -> None:
+    app = new_app(APIERRORS_URL_PREFIXES=("/api", "/v2/"))
+    errors = ApiErrors(app)
+    errors.convert(StoreError, to=Conflict)
+    app.add_url_rule("/api/store", view_func=raiser(StoreError("secret")), endpoint="api_store")
+    app.add_url_rule("/invalid", view_func=raiser(ma.ValidationError("no")), endpoint="invalid")
+    app.add_url_rule("/empty", view_func=lambda: ("", 404), endpoint="empty")
+    for path in ("/api", "/api/nope", "/v2/nope", "/api/store"):
+        assert get(app, path).content_type == "application/json"
+    for path in ("/nope", "/apiary", "/v2x", "/store", "/invalid"):
+        response = get(app, path)
+        assert response.content_type == "text/html; charset=utf-8"
+        assert response.status_code == (500 if path in ("/store", "/invalid") else 404)
+    assert get(app, "/empty").data == b""
+    assert app.test_client().post("/ok").content_type == "text/html; charset=utf-8"
+
+
+def test_a_mounted_api_knows_its_prefix_without_the_mount_point() -> None:
+    app = new_app(APIERRORS_URL_PREFIXES=("/api",))
+    ApiErrors(app)
+    client = Client(DispatcherMiddleware(Flask("outer"), {"/mnt": app}))
+    response = client.get("/mnt/api/nope", headers={"Accept": "application/problem+json"})
+    assert parse_strictly(response.data)["instance"] == "/mnt/api/nope"
+    assert client.get("/mnt/nope").content_type == "text/html; charset=utf-8"
+
+
+def test_handlers_of_blueprints_win_inside_them() -> None:
+    app = new_app()
+    ApiErrors(app)
+    blueprint = Blueprint("b", __name__, url_prefix="/b")
+    blueprint.register_error_handler(HTTPException, lambda exc: ("blueprint", exc.code))
+    blueprint.add_url_rule("/x", view_func=lambda: abort(409))
+    app.register_blueprint(blueprint)
+    assert get(app, "/b/x").data == b"blueprint"
+    assert get(app, "/nope").content_type == "application/json"
+
+
+@given(st.text())
+def test_any_path_is_answered_with_the_contract(path: str) -> None:
+    app = new_app()
+    ApiErrors(app)
+    with app.request_context({**_environ(), "PATH_INFO": "/" + path.encode("utf-8", "replace").decode("latin-1")}):
+        response = app.full_dispatch_request()
+    assert response.status_code in (200, 404, 405, 500, 308)
+
+
+def _environ() -> dict[str, Any]:
+    from werkzeug.test import create_environ
+
+    return create_environ()
+
+
+# -- convert
+
+
+def test_a_converted_class_is_an_answer_whether_before_or_after_init_app() -> None:
+    errors = ApiErrors()
+    errors.convert(StoreError, to=Gone)
+    app = new_app()
+    errors.init_app(app)
+    errors.convert(StoreDown, to=ServiceUnavailable("The store is closed.", retry_after=9))
+    assert get(app, "/store").status_code == 410
+    assert b"secret" not in get(app, "/store").data
+    response = get(app, "/down")
+    assert (response.status_code, error(response), response.headers["Retry-After"]) == (503, "The store is closed.", "9")
+
+
+def test_a_converter_function_gets_the_exception_and_says_what_may_be_told() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+
+    @errors.convert(StoreError)
+    def store_error(exc: StoreError) -> HTTPException:
+        return ApiError(f"Told: {exc}", status=409)
+
+    assert error(get(app, "/store")) == "Told: secret"
+    assert error(get(app, "/down")) == "Told: secret"
+    assert store_error(StoreError("x")).code == 409
+
+
+def test_the_nearest_class_wins() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(StoreDown, to=Gone)
+    errors.convert(StoreError, to=Conflict)
+    assert get(app, "/down").status_code == 410
+
+
+def test_a_ready_exception_is_never_shared_between_requests() -> None:
+    ready = ServiceUnavailable("Closed.")
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(StoreError, to=ready)
+    before = dict(vars(ready))
+    for _ in range(2):
+        assert error(get(app, "/store")) == "Closed."
+    assert vars(ready) == before
+    assert ready.__traceback__ is None
+
+
+def test_http_exceptions_can_be_converted_too() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(NotFound, to=Gone)
+    assert get(app, "/nope").status_code == 410
+
+
+def test_a_users_handler_for_the_converted_class_wins() -> None:
+    app = new_app()
+    app.register_error_handler(StoreError, lambda exc: ("mine", 418))
+    errors = ApiErrors(app)
+    errors.convert(StoreError, to=Gone)
+    assert get(app, "/store").data == b"mine"
+
+
+@pytest.mark.parametrize("cls", [Exception, BaseException, KeyboardInterrupt, "KeyError", None])
+def test_what_cannot_be_converted_fails_at_once(cls: Any) -> None:
+    with pytest.raises(TypeError, match="convert"):
+        ApiErrors().convert(cls, to=Gone)
+
+
+@pytest.mark.parametrize("to", [404, "x", KeyError, KeyError()])
+def test_what_is_no_answer_fails_at_once(to: Any) -> None:
+    with pytest.raises(TypeError, match="HTTPException"):
+        ApiErrors().convert(StoreError, to=to)
+
+
+@pytest.mark.parametrize("returned", [None, "text", KeyError("secret")])
+def test_a_converter_that_returns_no_answer_is_a_500(returned: Any) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(StoreError)(lambda exc: returned)
+    response = get(app, "/store")
+    assert response.status_code == 500
+    assert b"secret" not in response.data
+
+
+# -- response
+
+
+def test_response_is_the_contract_for_code_that_cannot_raise() -> None:
+    app = new_app(APIERRORS_URL_PREFIXES=("/api",))
+    errors = ApiErrors(app)
+
+    @app.get("/callback")
+    def callback() -> Response:
+        return errors.response(404, "No such vessel.")
+
+    @app.get("/bare")
+    def bare() -> Response:
+        return errors.response(BadRequest())
+
+    @app.get("/crash")
+    def crash() -> Response:
+        return errors.response(RuntimeError("secret"))
+
+    assert (get(app, "/callback").status_code, error(get(app, "/callback"))) == (404, "No such vessel.")
+    assert get(app, "/bare").status_code == 400
+    assert get(app, "/crash").status_code == 500
+    assert b"secret" not in get(app, "/crash").data
+
+
+def test_an_authors_handler_can_fall_back_on_ours() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+
+    @app.errorhandler(404)
+    def not_found(exc: NotFound) -> Any:
+        return errors.handle(exc)
+
+    assert error(get(app, "/nope")) == "The requested resource does not exist."
+
+
+# -- unavailable_when
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "retry_after", "text"),
+    [
+        (None, 200, None, None),
+        (False, 200, None, None),
+        (120, 503, "120", "The service is temporarily"),
+        (0, 503, "0", "The service is temporarily"),
+        ("Back at five.", 503, "30", "Back at five."),
+        (True, 503, "30", "The service is temporarily"),
+    ],
+)
+def test_maintenance_answers_for_the_whole_api(reason: Any, status: int, retry_after: Any, text: Any) -> None:
+    app = new_app(APIERRORS_URL_PREFIXES=("/ok", "/nope"))
+    errors = ApiErrors(app)
+    app.add_url_rule("/site", view_func=lambda: "site", endpoint="site")
+
+    @errors.unavailable_when
+    def reasons() -> Any:
+        return reason
+
+    response = get(app, "/ok")
+    assert response.status_code == status
+    assert response.headers.get("Retry-After") == retry_after
+    if text is not None:
+        assert error(response).startswith(text)
+        assert get(app, "/nope").status_code == 503
+    assert get(app, "/site").data == b"site"
+
+
+def test_maintenance_can_be_registered_before_init_app_and_asynchronously() -> None:
+    errors = ApiErrors()
+
+    @errors.unavailable_when
+    async def reasons() -> str:
+        return "Closed."
+
+    app = new_app()
+    errors.init_app(app)
+    assert error(get(app, "/ok")) == "Closed."
+    errors.unavailable_when(lambda: None)
+    assert get(app, "/ok").status_code == 200
+
+
+# -- request ids
+
+
+def test_a_safe_request_id_is_taken_over() -> None:
+    app = new_app()
+    ApiErrors(app)
+    assert get(app, "/nope", headers={"X-Request-ID": "abc-123"}).headers["X-Request-ID"] == "abc-123"
+
+
+@pytest.mark.parametrize("unsafe", ["", "x" * 129, "é", "a\tb", "\x7f"])
+def test_an_unsafe_request_id_is_replaced(unsafe: str) -> None:
+    app = new_app()
+    ApiErrors(app)
+    sent = get(app, "/nope", environ_overrides={"HTTP_X_REQUEST_ID": unsafe}).headers["X-Request-ID"]
+    assert len(sent) == 32
+    assert sent != unsafe
+
+
+def test_the_header_of_the_request_id_can_be_named_and_switched_off() -> None:
+    named = new_app(APIERRORS_REQUEST_ID_HEADER="X-Correlation")
+    ApiErrors(named)
+    assert get(named, "/nope", headers={"X-Correlation": "c1"}).headers["X-Correlation"] == "c1"
+    off = new_app(APIERRORS_REQUEST_ID_HEADER=None)
+    ApiErrors(off)
+    response = get(off, "/nope", headers={"Accept": "application/problem+json", "X-Request-ID": "x"})
+    assert "X-Request-ID" not in response.headers
+    assert "request_id" not in parse_strictly(response.data)
+
+
+def test_log_records_have_the_request_id_of_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    app = new_app()
+    ApiErrors(app)
+    app.add_url_rule("/boom", view_func=raiser(RuntimeError("boom")), endpoint="boom")
+    response = get(app, "/boom")
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.request_id == response.headers["X-Request-ID"]  # type: ignore[attr-defined]
+    app.logger.warning("outside")
+    assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
+
+
+def test_installing_leaves_the_configuration_of_logging_to_the_author() -> None:
+    app = Flask("an_app_that_nobody_logged_to")
+    ApiErrors(app)
+    assert logging.getLogger(app.name).handlers == []
