@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutinefunction
 from typing import Any
@@ -25,7 +25,7 @@ def requires_auth(view: View) -> View:
     return guard(view, Mark("requires_auth"), Check(Order.AUTHENTICATION, _check_authenticated))
 
 
-def requires_permissions(*names: str) -> Any:
+def requires_permissions(*names: str) -> Callable[[View], View]:
     """Let a view run for principals with all these permissions; the others get a 403 (RFC 6750 section 3.1).
 
     Implies :func:`requires_auth`.
