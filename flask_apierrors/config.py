@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import default_sentence
+from .text import as_text
 
 _PREFIX = "APIERRORS_"
 MEMBERS = ("error", "status", "type", "title", "errors", "request_id", "documentation")
@@ -69,7 +70,7 @@ class Config:
         text = self.messages.get(type) if type else None
         if text is None:
             text = self.messages.get(status)
-        return None if text is None else str(text)
+        return None if text is None else as_text(text).strip() or None
 
 
 def _suggestion(key: str) -> str:
@@ -91,12 +92,18 @@ def _members(value: Any) -> tuple[str, ...]:
 def _messages(value: Any) -> Mapping[int | str, Any]:
     if not isinstance(value, Mapping):
         raise ValueError('give a dict from a status or a type to a sentence, such as {404: "There is no such thing."}.')
+    messages: dict[int | str, Any] = {}
     for key, text in value.items():
-        if isinstance(key, bool) or not isinstance(key, int | str):
+        # JSON files and environment variables cannot have keys that are numbers.
+        status = int(key) if isinstance(key, str) and key.isdecimal() else key
+        if not isinstance(status, str) and (not isinstance(status, int) or not 400 <= status <= 599):
             raise ValueError(f"the key {key!r} is neither a status such as 404 nor a type such as 'vessel-not-found'.")
-        if text is None or (isinstance(text, str) and not text.strip()):
-            raise ValueError(f"the sentence for {key!r} is empty. Write one or take the key out.")
-    return MappingProxyType(dict(value))
+        # Any other object may be a translation, which cannot be made before there is a request.
+        wrong = text is None or isinstance(text, int | float | bytes | Mapping | list | tuple)
+        if wrong or (isinstance(text, str) and not text.strip()):
+            raise ValueError(f"the sentence for {key!r} is not a text. Write one or take the key out.")
+        messages[status] = text
+    return MappingProxyType(messages)
 
 
 def _url_prefixes(value: Any) -> tuple[str, ...]:
@@ -105,9 +112,10 @@ def _url_prefixes(value: Any) -> tuple[str, ...]:
     for prefix in value:
         if not isinstance(prefix, str) or not prefix.startswith("/"):
             raise ValueError(f"{prefix!r} is not a path. Begin it with a slash.")
-    if "/" in value:
+    prefixes = tuple(prefix.rstrip("/") for prefix in value)
+    if "" in prefixes:
         raise ValueError("'/' is the whole site. Leave the key out for that.")
-    return tuple(prefix.rstrip("/") for prefix in value)
+    return prefixes
 
 
 def _validation_status(value: Any) -> int:
