@@ -129,7 +129,7 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
     """
     names = list(calls)
     for call in calls.values():
-        _seconds(call, 50 if slice_seconds < 1 else 1)  # caches, specialising bytecode
+        _warm_up(call)
     count = max(1, round(slice_seconds / _seconds(calls[names[0]], 5)))
     times = Rounds({name: [] for name in names})
     gc.collect()
@@ -140,6 +140,14 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
             times[name].append(_seconds(calls[name], count))
     gc.unfreeze()
     return times
+
+
+def _warm_up(call: Call) -> None:
+    """Caches are filled, bytecode is specialised."""
+    end = perf_counter() + 0.05
+    call()
+    while perf_counter() < end:
+        call()
 
 
 def _seconds(call: Call, count: int) -> float:

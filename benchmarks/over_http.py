@@ -1,0 +1,106 @@
+"""The same order over HTTP: gunicorn with one worker, loaded by ``wrk`` if there is one, else from Python threads."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from statistics import median
+from typing import Any
+
+from .common import Request, quiet
+from .paths import PATHS
+
+CONTENDERS = {
+    "floor": "floor",
+    "Flask docs": "flask_docs",
+    "flask-smorest": "smorest",
+    "APIFlask": "apiflask_app",
+    "flask_apierrors": "apierrors",
+}
+_NAMES = ("success", "unknown", "abort", "401", "406")
+_CONNECTIONS = 4
+_TURNS = 3
+
+
+def application(module: str) -> Any:
+    """What gunicorn loads: the app of a contender."""
+    return quiet(import_module(f"benchmarks.contenders.{module}").create_app())
+
+
+def run(seconds: int) -> list[tuple[str, ...]]:
+    """A row for each path: the median of a few short runs in turn, and the ratio of the times to those of the floor."""
+    rows = []
+    for path in (path for path in PATHS if path.name in _NAMES):
+        rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+        for _ in range(_TURNS):
+            for name, module in CONTENDERS.items():
+                with _server(module) as port:
+                    _load(port, path.request, 1)
+                    rates[name].append(_load(port, path.request, seconds))
+        floor = median(rates["floor"])
+        rows.append((path.title, *(f"{median(rate):,.0f} ({floor / median(rate):.2f})" for rate in rates.values())))
+    return rows
+
+
+@contextmanager
+def _server(module: str) -> Iterator[int]:
+    options = ["--bind", "127.0.0.1:0", "--workers", "1", "--worker-class", "gthread", "--threads", "1"]
+    command = [sys.executable, "-m", "gunicorn", *options, f"benchmarks.over_http:application({module!r})"]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield _port_of(server)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _port_of(server: subprocess.Popen[str]) -> int:
+    assert server.stderr is not None
+    for line in server.stderr:
+        found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line)
+        if found:
+            threading.Thread(target=server.stderr.read, daemon=True).start()
+            return int(found[1])
+    raise RuntimeError("gunicorn did not start")
+
+
+def _load(port: int, request: Request, seconds: int) -> float:
+    """Requests a second."""
+    return _load_by_wrk(port, request, seconds) if shutil.which("wrk") else _load_by_threads(port, request, seconds)
+
+
+def _load_by_wrk(port: int, request: Request, seconds: int) -> float:
+    headers = [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
+    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", *headers, f"http://127.0.0.1:{port}{request.path}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30)
+    found = re.search(r"Requests/sec:\s*([0-9.]+)", done.stdout)
+    assert found is not None, done.stdout
+    return float(found[1])
+
+
+def _load_by_threads(port: int, request: Request, seconds: int) -> float:
+    counts = [0] * _CONNECTIONS
+    end = time.monotonic() + seconds
+
+    def send(index: int) -> None:
+        while time.monotonic() < end:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request(request.method, request.path, headers=dict(request.headers))
+            connection.getresponse().read()
+            connection.close()
+            counts[index] += 1
+
+    threads = [threading.Thread(target=send, args=(index,)) for index in range(_CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
