@@ -1,0 +1,56 @@
+# Needs Python 3.10 or newer; everything else goes into .venv. Another interpreter: make clean, then make PYTHON=/path run
+
+PORT ?= 5000
+VENV := .venv
+BIN := $(VENV)/bin
+NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
+	"$$name" -c "$(NEW_ENOUGH)" 2>/dev/null && command -v "$$name" && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: run test lint docs bench clean
+.NOTPARALLEL:
+
+run: $(VENV)/run
+	@exec $(BIN)/python -m example_app $(PORT)
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest --cov=flask_apierrors --cov-branch --cov-fail-under=100
+
+lint: $(VENV)/lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+
+docs: $(VENV)/docs
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
+
+bench: $(VENV)/test
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info instance docs/_build htmlcov .coverage* .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each file in .venv says that what has its name is installed, for this pyproject.toml.
+
+$(VENV)/pip:
+	@"$(PYTHON)" -c "$(NEW_ENOUGH)" || { \
+		echo "make: needs Python 3.10 or newer with venv and ensurepip (Debian: python3-venv). Name one: make PYTHON=/path" >&2; \
+		exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/run: $(VENV)/pip pyproject.toml setup.cfg
+	$(PIP) --editable '.[jwt]'
+	@touch $@
+
+$(VENV)/test $(VENV)/docs: $(VENV)/run
+	$(PIP) --group $(@F)
+	@touch $@
+
+# mypy reads the types of what the tests use, too.
+$(VENV)/lint: $(VENV)/test
+	$(PIP) --group $(@F)
+	@touch $@
