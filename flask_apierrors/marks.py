@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from werkzeug.exceptions import HTTPException
-
 _ATTRIBUTE = "__apierrors__"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -30,14 +28,16 @@ def add_mark(view: object, mark: Mark) -> None:
     setattr(view, _ATTRIBUTE, (*marks_of(view), mark))
 
 
-def raises(*errors: type[HTTPException]) -> Callable[[View], View]:
+def raises(*errors: type[Exception]) -> Callable[[View], View]:
     """Declare errors that the view raises, for the reference page and OpenAPI. Changes nothing at run time.
 
-    :raises TypeError: for anything but classes of ``HTTPException``.
+    Takes classes of ``HTTPException``, marshmallow's ``ValidationError``, and what ``errors.convert`` makes an answer.
+
+    :raises TypeError: for anything but classes of exceptions, and for ``Exception`` itself.
     """
     for error in errors:
-        if not (isinstance(error, type) and issubclass(error, HTTPException)):
-            raise TypeError(f"@raises takes subclasses of ApiError or of Werkzeug's HTTPException, not {error!r}.")
+        if not (isinstance(error, type) and issubclass(error, Exception)) or error is Exception:
+            raise TypeError(f"@raises takes classes of exceptions, such as subclasses of ApiError, not {error!r}.")
 
     def decorate(view: View) -> View:
         add_mark(view, Mark("raises", errors))

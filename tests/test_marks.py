@@ -24,9 +24,15 @@ def test_raises_leaves_a_mark_and_changes_nothing_else() -> None:
     assert marks_of(view) == (Mark("raises", (VesselNotFound, NotFound)),)
 
 
-@pytest.mark.parametrize("error", [ValueError, Exception, NotFound(), VesselNotFound("text"), 404, "not-found", None])
-def test_raises_takes_http_exceptions_alone(error: Any) -> None:
-    with pytest.raises(TypeError, match=r"@raises takes subclasses of ApiError .* not "):
+def test_raises_takes_exceptions_that_are_converted() -> None:
+    def view() -> None: ...
+
+    assert marks_of(raises(LookupError)(view)) == (Mark("raises", (LookupError,)),)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Exception, NotFound(), VesselNotFound("text"), 404, "not-found", None])
+def test_raises_takes_classes_of_exceptions_alone(error: Any) -> None:
+    with pytest.raises(TypeError, match=r"@raises takes classes of exceptions, .* not "):
         raises(error)
 
 
