@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .headers import HeaderPairs, Seconds, delay_seconds, header_pairs
+from .statuses import RETRIES, Retry
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -83,10 +84,12 @@ class ApiError(HTTPException):
     #: RFC 9457 ``title``: the same for every occurrence. Made from the class name by default.
     title: ClassVar[str | None] = None
     #: May a client try again? ``never``, ``after-delay`` or ``if-idempotent``; by default it follows from the status.
-    retry: ClassVar[str | None] = None
+    retry: ClassVar[Retry | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.retry not in (None, *RETRIES):
+            raise ValueError(f"{cls.__name__}.retry = {cls.retry!r}: choose one of {', '.join(RETRIES)}.")
         words = _WORD_START.sub(" ", cls.__name__).replace("_", " ").split()
         if "type" not in cls.__dict__:
             cls.type = "-".join(words).lower()
@@ -151,6 +154,11 @@ def status_type(status: int) -> str:
     """The type of a problem that is nothing but its status: ``not-found``, ``status-499``."""
     known = default_exceptions.get(status)
     return _WORD_START.sub("-", known.__name__).lower() if known else f"status-{status}"
+
+
+def page_name(type: str) -> str:
+    """The last part of the address that explains a type; of an absolute URI, its own last part."""
+    return re.split("[#/:]", type.rstrip("#/:"))[-1] if ":" in type else type
 
 
 _SENTENCES = {

@@ -15,7 +15,7 @@ from .config import Config
 from .errors import ApiError, Problem
 from .json_body import use_strict_json
 from .response import answer, answer_ours, finish
-from .state import AppState, Hooks, app_state, current_request, request_id
+from .state import AppState, Converter, Hooks, app_state, current_request, request_id
 
 _Hook = TypeVar("_Hook", bound=Callable[..., Any])
 _Error = TypeVar("_Error", bound=Exception)
@@ -107,9 +107,9 @@ class ApiErrors:
         if to is None:
             return lambda function: self._convert(cls, function)
         if isinstance(to, type) and issubclass(to, HTTPException):
-            self._convert(cls, lambda exc: to())
+            self._convert(cls, _annotated(lambda exc: to(), to))
         elif isinstance(to, HTTPException):
-            self._convert(cls, lambda exc: copy(to))
+            self._convert(cls, _annotated(lambda exc: copy(to), type(to)))
         else:
             raise TypeError(f"convert(..., to={to!r}): give a class of HTTPException, or an instance of one.")
         return None
@@ -119,6 +119,16 @@ class ApiErrors:
         for app in self._apps:
             _register_handler(app, cls)
         return function
+
+    def hide(self, *endpoints: str) -> None:
+        """Leave endpoints out of what is published: the reference page and OpenAPI. They answer as before.
+
+        :param endpoints: As in ``flask routes``: ``"admin.users"``, or ``"admin.*"`` for a whole blueprint.
+        :raises TypeError: when used without endpoints.
+        """
+        if not endpoints or not all(isinstance(endpoint, str) for endpoint in endpoints):
+            raise TypeError('hide takes endpoints, as in errors.hide("admin.*").')
+        self._hooks.hidden += endpoints
 
     # -- what an author may call
 
@@ -154,6 +164,12 @@ def _register_handler(app: Flask, cls: type[Exception]) -> None:
     if cls not in taken:
         state: AppState = app.extensions["apierrors"]
         app.register_error_handler(cls, lambda exc: answer(exc, state))
+
+
+def _annotated(converter: Converter, answer: type[HTTPException]) -> Converter:
+    """Say what a converter returns, where the catalogue reads it: in its return annotation."""
+    converter.__annotations__["return"] = answer
+    return converter
 
 
 def _check_convertible(cls: object) -> None:

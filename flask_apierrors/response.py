@@ -17,7 +17,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from .accept import PROBLEM_JSON, wants_problem
 from .conversion import to_problem
-from .errors import ApiError, Problem, default_sentence
+from .errors import ApiError, Problem, default_sentence, page_name
 from .formats import plain, problem_json
 from .headers import HeaderPairs, header_pairs, merged_list
 from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
@@ -154,7 +154,8 @@ def _located(problem: Problem, req: Request, app: AppState) -> Problem:
     """The problem with what only the request knows. Reads nothing of ``Host``, which may be an attacker's."""
     documentation = None
     if app.config.reference_url is not None:
-        documentation = f"{_quoted(req.root_path)}{app.config.reference_url}/{quote(problem.type, safe='')}"
+        name = quote(page_name(problem.type), safe="")
+        documentation = f"{_quoted(req.root_path).rstrip('/')}{app.config.reference_url}/{name}"
     instance = _quoted(req.root_path + req.path)
     return problem._replace(instance=instance, request_id=request_id(req), documentation=documentation)
 

@@ -33,6 +33,8 @@ class Hooks:
     format: Callable[[Problem], Mapping[str, Any]] | None = None
     unavailable_when: Callable[[], int | str | None] | None = None
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
+    #: Patterns of the endpoints that are not published.
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
