@@ -1,0 +1,218 @@
+"""What the README shows is what happens: its code runs, its servers answer so, its commands and links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib.metadata import metadata
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask, abort, request
+from marshmallow import Schema, fields
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from flask_apierrors import ApiErrors, produces, requires_json, requires_permissions
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+CONSOLE = re.findall(r"^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+COMMANDS = [line[2:] for block in CONSOLE for line in block.splitlines() if line.startswith("$ ")]
+CURLS = [block.removeprefix("$ ").split("\n", 1) for block in CONSOLE if block.startswith("$ curl")]
+
+#: What differs from one machine, or one request, to the next.
+VARIABLE = [
+    (r"^Server: .*$", "Server: ?"),
+    (r"^Date: .*$", "Date: ?"),
+    (r"\b[0-9a-f]{32}\b", "ID"),
+]
+
+
+def readme_app() -> Flask:
+    names: dict[str, object] = {"__name__": "readme"}
+    for block in PYTHON:
+        exec(compile(block, "README.md", "exec"), names)
+    app = names["app"]
+    assert isinstance(app, Flask)
+    return app
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Flask], int]]:
+    """Start apps under the development server, each on a free port, which is returned."""
+    servers = []
+
+    def start(app: Flask) -> int:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server.port
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def curl(command: str, port: int) -> str:
+    """What ``curl`` prints for such a command: asked over a socket, so that no curl need be installed."""
+    words = shlex.split(command)[1:]
+    url = urlsplit(next(word for word in words if word.startswith("http://")))
+    lines = [f"GET {url.path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
+    lines += [words[place + 1] for place, word in enumerate(words) if word == "-H"]
+    if not any(line.startswith("Accept:") for line in lines):
+        lines.append("Accept: */*")
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("rb") as answer:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        text = answer.read().decode().replace("\r\n", "\n")
+    return text if "-i" in words else text.partition("\n\n")[2]
+
+
+def normal(output: str) -> str:
+    for pattern, sign in VARIABLE:
+        output = re.sub(pattern, sign, output, flags=re.MULTILINE)
+    return output.strip()
+
+
+@pytest.mark.parametrize("place", range(len(CURLS)))
+def test_the_servers_answer_as_shown(place: int, serve: Callable[[Flask], int]) -> None:
+    command, shown = CURLS[place]
+    app = Flask("bare") if place == 0 else readme_app()
+    assert normal(curl(command, serve(app))) == normal(shown)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: the socket's answer is compared above")
+def test_curl_prints_what_the_socket_gives(serve: Callable[[Flask], int]) -> None:
+    port = serve(readme_app())
+    for command, _ in CURLS:
+        words = shlex.split(command.replace(":5000", f":{port}"))
+        printed = subprocess.run(
+            [*words, "-s", "--noproxy", "*"], capture_output=True, text=True, timeout=20, check=True
+        ).stdout
+        assert normal(printed.replace("\r\n", "\n")) == normal(curl(command, port))
+
+
+def test_both_servers_are_asked_the_same() -> None:
+    assert CURLS[0][0] == CURLS[1][0]
+
+
+def test_the_code_has_twelve_lines() -> None:
+    (code,) = PYTHON
+    assert len([line for line in code.splitlines() if line]) == 12
+
+
+# -- the table of failures
+
+
+def failing_app() -> Flask:
+    app = Flask("failing")
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    errors = ApiErrors(app)
+    errors.verify_token({"good": {}}.get)
+
+    @app.get("/fields")
+    def validated() -> str:
+        Schema.from_dict({"limit": fields.Integer()})().load(request.args)
+        return "ok"
+
+    @app.get("/vessels")
+    @requires_permissions("vessels:read")
+    def vessels() -> str:
+        return "ok"
+
+    @app.post("/json")
+    @requires_json
+    def json() -> str:
+        return "ok"
+
+    @app.get("/csv")
+    @produces("application/json", "text/csv")
+    def csv() -> str:
+        return "ok"
+
+    @app.get("/crash")
+    def crash() -> str:
+        raise RuntimeError("secret")
+
+    @app.get("/closed")
+    def closed() -> str:
+        abort(503)
+
+    return app
+
+
+JSON = "application/json"
+PROVOKE: dict[str, Callable[..., TestResponse]] = {
+    "a field that does not validate": lambda c: c.get("/fields?limit=x"),
+    "a body that is not JSON": lambda c: c.post("/json", data="[", content_type=JSON),
+    "no `Authorization`": lambda c: c.get("/vessels"),
+    "a forged or expired token": lambda c: c.get("/vessels", headers={"Authorization": "Bearer bad"}),
+    "a permission is missing": lambda c: c.get("/vessels", headers={"Authorization": "Bearer good"}),
+    "an unknown URL": lambda c: c.get("/vessel"),
+    "the wrong method": lambda c: c.delete("/vessels"),
+    "an `Accept` that nothing fits": lambda c: c.get("/csv", headers={"Accept": "image/png"}),
+    "a body over `MAX_CONTENT_LENGTH`": lambda c: c.post("/json", data=b"1" * 1001, content_type=JSON),
+    "another `Content-Type`": lambda c: c.post("/json", data="<a/>", content_type="text/xml"),
+    "a crash: logged once, told to nobody": lambda c: c.get("/crash"),
+    "`abort(503)`, maintenance": lambda c: c.get("/closed"),
+}
+ROWS = {
+    cells[0]: cells[1:]
+    for line in README.split("## What comes out")[1].split("## Install")[0].splitlines()
+    if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and len(cells) == 4 and cells[1].isdigit()
+}
+
+
+def test_each_failure_of_the_table_is_provoked() -> None:
+    assert ROWS.keys() == PROVOKE.keys()
+
+
+@pytest.mark.parametrize("failure", ROWS)
+def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
+    status, sentence, header_fields = ROWS[failure]
+    answer = PROVOKE[failure](failing_app().test_client())
+    assert (answer.status_code, answer.get_json()) == (int(status), {"error": sentence})
+    for field in re.findall(r"`([^`]+)`", header_fields):
+        name, value = field.split(": ", 1)
+        given = answer.headers[name]
+        assert (sorted(given.split(", ")) if name == "Allow" else given) == (value.split(", ") if name == "Allow" else value)
+    for name in ("Cache-Control", "X-Content-Type-Options", "Vary", "X-Request-ID"):
+        assert name in answer.headers
+
+
+# -- the commands
+
+
+def test_every_command_is_one_that_a_test_knows() -> None:
+    assert {shlex.split(command)[0] for command in COMMANDS} == {"curl", "pip", "make"}
+
+
+@pytest.mark.parametrize(
+    "target", [shlex.split(command, comments=True)[1] for command in COMMANDS if command.startswith("make ")]
+)
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+def test_a_make_target_exists(target: str) -> None:
+    """A dry run: `make test` itself would run this test again."""
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    made = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert made.returncode == 0, made.stderr
+
+
+def test_what_pip_is_told_to_install_exists() -> None:
+    commands = [command for command in COMMANDS if command.startswith("pip ")]
+    assert all(command.startswith("pip install . ") for command in commands)
+    extras = {extra for command in commands for extra in re.findall(r"\.\[(\w+)\]", command)}
+    assert extras <= set(metadata("flask-apierrors").get_all("Provides-Extra", []))
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)", README))
+def test_a_link_leads_to_a_file(target: str) -> None:
+    assert (ROOT / target).is_file()
