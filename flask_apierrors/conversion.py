@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask import Request, current_app
 from werkzeug.exceptions import (
@@ -53,7 +53,7 @@ def to_problem(exc: Exception, req: Request, config: Config) -> Problem:
     return _COMPLETE[problem.status](problem, exc, req, config) if problem.status in _COMPLETE else problem
 
 
-def is_validation_error(exc: Exception) -> bool:
+def is_validation_error(exc: object) -> TypeGuard[ValidationError]:
     """Is it marshmallow's? Without importing marshmallow: where it is not imported, nobody raised it."""
     marshmallow = sys.modules.get("marshmallow")
     return marshmallow is not None and isinstance(exc, marshmallow.ValidationError)
@@ -119,19 +119,18 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
 
 
 def _webargs_messages(exc: HTTPException) -> Mapping[Any, Any] | None:
-    """webargs hangs ``data`` with these three on what it aborts with; another ``data`` is nobody's business."""
-    data = exc.__dict__.get("data")
-    if isinstance(data, dict) and data.keys() >= {"messages", "schema", "headers"} and isinstance(data["messages"], Mapping):
-        return data["messages"]
-    return None
+    """webargs hangs ``exc``, and ``messages`` in ``data``, on what it aborts with; another ``data`` is nobody's business."""
+    data = vars(exc).get("data") if "exc" in vars(exc) else None
+    messages = data.get("messages") if isinstance(data, dict) else None
+    return messages if isinstance(messages, Mapping) else None
 
 
 def _webargs_problem(exc: HTTPException, messages: Mapping[Any, Any], headers: HeaderPairs, config: Config) -> Problem:
-    status = error_status(exc)
-    problem = _validation_problem(
-        describe_locations(messages, config.max_errors), config.validation_status if status == 422 else status, config
-    )
-    return problem._replace(headers=headers + header_pairs(vars(exc)["data"]["headers"]))
+    status = config.validation_status if exc.code == 422 else error_status(exc)
+    cause = vars(exc)["exc"]
+    validated = cause.data if is_validation_error(cause) else None
+    problem = _validation_problem(describe_locations(messages, config.max_errors, validated), status, config)
+    return problem._replace(headers=headers + header_pairs(vars(exc)["data"].get("headers")))
 
 
 def _validation_problem(invalid: Invalid, status: int, config: Config) -> Problem:

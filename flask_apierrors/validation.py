@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -28,7 +29,9 @@ LOCATIONS: dict[str, str | None] = {
 _SCHEMA = "_schema"
 _MAX_NODES = 100_000
 _MAX_DEPTH = 64
+_MAX_INDEX = 10**9
 _MAX_NAME = 100
+_MAX_TEXT = 1_000
 _FRAGMENT = "!$&'()*+,;=:@?~"
 _MISSING = object()
 
@@ -58,110 +61,107 @@ class Invalid(NamedTuple):
         return "; ".join((*self.sentences, f"and {self.more} more") if self.more else self.sentences)
 
 
-def describe(messages: object, most: int, location: str | None = None, data: object = _MISSING) -> Invalid:
+def describe(messages: object, most: int, location: str | None = None, data: object = None) -> Invalid:
     """Describe a tree of messages: nested dicts and lists of any objects, as marshmallow makes them.
 
     :param messages: The tree. Its keys are field names and list indexes, its leaves are texts.
-    :param most: How many errors to report; further ones are only counted.
+    :param most: How many errors to report; further ones are only counted, as far as 100,000 parts of the tree go.
     :param location: ``query``, ``header``, ``path`` or ``cookie``; ``None`` is the body.
     :param data: What was validated, to tell a field named ``value`` from marshmallow's name for the value of a ``Dict``
-        entry. Never reported.
+        entry; ``None`` when that is not known. Never reported.
     """
-    tree = _Tree(messages)
+    leaves = _leaves(messages)
     sentences: list[str] = []
     errors: list[FieldError] = []
-    for raw_path, leaf in tree.leaves(most):
+    for raw_path, leaf in islice(leaves, most):
         path = _wire_path(raw_path, data)
-        text = as_text(leaf).strip() or "Invalid value."
-        name = _dotted(path)
+        text = _shortened(as_text(leaf).strip(), _MAX_TEXT) or "Invalid value."
         kind = f" {leaf.kind}" if isinstance(leaf, FieldMessage) else ""
-        sentences.append(f"Invalid '{name}'{kind}: {text}" if name else text)
-        errors.append(_field_error(text, path, name, location))
-    return Invalid(tuple(errors), tuple(sentences), tree.count_rest())
+        sentences.append(f"Invalid '{_dotted(path)}'{kind}: {text}" if path else text)
+        errors.append(_field_error(text, path, location))
+    return Invalid(tuple(errors), tuple(sentences), sum(1 for _ in leaves))
 
 
-def describe_locations(messages: Mapping[Any, Any], most: int) -> Invalid:
+def describe_locations(messages: Mapping[Any, Any], most: int, data: object = None) -> Invalid:
     """Describe webargs' messages: a tree for each location, ``{"query": {"limit": [...]}}``."""
     whole = Invalid((), (), 0)
     for location, tree in messages.items():
         known = location in LOCATIONS
-        part = describe(tree if known else {location: tree}, most - len(whole.errors), LOCATIONS.get(location))
+        part = describe(tree if known else {location: tree}, most - len(whole.errors), LOCATIONS.get(location), data)
         whole = Invalid(whole.errors + part.errors, whole.sentences + part.sentences, whole.more + part.more)
     return whole
 
 
-class _Tree:
-    """A walk through messages: in their order, without recursion, and never longer than it may be."""
-
-    def __init__(self, messages: object) -> None:
-        self.stack: list[tuple[Path, int, object]] = [((), 0, messages)]
-        self.nodes = _MAX_NODES
-
-    def leaves(self, most: int) -> Iterator[tuple[Path, object]]:
-        while self.stack and self.nodes > 0 and most > 0:
-            self.nodes -= 1
-            path, depth, node = self.stack.pop()
-            if depth > _MAX_DEPTH:
-                continue
-            if isinstance(node, Mapping):
-                below = [(path if key == _SCHEMA else (*path, _step(key)), depth + 1, child) for key, child in node.items()]
-                self.stack.extend(reversed(below))
-            elif isinstance(node, list | tuple | set | frozenset):
-                self.stack.extend([(path, depth + 1, child) for child in node][::-1])
-            else:
-                most -= 1
-                yield path, node
-
-    def count_rest(self) -> int:
-        count = 0
-        rest = [(depth, node) for _, depth, node in self.stack]
-        while rest and self.nodes > 0:
-            self.nodes -= 1
-            depth, node = rest.pop()
-            if isinstance(node, Mapping):
-                children: Any = node.values()
-            elif isinstance(node, list | tuple | set | frozenset):
-                children = node
-            else:
-                count += 1
-                continue
-            if depth < _MAX_DEPTH:
-                rest.extend((depth + 1, child) for child in children)
-        return count
+def _leaves(messages: object) -> Iterator[tuple[Path, object]]:
+    """The leaves of a tree, in order: without recursion, and without what is too deep or too much."""
+    stack: list[tuple[int, Path, object]] = [(0, (), messages)]
+    for _ in range(_MAX_NODES):
+        if not stack:
+            return
+        depth, path, node = stack.pop()
+        below = _below(path, node)
+        if below is None:
+            yield path, node
+        elif depth < _MAX_DEPTH:
+            stack.extend((depth + 1, *child) for child in reversed(below))
 
 
-def _step(key: object) -> str | int:
-    if isinstance(key, int) and not isinstance(key, bool):
-        return key
+def _below(path: Path, node: object) -> list[tuple[Path, object]] | None:
+    try:
+        if isinstance(node, Mapping):
+            return [(path + _steps(key), child) for key, child in islice(node.items(), _MAX_NODES)]
+        if isinstance(node, list | tuple | set | frozenset):
+            return [(path, child) for child in islice(node, _MAX_NODES)]
+    except Exception:
+        return None
+    return None
+
+
+def _steps(key: object) -> Path:
+    if type(key) is int and 0 <= key < _MAX_INDEX:
+        return (key,)
     text = as_text(key)
-    return text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…"
+    return () if text == _SCHEMA else (_shortened(text, _MAX_NAME),)
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "…"
 
 
 def _wire_path(path: Path, data: object) -> Path:
     """The path in the request: without the ``key`` and ``value`` that marshmallow puts below the entry of a ``Dict``."""
-    if data is _MISSING or not ("key" in path[1:] or "value" in path[1:]):
+    if data is None or not ("key" in path[2:] or "value" in path[2:]):
         return path
     found: list[str | int] = []
     node = data
+    entry = False
     for position, step in enumerate(path):
-        inner = position + 1 < len(path)
-        if step in ("key", "value") and _is_marker(step, node, inner):
-            continue
-        found.append(step)
-        node = _child(node, step)
+        if entry and step in ("key", "value") and _is_marker(path, position, node):
+            entry = False
+        else:
+            found.append(step)
+            node = _child(node, step)
+            # A marker comes after the name of an entry, which comes after the name or the index of its Dict.
+            entry = position > 0 and isinstance(step, str)
     return tuple(found)
 
 
-def _is_marker(step: str | int, node: object, inner: bool) -> bool:
-    if node is _MISSING:
-        return False
-    return step not in node and inner if isinstance(node, Mapping) else True
+def _is_marker(path: Path, position: int, node: object) -> bool:
+    """Is this step marshmallow's word, and not the name of a field of the object that the entry holds?"""
+    if not isinstance(node, Mapping):
+        return node is not _MISSING
+    following = path[position + 1 : position + 2]
+    below = _child(node, path[position])
+    if below is _MISSING or not following:
+        return bool(following)
+    below_fits = _child(below, following[0]) is not _MISSING
+    return not below_fits and (not isinstance(below, Mapping | list) or _child(node, following[0]) is not _MISSING)
 
 
 def _child(node: object, step: str | int) -> object:
     if isinstance(node, Mapping):
         return node.get(step, _MISSING)
-    if isinstance(node, list | tuple) and isinstance(step, int) and 0 <= step < len(node):
+    if isinstance(node, list) and isinstance(step, int) and step < len(node):
         return node[step]
     return _MISSING
 
@@ -170,8 +170,8 @@ def _dotted(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _field_error(text: str, path: Path, name: str, location: str | None) -> FieldError:
+def _field_error(text: str, path: Path, location: str | None) -> FieldError:
     if location is not None:
-        return FieldError(text, parameter=name or None, location=location)
+        return FieldError(text, parameter=_dotted(path) if path else None, location=location)
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
     return FieldError(text, pointer="#" + "".join("/" + quote(step, safe=_FRAGMENT) for step in steps))
