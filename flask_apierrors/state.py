@@ -7,6 +7,7 @@ import re
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, current_app, request
@@ -80,7 +81,8 @@ def app_state() -> AppState:
 
     :raises RuntimeError: when the app has no ``ApiErrors``.
     """
-    state: AppState | None = current_app.extensions.get("apierrors")
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    state: AppState | None = app.extensions.get("apierrors")
     if state is None:
         raise RuntimeError("This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.")
     return state
@@ -94,16 +96,22 @@ def current_request() -> Request:
 
 def request_state(req: Request) -> RequestState:
     """The state of a request, made when it is first asked for."""
-    state: RequestState | None = req.__dict__.get(_KEY)
+    state = known_request_state(req)
     if state is None:
-        state = req.__dict__[_KEY] = RequestState(app_state())
+        state = RequestState(app_state())
+        setattr(req, _KEY, state)
     return state
 
 
 def known_request_state(req: Request) -> RequestState | None:
     """The state of a request, if anything made one."""
-    state: RequestState | None = req.__dict__.get(_KEY)
+    state: RequestState | None = getattr(req, _KEY, None)
     return state
+
+
+@cache
+def _environ_key(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
 
 
 def request_id(req: Request) -> str | None:
@@ -113,6 +121,6 @@ def request_id(req: Request) -> str | None:
         name = state.app.config.request_id_header
         if name is None:
             return None
-        given = req.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        given = req.environ.get(_environ_key(name))
         state.request_id = given if given and _SAFE_ID.fullmatch(given) else os.urandom(16).hex()
     return state.request_id
