@@ -30,6 +30,7 @@ class Sentence(str):
 class FieldError:
     """One thing that is wrong with a request, as a client program reads it (RFC 9457 section 3, the ``errors`` example)."""
 
+    #: The message.
     detail: str
     #: Where in the body: a JSON Pointer as a URI fragment (RFC 6901 section 6), e.g. ``#/items/3/name``.
     pointer: str | None = None
@@ -47,18 +48,23 @@ class FieldError:
 class Problem(NamedTuple):
     """What went wrong in one request, normalised: everything that a body can be made of."""
 
+    #: The status code: 400 to 599.
     status: int
     #: A short stable name such as ``vessel-not-found``, or the author's own absolute URI.
     type: str
+    #: The same for every occurrence of the type.
     title: str
     #: The sentence: never empty.
     detail: str
+    #: Header fields of the answer, in order.
     headers: HeaderPairs = ()
+    #: What is wrong in detail; of a failed validation, each field.
     errors: tuple[FieldError | Mapping[str, Any], ...] = ()
     #: The author's further members (RFC 9457 section 3.2).
     extensions: Mapping[str, Any] = {}
     #: The path of the request, percent-encoded.
     instance: str | None = None
+    #: The identifier of the request, unless those are off.
     request_id: str | None = None
     #: Where this type is explained, when there is a reference page.
     documentation: str | None = None
@@ -168,11 +174,14 @@ _SENTENCES = {
     404: "The requested resource does not exist.",
     405: "The method is not allowed for the requested resource.",
     406: "The server cannot produce a response matching the Accept header.",
+    408: "The request did not arrive in time.",
+    410: "The requested resource no longer exists and will not come back.",
     413: "The request body is too large.",
     415: "Unsupported media type.",
     422: "The request was malformed or failed validation.",
     429: "Too many requests. Retry after {retry_after} seconds.",
     500: "Internal server error. Please retry your request or contact support if the problem persists.",
+    501: "The server does not support what was requested.",
     503: (
         "The service is temporarily unavailable. "
         "Please retry your request after a short delay or contact support if the problem persists."

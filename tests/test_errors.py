@@ -206,6 +206,11 @@ def test_each_status_has_a_sentence_a_title_and_a_type(status: int) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", status_type(status))
 
 
+@pytest.mark.parametrize("status", range(400, 600))
+def test_no_sentence_is_written_for_a_browser(status: int) -> None:
+    assert not re.search("browser|page", default_sentence(status))
+
+
 def test_the_sentences_are_those_of_the_contract() -> None:
     assert default_sentence(400) == default_sentence(422) == "The request was malformed or failed validation."
     assert default_sentence(401) == "Authentication failed: the Authorization header is missing."
