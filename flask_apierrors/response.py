@@ -20,6 +20,7 @@ from .conversion import to_problem
 from .errors import ApiError, Problem, default_sentence, page_name
 from .formats import plain, problem_json
 from .headers import HeaderPairs, header_pairs, merged_list
+from .ready_response import ReadyResponse
 from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
 from .text import as_json, as_text
 
@@ -180,7 +181,9 @@ def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: 
         fields += [("Cache-Control", "no-store"), ("Vary", "Accept")]
     if app.config.request_id_header is not None:
         fields.append((app.config.request_id_header, request_id(req) or ""))
-    return app.app.response_class(body, _STATUS_LINES.get(status, status), fields)
+    line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
+    response_class = app.app.response_class
+    return ReadyResponse(body, line, fields) if response_class is Response else response_class(body, line, fields)
 
 
 def finish(response: Response) -> Response:
@@ -228,9 +231,15 @@ def _filled(response: Response, req: Request, app: AppState) -> Response:
 
 def _merged(own: HeaderPairs) -> HeaderPairs:
     """The fields of the exception; those that every error has are added to, never replaced."""
-    names = {name.lower() for name, _ in own}
-    fields = [pair for pair in own if pair[0].lower() not in _REPLACED and pair[0].lower() != "vary"]
-    if "cache-control" not in names:
+    fields, vary, cached = [], [], False
+    for pair in own:
+        name = pair[0].lower()
+        if name == "vary":
+            vary.append(pair[1])
+        elif name not in _REPLACED:
+            fields.append(pair)
+            cached = cached or name == "cache-control"
+    if not cached:
         fields.append(("Cache-Control", "no-store"))
-    vary = merged_list(*(value for name, value in own if name.lower() == "vary"), "Accept")
-    return (*fields, ("Vary", vary))
+    fields.append(("Vary", merged_list(*vary, "Accept") if vary else "Accept"))
+    return tuple(fields)

@@ -1,0 +1,167 @@
+import copy
+import pickle
+
+import pytest
+from flask import Flask, Response, abort
+from werkzeug.datastructures import Headers
+from werkzeug.test import create_environ, run_wsgi_app
+
+from flask_apierrors import ApiErrors
+from flask_apierrors.ready_response import ReadyResponse
+
+FIELDS = [("Content-Type", "application/json"), ("Vary", "Accept")]
+BODY = b'{"error":"Gone."}\n'
+
+
+def sent(response, method="GET"):
+    body, status, headers = run_wsgi_app(response, create_environ("/", method=method), buffered=True)
+    return b"".join(body), status, sorted(headers)
+
+
+def ready():
+    return ReadyResponse(BODY, "410 GONE", FIELDS)
+
+
+def usual():
+    return Response(BODY, "410 GONE", FIELDS)
+
+
+def unchanged(response):
+    return response
+
+
+def with_header(response):
+    response.headers["Server-Timing"] = "total;dur=1"
+    return response
+
+
+def with_less(response):
+    del response.headers["Vary"]
+    return response
+
+
+def with_other_headers(response):
+    response.headers = Headers([("Content-Type", "text/plain")])
+    return response
+
+
+def with_data(response):
+    response.set_data("äh")
+    return response
+
+
+def with_json_text(response):
+    response.response = ["{", "}"]
+    del response.headers["Content-Length"]
+    return response
+
+
+def with_generator(response):
+    response.response = (part for part in (b"a", b"b"))
+    del response.headers["Content-Length"]
+    return response
+
+
+def with_more_data(response):
+    response.stream.write(b" ")
+    return response
+
+
+def with_status(response):
+    response.status_code = 404
+    return response
+
+
+def without_content(response):
+    response.status_code = 204
+    return response
+
+
+def with_location(response):
+    response.location = "/größe"
+    return response
+
+
+def with_cookie(response):
+    response.set_cookie("seen", "1")
+    return response
+
+
+def with_etag(response):
+    response.add_etag()
+    return response.make_conditional(create_environ("/"))
+
+
+def with_copy(response):
+    return with_header(copy.copy(response))
+
+
+def with_pickle(response):
+    return pickle.loads(pickle.dumps(response))
+
+
+CHANGES = [
+    unchanged,
+    with_header,
+    with_less,
+    with_other_headers,
+    with_data,
+    with_json_text,
+    with_generator,
+    with_more_data,
+    with_status,
+    without_content,
+    with_location,
+    with_cookie,
+    with_etag,
+    with_copy,
+    with_pickle,
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_done_to_it_flasks_own_response_sends_the_same(change, method):
+    assert sent(change(ready()), method) == sent(change(usual()), method)
+
+
+def test_what_waits_for_the_end_is_called_once_and_after_the_body():
+    heard = []
+    response = ready()
+    response.call_on_close(lambda: heard.append("closed"))
+    chunks, _, _ = run_wsgi_app(response, create_environ("/"))
+    assert (next(iter(chunks)), heard) == (BODY, [])
+    chunks.close()
+    assert heard == ["closed"]
+
+
+def test_it_is_flasks_response_to_whoever_looks():
+    response = ready()
+    assert isinstance(response, Response)
+    assert (response.status_code, response.get_json(), response.mimetype) == (410, {"error": "Gone."}, "application/json")
+    assert response.content_length == len(BODY)
+
+
+def test_it_can_be_sent_twice():
+    response = ready()
+    assert sent(response) == sent(response)
+
+
+def test_a_line_break_in_a_header_never_leaves_the_process():
+    with pytest.raises(ValueError, match="newline"):
+        ReadyResponse(BODY, "410 GONE", [("X-Name", "a\r\nSet-Cookie: b=c")])
+
+
+def test_an_app_with_a_response_class_of_its_own_answers_in_it():
+    class Marked(Response):
+        def get_wsgi_headers(self, environ):
+            headers = super().get_wsgi_headers(environ)
+            headers["X-Marked"] = "yes"
+            return headers
+
+    app = Flask("own")
+    app.response_class = Marked
+    ApiErrors(app)
+    app.add_url_rule("/", "home", lambda: abort(410))
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["X-Marked"]) == (410, "yes")
