@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timezone
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import ValidationError
 from marshmallow.fields import Field
@@ -29,7 +29,7 @@ class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
     what moment it is. Dumps to ISO 8601 in UTC, with ``Z``; takes a naive ``datetime`` as UTC.
     """
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages: dict[str, str | list[Any] | dict[Any, Any]] = {  # noqa: RUF012
         "invalid": "Invalid timestamp or format: {input}, valid formats are ISO8601 or YYYY-MM-DD",
     }
 
