@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 
 from flask import Flask, Request
 from flask.json.provider import DefaultJSONProvider, JSONProvider
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from .errors import ApiError, Sentence
 from .headers import HeaderPairs
 
 _BOM = b"\xef\xbb\xbf"
+_MAX_DEPTH = 100
 
 
 class MalformedJson(ValueError):
@@ -57,7 +59,7 @@ class StrictJson:
         if not text.strip():
             raise MalformedJson("the body is empty")
         try:
-            return self._loads(text)
+            value = self._loads(text)
         except MalformedJson:
             raise
         except json.JSONDecodeError as error:
@@ -68,6 +70,9 @@ class StrictJson:
             # CPython refuses integers of more than 4,300 digits (CVE-2020-10735) in words for programmers.
             what = "an integer is too long" if "integer string" in str(error) else "it cannot be decoded"
             raise MalformedJson(what) from None
+        if text.count("[") + text.count("{") > _MAX_DEPTH:
+            _check_depth(value)
+        return value
 
     def _loads(self, text: str) -> Any:
         if type(self._provider).loads is DefaultJSONProvider.loads:
@@ -84,6 +89,17 @@ def _decoded(data: str | bytes) -> str:
         return data.removeprefix(_BOM).decode()
     except UnicodeDecodeError as error:
         raise MalformedJson(f"it is not UTF-8 at byte {error.start}") from None
+
+
+def _check_depth(value: Any) -> None:
+    """Refuse what can be read, but not followed by code that calls itself for each level, as marshmallow does."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_MAX_DEPTH):
+        children = (child for item in level for child in (item.values() if isinstance(item, dict) else item))
+        level = [child for child in children if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise MalformedJson("it is nested too deeply")
 
 
 def _check_numbers(value: Any) -> None:
@@ -112,6 +128,15 @@ class StrictJsonRequest(Request):
     @json_module.setter
     def json_module(self, provider: JSONProvider) -> None:
         self._provider = provider
+
+    def get_data(self, *args: Any, **options: Any) -> Any:
+        """The body. A server's own errors for chunks that are none (gunicorn's are not ``OSError``) are a 400."""
+        try:
+            return super().get_data(*args, **options)
+        except HTTPException:
+            raise
+        except Exception as broken:
+            raise ClientDisconnected from broken
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Raise a 400, or a 415 when the body did not claim to be JSON."""
