@@ -14,8 +14,8 @@ from .text import as_text
 from .validation import FieldMessage
 
 _DATE_TIME = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>\d\d:\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
-    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))",
+    r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>(?:[01]\d|2[0-3]):\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>\d\d)(?::?(?P<minutes>[0-5]\d))?)",
     re.ASCII,
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -36,9 +36,10 @@ class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
         """The error for ``key``; that of a wrong value says that the field takes a timestamp."""
         error = super().make_error(key, **kwargs)
-        if key != "invalid":
+        # An author may have put another object in the place of the text.
+        if key != "invalid" or not isinstance(error.messages, list):
             return error
-        return ValidationError(FieldMessage(as_text(error.messages[0]), "timestamp"))
+        return ValidationError([FieldMessage(as_text(message), "timestamp") for message in error.messages])
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
         moment = parse_timestamp(value) if isinstance(value, str) else None
@@ -51,7 +52,7 @@ class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
             return None
         if not isinstance(value, datetime):
             value = datetime.combine(value, time())
-        moment = value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        moment = value.astimezone(timezone.utc) if value.utcoffset() is not None else value.replace(tzinfo=timezone.utc)
         text: str = moment.isoformat()
         return text.replace("+00:00", "Z")
 
@@ -70,6 +71,6 @@ def parse_timestamp(text: str) -> datetime | None:
 
 def _moment(match: re.Match[str]) -> datetime:
     fraction = ((match["fraction"] or "") + "000000")[:6]
-    offset = f"{match['sign']}{match['hours']}:{match['minutes']}" if match["sign"] else "+00:00"
+    offset = f"{match['sign']}{match['hours']}:{match['minutes'] or '00'}" if match["sign"] else "+00:00"
     text = f"{match['day']}T{match['minute']}:{match['second'] or '00'}.{fraction}{offset}"
     return datetime.fromisoformat(text).astimezone(timezone.utc)
