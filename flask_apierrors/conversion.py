@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from marshmallow import ValidationError
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
+_WITH_DELAY = (ApiError, TooManyRequests, ServiceUnavailable)
+_PAGE_FIELDS = ("content-type", "content-length")
+#: Exceptions whose text is Werkzeug's own, which may repeat what the client sent.
+_TALKATIVE = (BadRequestKeyError, SecurityError)
 BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS")
 
 
@@ -88,8 +92,8 @@ def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
 def _detail(exc: HTTPException, config: Config, status: int, type_: str, title: str | None = None) -> str:
     """The author's text; else the administrator's; else the title of the author's type; else the one for the status."""
     text = exc.description
-    if isinstance(exc, BadRequestKeyError | SecurityError) and not isinstance(exc, ApiError):
-        text = None  # Werkzeug's own, which may repeat what the client sent
+    if isinstance(exc, _TALKATIVE) and not isinstance(exc, ApiError):
+        text = None
     if text is not None and not (type(text) is str and text in WERKZEUG_TEXTS):
         said = as_text(text)
         if type(text) is Sentence:
@@ -103,13 +107,16 @@ def _detail(exc: HTTPException, config: Config, status: int, type_: str, title: 
 
 def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     """The fields of an exception, less those that spoke of the HTML page."""
-    pairs = header_pairs(exc.get_headers(req.environ))
-    fields = [pair for pair in pairs if pair[0].lower() not in ("content-type", "content-length", "retry-after")]
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
-    given: object = exc.retry_after if isinstance(exc, ApiError | TooManyRequests | ServiceUnavailable) else None
-    if given is None:
-        given = next((value for name, value in pairs if name.lower() == "retry-after"), None)
-    seconds = delay_seconds(given)
+    delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
+    fields = []
+    for pair in header_pairs(exc.get_headers(req.environ)):
+        name = pair[0].lower()
+        if name == "retry-after":
+            delay = pair[1] if delay is None else delay
+        elif name not in _PAGE_FIELDS:
+            fields.append(pair)
+    seconds = None if delay is None else delay_seconds(delay)
     if seconds is not None:
         fields.append(("Retry-After", str(seconds)))
     return tuple(fields)
@@ -147,10 +154,13 @@ def _describe(exc: Any, req: Request, config: Config) -> Invalid:
 
 def _location(data: object, req: Request) -> str | None:
     """Where validated data came from: known by identity, else guessed from whether there is a body."""
-    sources = {"query": req.args, "header": req.headers, "path": req.view_args, "cookie": req.cookies}
-    for location, source in sources.items():
-        if data is source:
-            return location
+    if data is not None and data is req.view_args:
+        return "path"
+    if type(data) not in (dict, list):  # JSON: it is none of these, and to parse them would cost more than the validation
+        sources = {"query": req.args, "header": req.headers, "cookie": req.cookies}
+        for location, source in sources.items():
+            if data is source:
+                return location
     return "query" if req.method in BODILESS_METHODS and not has_body(req) else None
 
 

@@ -127,6 +127,8 @@ class ApiError(HTTPException):
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
         """The fields of Werkzeug's class for the status, replaced by the author's own of the same name."""
+        if self.headers is None and self.retry_after is None:
+            return list(super().get_headers(environ, scope))
         own = list(header_pairs(self.headers))
         seconds = delay_seconds(self.retry_after)
         if seconds is not None:

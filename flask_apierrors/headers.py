@@ -18,6 +18,7 @@ Seconds = int | float | timedelta | datetime
 """A delay: seconds, a duration, or the moment at which it ends."""
 
 _MAX_LENGTH = 1_000
+_SEVERAL = (list, tuple, set)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
@@ -50,8 +51,10 @@ def header_pairs(headers: object) -> HeaderPairs:
     for name, value in pairs:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             continue
-        values = value if isinstance(value, list | tuple | set) else (value,)
-        found.extend((as_text(name), header_value(item)) for item in values)
+        if isinstance(value, _SEVERAL):
+            found.extend((as_text(name), header_value(item)) for item in value)
+        else:
+            found.append((as_text(name), header_value(value)))
     return tuple(found)
 
 
@@ -97,6 +100,8 @@ def merged_list(*values: str | None) -> str:
 def quotable(text: object) -> str:
     """``text`` with nothing that RFC 6750 section 3 forbids inside a quoted parameter."""
     plain = as_text(text)[:_MAX_LENGTH].replace('"', "'").replace("\\", "/")
+    if plain.isascii() and plain.isprintable():
+        return plain
     return _NOT_QUOTABLE.sub("?", _CONTROL.sub(" ", plain))
 
 

@@ -15,6 +15,8 @@ _OMITTED = "…"
 
 def as_text(value: object) -> str:
     """Text without lone surrogates; a value that cannot tell its text is named by its class."""
+    if type(value) is str and value.isascii():
+        return value
     try:
         if isinstance(value, bytes | bytearray):
             text = value.decode("utf-8", "replace")
