@@ -18,6 +18,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import create_environ
 
 from .accept import PROBLEM_JSON
+from .config import REFERENCE_ENDPOINT
 from .conversion import BODILESS_METHODS, to_problem
 from .errors import ApiError, InvalidToken, Problem, Sentence, default_sentence, page_name, status_type
 from .formats import plain, problem_json
@@ -29,6 +30,7 @@ from .state import AppState
 from .statuses import HEADERS, REQUEST_ID, Explanation, Retry, explanation, retry_for
 from .text import as_text
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _VARIABLE = re.compile(r"<(?:[^:<>]*:)?([^<>]+)>")
 _EXAMPLE_REQUEST_ID = "6f9619ff8b86d011b42d00cf4fc964ff"
 #: Marks that say something about the errors or the limits of a view, and do not check its requests.
@@ -220,10 +222,18 @@ def _state(app: Flask) -> AppState:
 # -- the views
 
 
-def _views(state: AppState) -> Iterator[_View]:
-    """Each method of each rule, in the order of their text."""
+def _views(state: AppState) -> list[_View]:
+    """Each method of each rule, in the order of their text; of methods, in the usual order."""
+    return sorted(_unordered_views(state), key=lambda view: (view.rule, _rank(view.method), view.method, view.endpoint))
+
+
+def _rank(method: str) -> int:
+    return _METHODS.index(method) if method in _METHODS else len(_METHODS)
+
+
+def _unordered_views(state: AppState) -> Iterator[_View]:
     allowed = _allowed_methods(state.app)
-    for rule in sorted(state.app.url_map.iter_rules(), key=_sort_key):
+    for rule in state.app.url_map.iter_rules():
         view = state.app.view_functions.get(rule.endpoint)
         if not _is_api(rule, view, state):
             continue
@@ -233,30 +243,26 @@ def _views(state: AppState) -> Iterator[_View]:
             yield _View(rule.rule, method, rule.endpoint, _summary(view, method), marks, limits, allowed[rule.rule])
 
 
-def _sort_key(rule: Rule) -> tuple[str, str, str, str]:
-    return rule.rule, rule.endpoint, rule.subdomain or "", rule.host or ""
-
-
 def _is_api(rule: Rule, view: Any, state: AppState) -> bool:
     if view is None or rule.build_only or rule.websocket or rule.redirect_to is not None:
         return False
-    if rule.endpoint == "static" or rule.endpoint.endswith(".static"):
+    if rule.endpoint in (REFERENCE_ENDPOINT, "static") or rule.endpoint.endswith(".static"):
         return False
-    return state.config.covers(rule.rule) and not any(mark.name == "reference" for mark in marks_of(view))
+    return state.config.covers(rule.rule)
 
 
 def _is_hidden(endpoint: str, state: AppState) -> bool:
     return any(fnmatchcase(endpoint, pattern) for pattern in state.hooks.hidden)
 
 
-def _own_methods(rule: Rule) -> list[str]:
+def _own_methods(rule: Rule) -> set[str]:
     """The methods that the author routed, without the HEAD and OPTIONS that Werkzeug and Flask add."""
     methods = set(rule.methods or ())
     if "GET" in methods:
         methods.discard("HEAD")
     if getattr(rule, "provide_automatic_options", False):
         methods.discard("OPTIONS")
-    return sorted(methods)
+    return methods
 
 
 def _allowed_methods(app: Flask) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,8 @@ from .text import as_text
 
 _PREFIX = "APIERRORS_"
 MEMBERS = ("error", "status", "type", "title", "errors", "request_id", "documentation")
+#: The endpoint of the reference page.
+REFERENCE_ENDPOINT = "apierrors_reference"
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 

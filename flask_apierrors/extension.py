@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from flask import Flask, Response, has_request_context
 from werkzeug.exceptions import HTTPException
 
-from .config import Config
+from .config import REFERENCE_ENDPOINT, Config
 from .errors import ApiError, Problem
 from .json_body import use_strict_json
 from .response import answer, answer_ours, finish
@@ -53,6 +53,10 @@ class ApiErrors:
         app.after_request(finish)
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
+        if state.config.reference_url is not None:
+            from .reference import register
+
+            register(app, state)
         if state.config.request_id_header is not None:
             # Not app.logger: touching it would give it Flask's handler before the author has configured logging.
             logging.getLogger(app.name).addFilter(_REQUEST_ID_FILTER)
@@ -180,8 +184,9 @@ def _check_convertible(cls: object) -> None:
 
 
 def _check_available() -> None:
-    state = app_state()
-    if state.hooks.unavailable_when is None or not state.config.covers(current_request().path):
+    state, req = app_state(), current_request()
+    # The reference page answers even then: it explains the very 503 that the others get.
+    if state.hooks.unavailable_when is None or req.endpoint == REFERENCE_ENDPOINT or not state.config.covers(req.path):
         return
     reason = state.call(state.hooks.unavailable_when)
     if reason is None or reason is False:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from werkzeug.http import HTTP_STATUS_CODES
-
 Retry = Literal["never", "after-delay", "if-idempotent"]
 RETRIES: tuple[Retry, ...] = ("never", "after-delay", "if-idempotent")
 
@@ -34,11 +32,6 @@ def retry_for(retry: Retry, method: str) -> Retry:
     if retry == "if-idempotent":
         return "after-delay" if method in IDEMPOTENT_METHODS else "never"
     return retry
-
-
-def is_known(status: int) -> bool:
-    """Is it the status of an error that HTTP or Werkzeug has a phrase for?"""
-    return 400 <= status <= 599 and status in HTTP_STATUS_CODES
 
 
 _CLIENT_ERROR = Explanation(

@@ -130,8 +130,8 @@ def test_each_method_of_each_rule_is_an_operation(app: Flask) -> None:
     assert [(op.method, op.rule, op.endpoint) for op in catalogue(app).operations] == [
         ("GET", "/crash", "crash"),
         ("PATCH", "/notes", "note"),
-        ("POST", "/vessels", "register"),
         ("GET", "/vessels", "vessels"),
+        ("POST", "/vessels", "register"),
         ("GET", "/vessels/<int:imo>/<path:expression>", "vessel"),
     ]
 

@@ -1,0 +1,478 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask import Flask, abort, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import Conflict, ImATeapot, NotFound, ServiceUnavailable
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client, TestResponse
+
+from flask_apierrors import (
+    ApiError,
+    ApiErrors,
+    consumes,
+    produces,
+    raises,
+    requires_auth,
+    requires_json,
+    requires_permissions,
+)
+
+MakeApp = Callable[..., Flask]
+PROBLEM = {"Accept": "application/problem+json"}
+
+
+class VesselNotFound(ApiError, NotFound):
+    """No vessel with this `IMO` number | <b>is</b> registered.
+
+    Look it up in ``GET /vessels``.
+    """
+
+    title = "<i>Vessel</i> not [found]"
+
+
+class Quota(ApiError, Conflict):
+    """All berths are taken."""
+
+    type = "https://example.org/problems#berths-taken"
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: {"permissions": []} if token == "poor" else None)
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors", MAX_CONTENT_LENGTH=100)
+
+    @app.get("/vessels/<int:imo>")
+    @requires_auth
+    @produces("application/json", "text/csv")
+    @requires_permissions("vessels:read", "vessels:list")
+    @raises(VesselNotFound)
+    def vessel(imo: int) -> str:
+        """One <u>vessel</u>."""
+        return ""
+
+    @app.post("/vessels")
+    @requires_json
+    @raises(Quota)
+    def register() -> str:
+        return ""
+
+    @app.put("/notes")
+    @consumes("text/csv", "text/plain", "text/html")
+    def note() -> str:
+        return ""
+
+    @app.get("/raise/<name>")
+    def fail(name: str) -> str:
+        raise RAISED[name]
+
+    return app
+
+
+RAISED: dict[str, Exception] = {
+    "class": VesselNotFound("text"),
+    "uri": Quota(),
+    "validation": ValidationError({"a": ["b"]}),
+    "status": ApiError(status=499),
+    "bare": ApiError(status=402),
+    "instance": ApiError("text", status=410),
+    "crash": ZeroDivisionError(),
+}
+
+
+def get(app: Flask, path: str = "/errors", accept: str | None = None) -> TestResponse:
+    return app.test_client().get(path, headers={"Accept": accept} if accept else {})
+
+
+class Page(HTMLParser):
+    """The elements of a page, with their attributes, and its text."""
+
+    def __init__(self, answer: TestResponse) -> None:
+        super().__init__()
+        assert answer.status_code == 200
+        assert answer.mimetype == "text/html"
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(answer.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.text += " " if tag in ("td", "samp", "li") else ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data if self.elements[-1:] != [("style", {})] else ""
+
+    def all(self, *tags: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for tag, attributes in self.elements if tag in tags)
+
+
+# -- that there is a page
+
+
+def test_there_is_no_page_unless_it_is_configured(make_app: MakeApp) -> None:
+    app = make_app()
+    assert [rule.rule for rule in app.url_map.iter_rules()] == ["/static/<path:filename>"]
+    assert get(app).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/errors", "/errors/"])
+def test_the_overview_names_each_error_and_each_endpoint(app: Flask, path: str) -> None:
+    page = Page(get(app, path))
+    for status in ("400", "401", "403", "404", "405", "406", "409", "413", "415", "500"):
+        assert status in page.text
+    for endpoint in ("GET /vessels/{imo}", "POST /vessels", "PUT /notes"):
+        assert endpoint in page.text
+    assert "Needs a Bearer token with the permissions vessels:read and vessels:list." in page.text
+    assert "Needs a Bearer token." not in page.text
+    assert "Takes a body of text/csv, text/plain or text/html." in page.text
+    assert "Answers application/json or text/csv." in page.text
+
+
+def test_each_link_of_each_page_answers(app: Flask) -> None:
+    left, seen = ["/errors"], set()
+    while left:
+        path = left.pop()
+        page = Page(get(app, path))
+        seen.add(path)
+        targets = {f"#{attributes['id']}" for _, attributes in page.elements if "id" in attributes}
+        for link in page.all("a"):
+            href = link["href"] or ""
+            if href.startswith("#"):
+                assert href in targets
+            elif (found := href.partition("#")[0]) not in seen:
+                left.append(found)
+    assert len(seen) > 12
+    assert {"/errors/berths-taken", "/errors/vessel-not-found"} < seen
+
+
+def test_the_page_of_an_error_says_all_of_it(app: Flask) -> None:
+    text = " ".join(Page(get(app, "/errors/unauthorized")).text.split())
+    for part in (
+        "401 Unauthorized",
+        "The endpoint is for authenticated callers",
+        "Send the header Authorization: Bearer <token>",
+        "No: the same request gets the same answer.",
+        '"error": "Authentication failed: the Authorization header is missing."',
+        '"type": "/errors/unauthorized"',
+        "WWW-Authenticate How to authenticate",
+        'Bearer realm="api"',
+        "GET /vessels/{imo} No",
+        "Other errors with this status 401 Invalid token",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("service-unavailable", "Wait at least as many seconds as the `Retry-After` header says."),
+        ("internal-server-error", "A `POST` or `PATCH` may have taken effect before it failed"),
+        ("locked", "a second at first, and twice as long each time"),
+        ("conflict", "No: the same request gets the same answer."),
+    ],
+)
+def test_the_page_of_an_error_says_whether_to_try_again(app: Flask, name: str, rule: str) -> None:
+    assert rule in get(app, f"/errors/{name}", "application/json").get_json()["retry_rule"]
+
+
+def test_an_error_without_a_place_says_so(app: Flask) -> None:
+    assert "No endpoint is documented to answer it." in Page(get(app, "/errors/locked")).text
+    assert "At any URL" in Page(get(app, "/errors/not-found")).text
+
+
+def test_an_api_without_endpoints_has_a_page(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors")
+    assert "Endpoints" not in Page(get(app)).text
+    assert "## Endpoints" not in get(app, accept="text/markdown").text
+
+
+# -- type URIs that answer
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_the_type_of_each_problem_is_explained(app: Flask, name: str) -> None:
+    problem = app.test_client().get(f"/raise/{name}", headers=PROBLEM).get_json()
+    documented = problem["type"] if problem["type"].startswith("/") else "/errors/berths-taken"
+    page = get(app, documented, "application/json").get_json()
+    assert (page["status"], page["title"], page["type"]) == (problem["status"], problem["title"], problem["type"])
+
+
+def test_the_type_of_each_status_is_explained(app: Flask) -> None:
+    @app.get("/status/<int:status>")
+    def status(status: int) -> None:
+        raise ApiError(status=status)
+
+    for code in range(400, 600):
+        problem = app.test_client().get(f"/status/{code}", headers=PROBLEM).get_json()
+        assert get(app, problem["type"]).status_code == 200, problem["type"]
+
+
+def test_the_type_of_what_guards_answer_is_explained(app: Flask) -> None:
+    client = app.test_client()
+    poor = {"Authorization": "Bearer poor"}
+    bad = {"Authorization": "Bearer bad"}
+    for answer in (
+        client.get("/nowhere", headers=PROBLEM),
+        client.post("/notes", headers=PROBLEM),
+        client.get("/vessels/1", headers=PROBLEM),
+        client.get("/vessels/1", headers=PROBLEM | poor),
+        client.get("/vessels/1", headers=PROBLEM | bad),
+        client.post("/vessels", headers=PROBLEM),
+        client.post("/vessels", headers=PROBLEM, data="{", content_type="application/json"),
+        client.post("/vessels", headers=PROBLEM, data="x" * 101, content_type="application/json"),
+    ):
+        page = get(app, answer.get_json()["type"], "application/json").get_json()
+        assert page["status"] == answer.status_code
+        assert page["title"] == answer.get_json()["title"]
+
+
+def test_a_type_in_any_script_is_explained(app: Flask) -> None:
+    class Schiff(ApiError, NotFound):
+        type = "schiff/nicht gefunden-ß?#"
+
+    @app.get("/schiff")
+    def schiff() -> None:
+        raise Schiff
+
+    problem = app.test_client().get("/schiff", headers=PROBLEM).get_json()
+    assert problem["type"] == "/errors/schiff%2Fnicht%20gefunden-%C3%9F%3F%23"
+    assert get(app, problem["type"], "application/json").get_json()["title"] == "Schiff"
+
+
+def test_the_documentation_member_leads_to_the_page(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", APIERRORS_MEMBERS=("error", "documentation"))
+
+    @app.get("/full")
+    def full() -> None:
+        raise Quota
+
+    assert get(app, "/full").get_json()["documentation"] == "/errors/berths-taken"
+
+
+def test_an_unknown_type_is_a_404_of_the_contract(app: Flask) -> None:
+    answer = get(app, "/errors/nonsense")
+    assert answer.status_code == 404
+    assert answer.get_json() == {"error": "No error of this type is known."}
+    assert get(app, "/errors/nonsense", "application/problem+json").get_json()["type"] == "/errors/not-found"
+
+
+def test_an_unknown_type_outside_the_api_is_one_too(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", APIERRORS_URL_PREFIXES=("/api",))
+    assert get(app).status_code == 200
+    assert get(app, "/errors/nonsense").get_json() == {"error": "No error of this type is known."}
+
+
+@pytest.mark.parametrize(("status", "name"), [("404", "not-found"), ("503", "service-unavailable"), ("499", "status-499")])
+def test_a_status_leads_to_its_page(app: Flask, status: str, name: str) -> None:
+    answer = get(app, f"/errors/{status}")
+    assert (answer.status_code, answer.location) == (302, f"/errors/{name}")
+
+
+@pytest.mark.parametrize("status", ["200", "600", "4040", "40", "٤٠٤", "404x"])
+def test_what_is_no_status_of_an_error_does_not(app: Flask, status: str) -> None:
+    assert get(app, f"/errors/{status}").status_code == 404
+
+
+# -- three formats
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "text/html"),
+        ("*/*", "text/html"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+        ("application/json", "application/json"),
+        ("text/markdown", "text/markdown"),
+        ("text/markdown, text/html;q=0.9", "text/markdown"),
+        ("application/problem+json", "application/json"),
+        ("image/png", "text/html"),
+        ("nonsense", "text/html"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/errors", "/errors/not-found"])
+def test_each_client_gets_what_it_reads(app: Flask, path: str, accept: str | None, media_type: str) -> None:
+    answer = get(app, path, accept)
+    assert (answer.status_code, answer.mimetype) == (200, media_type)
+    assert answer.headers["Vary"] == "Accept"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_formats_tell_the_same(app: Flask) -> None:
+    members = get(app, accept="application/json").get_json()
+    html, markdown = Page(get(app)).text, get(app, accept="text/markdown").text
+    for error in members["errors"]:
+        assert f"]({error['url']})" in markdown
+        assert error["title"] in html
+    for endpoint in members["endpoints"]:
+        line = f"{endpoint['method']} {endpoint['path']}"
+        assert line in html
+        assert f"### `{line}`" in markdown
+
+
+def test_markdown_is_well_formed(app: Flask) -> None:
+    for path in ("/errors", "/errors/vessel-not-found", "/errors/forbidden", "/errors/not-found", "/errors/locked"):
+        text = get(app, path, "text/markdown").text
+        assert text.count("```") % 2 == 0
+        assert "\n\n\n" not in text
+        for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            columns = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+            assert len(columns) == 1, block
+
+
+# -- what authors wrote is text
+
+
+def test_html_escapes_what_authors_wrote(app: Flask) -> None:
+    for path in ("/errors", "/errors/vessel-not-found"):
+        answer = get(app, path)
+        page = Page(answer)
+        assert "<i>Vessel</i> not [found]" in page.text
+        assert "<b>is</b> registered" in page.text
+        assert not {"i", "b", "u"} & {tag for tag, _ in page.elements}
+        assert "<code>IMO</code>" in answer.text
+
+
+def test_markdown_escapes_what_authors_wrote(app: Flask) -> None:
+    text = get(app, "/errors/vessel-not-found", "text/markdown").text
+    assert r"\<i\>Vessel\</i\> not \[found\]" in text
+    assert r"this `IMO` number \| \<b\>is\</b\> registered" in text
+    assert "Look it up in `GET /vessels`." in text
+
+
+def test_pages_name_no_python(app: Flask) -> None:
+    for accept in ("text/html", "application/json", "text/markdown"):
+        text = get(app, accept=accept).text
+        for name in ("requires_permissions", "MAX_CONTENT_LENGTH", "VesselNotFound", "<int:"):
+            assert name not in text
+
+
+# -- a page for everybody
+
+
+def test_nothing_is_fetched_and_nothing_runs(app: Flask) -> None:
+    for path in ("/errors", "/errors/not-found"):
+        answer = get(app, path)
+        page = Page(answer)
+        assert not list(page.all("script", "img", "iframe", "object", "form", "base"))
+        assert [link["href"] for link in page.all("link")] == ["data:,"]
+        assert not any(name.startswith("on") or name == "style" for _, found in page.elements for name in found)
+        style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)
+        assert style is not None
+        assert "url(" not in style[1]
+        assert "@import" not in style[1]
+        digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+        assert answer.headers["Content-Security-Policy"].split("; ") == [
+            "default-src 'none'",
+            f"style-src 'sha256-{digest}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+
+
+@pytest.mark.parametrize("path", ["/errors", "/errors/forbidden", "/errors/not-found", "/errors/vessel-not-found"])
+def test_a_page_has_structure(app: Flask, path: str) -> None:
+    page = Page(get(app, path))
+    tags = [tag for tag, _ in page.elements]
+    assert (tags.count("h1"), tags.count("main"), tags.count("title")) == (1, 1, 1)
+    levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(header.get("scope") in ("row", "col") for header in page.all("th"))
+    assert tags.count("caption") == tags.count("table")
+    assert [attributes.get("lang") for attributes in page.all("html")] == ["en"]
+    assert all(attributes.get("aria-label") for attributes in page.all("nav"))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    labels = [attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes]
+    assert set(labels) <= set(ids)
+
+
+# -- in its surroundings
+
+
+def test_the_page_knows_where_the_app_is_mounted(app: Flask) -> None:
+    client = Client(DispatcherMiddleware(Flask("other"), {"/v 1": app.wsgi_app}))
+    page = client.get("/v%201/errors/not-found", headers={"Accept": "application/json"}).get_json()
+    assert (page["type"], page["overview"]) == ("/v%201/errors/not-found", "/v%201/errors")
+    overview = client.get("/v%201/errors", headers={"Accept": "application/json"}).get_json()
+    assert {error["url"].rpartition("/")[0] for error in overview["errors"]} == {"/v%201/errors"}
+    assert get(app, "/errors/not-found", "application/json").get_json()["type"] == "/errors/not-found"
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(app: Flask) -> None:
+    first = get(app)
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = app.test_client().get("/errors", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    other = app.test_client().get("/errors", headers={"If-None-Match": first.headers["ETag"], "Accept": "text/markdown"})
+    assert other.status_code == 200
+
+
+def test_the_page_answers_head_and_refuses_post(app: Flask) -> None:
+    assert app.test_client().head("/errors").status_code == 200
+    refused = app.test_client().post("/errors")
+    assert refused.status_code == 405
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_the_page_answers_in_maintenance(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    errors.unavailable_when(lambda: 60)
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
+    problem = app.test_client().get("/nowhere", headers=PROBLEM)
+    assert problem.status_code == 503
+    assert get(app, problem.get_json()["type"]).status_code == 200
+
+
+def test_an_author_may_keep_the_page_to_himself(app: Flask) -> None:
+    @app.before_request
+    def only_inside() -> None:
+        if request.endpoint == "apierrors_reference":
+            abort(403)
+
+    assert get(app).status_code == 403
+
+
+def test_hidden_endpoints_are_on_no_page(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
+    app.add_url_rule("/secret", "internal.secret", raises(ImATeapot)(lambda: ""))
+    errors.hide("internal.*")
+    for accept in ("text/html", "application/json", "text/markdown"):
+        assert "secret" not in get(app, accept=accept).text
+        assert "teapot" not in get(app, accept=accept).text
+        assert "secret" not in get(app, "/errors/im-a-teapot", accept).text
+
+
+def test_the_app_has_templates_and_filters_of_its_own(app: Flask) -> None:
+    app.jinja_env.filters["prose"] = app.jinja_env.filters["json"] = lambda value: "broken"
+    app.jinja_env.globals["page"] = None
+    app.context_processor(lambda: {"page": "broken"})
+    for path in ("/errors", "/errors/not-found"):
+        assert "broken" not in get(app, path).text
+
+
+def test_two_apps_have_two_pages(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    first = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
+    second = make_app(errors, APIERRORS_REFERENCE_URL="/failures")
+    first.add_url_rule("/a", view_func=lambda: "")
+    second.add_url_rule("/b", view_func=lambda: "")
+    errors.convert(LookupError, to=ServiceUnavailable)
+    pages: list[dict[str, Any]] = [
+        get(first, accept="application/json").get_json(),
+        get(second, "/failures", "application/json").get_json(),
+    ]
+    assert [[endpoint["path"] for endpoint in page["endpoints"]] for page in pages] == [["/a"], ["/b"]]
