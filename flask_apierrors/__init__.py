@@ -13,3 +13,4 @@ from .media_types import consumes as consumes
 from .media_types import negotiated_type as negotiated_type
 from .media_types import produces as produces
 from .media_types import requires_json as requires_json
+from .rate_limits import rate_limit as rate_limit

@@ -6,16 +6,20 @@ import logging
 import weakref
 from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, Response, has_request_context
+from flask import Flask, Response, current_app, has_request_context
 from werkzeug.exceptions import HTTPException
 
 from .config import REFERENCE_ENDPOINT, Config
 from .errors import ApiError, Problem
 from .json_body import use_strict_json
+from .rate_limits import limiter_of, use_rate_limits
 from .response import answer, answer_ours, finish
 from .state import AppState, Converter, Hooks, app_state, current_request, request_id
+
+if TYPE_CHECKING:
+    from flask_limiter import Limiter
 
 _Hook = TypeVar("_Hook", bound=Callable[..., Any])
 _Error = TypeVar("_Error", bound=Exception)
@@ -53,6 +57,7 @@ class ApiErrors:
         app.after_request(finish)
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
+        use_rate_limits(app, state)
         if state.config.reference_url is not None:
             from .reference import register
 
@@ -60,6 +65,15 @@ class ApiErrors:
         if state.config.request_id_header is not None:
             # Not app.logger: touching it would give it Flask's handler before the author has configured logging.
             logging.getLogger(app.name).addFilter(_REQUEST_ID_FILTER)
+
+    @property
+    def limiter(self) -> Limiter:
+        """The current app's Flask-Limiter, for its own decorators and for its storage.
+
+        :raises RuntimeError: outside an app context, and in an app that has no ``ApiErrors``.
+        """
+        app_state()
+        return limiter_of(current_app._get_current_object())  # type: ignore[attr-defined]
 
     # -- what an author hands over
 

@@ -190,8 +190,11 @@ def finish(response: Response) -> Response:
     """Complete what leaves the app: the fields that guards asked for, and a body for an error that has none."""
     req = current_request()
     state = known_request_state(req)
-    if state is not None and state.headers:
-        _add_fields(response, state.headers)
+    if state is not None:
+        if state.headers:
+            _add_fields(response, state.headers)
+        if state.complete is not None:
+            state.complete(response, state)
     if isinstance(response.response, ClosingIterator) and _is_codeless(response):
         app = app_state()
         report(RuntimeError("A view raised an HTTPException that has no code."), app)

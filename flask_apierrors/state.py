@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from .config import Config
@@ -48,6 +48,8 @@ class AppState:
     hooks: Hooks
     #: Conversions of this app alone, for exceptions of the libraries that are wired in.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
+    #: The limits of the app: see ``rate_limits``.
+    rate_limits: Any = None
 
     @property
     def app(self) -> Flask:
@@ -74,6 +76,9 @@ class RequestState:
     negotiated_type: str | None = None
     #: Fields for the answer, whatever it will be.
     headers: HeaderPairs = ()
+    #: What the request was counted for, and what then completes its answer: see ``rate_limits``.
+    spent: list[Any] | None = None
+    complete: Callable[[Response, RequestState], None] | None = None
 
 
 def app_state() -> AppState:
