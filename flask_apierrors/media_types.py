@@ -22,7 +22,7 @@ def consumes(*media_types: str) -> Callable[[View], View]:
 
     A GET, HEAD, OPTIONS or DELETE request without a body is not checked.
 
-    :raises TypeError: when used without media types.
+    :raises TypeError: when used without media types, or with a wildcard.
     """
     _check_media_types("consumes", media_types)
     check = _content_type_check(media_types, frozenset(map(essence, media_types)).__contains__)
@@ -43,7 +43,7 @@ def produces(*media_types: str) -> Callable[[View], View]:
     The first is given when the client has no preference. The view reads the choice from :data:`negotiated_type`; its
     answer gets ``Vary: Accept``.
 
-    :raises TypeError: when used without media types.
+    :raises TypeError: when used without media types, or with a wildcard.
     """
     _check_media_types("produces", media_types)
     chosen = BoundedMemo(lambda accept: best_match(accept, media_types))
@@ -66,13 +66,12 @@ negotiated_type: Any = LocalProxy(lambda: request_state(current_request()).negot
 
 
 def _is_json(media_type: str) -> bool:
-    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
+    return media_type == "application/json" or ("/" in media_type and media_type.endswith("+json"))
 
 
 def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool]) -> Check:
     def check(req: Request) -> None:
-        given = req.environ.get("CONTENT_TYPE") or ""
-        if accepts(given) or accepts(essence(given)):
+        if accepts(essence(req.environ.get("CONTENT_TYPE") or "")):
             return
         if req.method in BODILESS_METHODS and not has_body(req):
             return
@@ -94,5 +93,5 @@ def _check_json(req: Request) -> None:
 
 
 def _check_media_types(name: str, media_types: tuple[str, ...]) -> None:
-    if not media_types or not all(isinstance(item, str) and "/" in item for item in media_types):
+    if not media_types or not all(isinstance(item, str) and "/" in item and "*" not in item for item in media_types):
         raise TypeError(f'@{name} takes media types, as in @{name}("application/json").')
