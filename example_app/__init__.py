@@ -1,0 +1,39 @@
+"""A vessel telemetry API: what an API with flask_apierrors looks like.
+
+``make run`` starts it and prints what to try.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from . import annotations, health, measurements, statistics, store, tokens
+from .errors import errors
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Make the app; its store is filled at the first start. ``TELEMETRY_*`` environment variables come before ``config``."""
+    app = Flask(__name__)
+    app.config.from_mapping(
+        SECRET_KEY="a key for this demonstration alone",  # noqa: S106
+        DATABASE=str(Path(app.instance_path) / "telemetry.sqlite"),
+        # What each client may do. Of a real API this is in the database, and the secrets are hashed.
+        CLIENTS={
+            "bridge": {"secret": "bridge-secret", "scope": "measurements:read annotations:write"},
+            "office": {"secret": "office-secret", "scope": "measurements:read"},
+            "kiosk": {"secret": "kiosk-secret", "scope": ""},
+        },
+        MAX_CONTENT_LENGTH=64 * 1024,
+        RATELIMIT_DEFAULT="100 per minute",
+        APIERRORS_RATE_LIMITS={"health.check": None},
+    )
+    app.config.from_mapping(config)
+    app.config.from_prefixed_env("TELEMETRY")
+
+    errors.init_app(app)
+    store.init_app(app)
+    for part in (tokens, measurements, statistics, annotations, health):
+        app.register_blueprint(part.blueprint)
+    return app

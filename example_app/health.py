@@ -1,0 +1,19 @@
+"""``GET /health``: for the load balancer, so without a token and outside the rate limits."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+from werkzeug.exceptions import ServiceUnavailable
+
+from flask_apierrors import raises
+
+from .store import connection
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/health")
+@raises(ServiceUnavailable)
+def check() -> Response:
+    (measurements,) = connection().execute("SELECT count(*) FROM measurements").fetchone()
+    return jsonify(status="ok", measurements=measurements)

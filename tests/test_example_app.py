@@ -1,0 +1,585 @@
+"""The example API: every promise of its endpoints, and the commands that it prints."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import jwt
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from example_app import create_app, store
+from example_app.commands import commands
+
+RPM = "/measurements/engine/aurora/port/rpm"
+Query = Callable[..., TestResponse]
+
+
+@pytest.fixture(scope="module")
+def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "telemetry.sqlite"
+    store.create(path)
+    return path
+
+
+@pytest.fixture
+def app(filled_store: Path, tmp_path: Path) -> Flask:
+    """The example with a store of its own, and without limits, so that no test waits for another."""
+    database = shutil.copy(filled_store, tmp_path)
+    return create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False})
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def token(client: FlaskClient, name: str = "bridge") -> str:
+    response = client.post("/token", auth=(name, f"{name}-secret"), headers={"Accept": "text/plain"})
+    assert response.status_code == 200
+    return response.text
+
+
+@pytest.fixture
+def get(client: FlaskClient) -> Query:
+    """``get(url, **headers)`` with the token of the bridge."""
+    bearer = f"Bearer {token(client)}"
+    return lambda url, **headers: client.get(url, headers={"Authorization": bearer} | headers)
+
+
+@pytest.fixture
+def annotate(client: FlaskClient) -> Query:
+    """``annotate(**members)``: post an annotation that is right but for these."""
+    bearer = f"Bearer {token(client)}"
+    right = {"series": "engine/aurora/port/rpm", "time": "2025-05-21T10:00:00+02:00", "text": "Pilot on board"}
+
+    def post(**members: Any) -> TestResponse:
+        body = {name: value for name, value in (right | members).items() if value is not None}
+        return client.post("/annotations", json=body, headers={"Authorization": bearer})
+
+    return post
+
+
+def error(response: TestResponse) -> str:
+    body = response.get_json()
+    assert list(body) == ["error"]
+    return str(body["error"])
+
+
+# -- the store
+
+
+def test_the_first_start_fills_the_store_and_the_second_one_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "telemetry.sqlite"
+    create_app({"DATABASE": str(path)})
+    made = path.stat()
+    create_app({"DATABASE": str(path)})
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_store_has_a_week_of_50_000_measurements_of_several_vessels(filled_store: Path) -> None:
+    with sqlite3.connect(filled_store) as opened:
+        count, first, last = opened.execute("SELECT count(*), min(time), max(time) FROM measurements").fetchone()
+        names = [name for (name,) in opened.execute("SELECT name FROM series")]
+    opened.close()
+    assert count >= 50_000
+    assert last - first > 6 * 86_400
+    assert len({name.split("/")[1] for name in names}) == 5
+
+
+def test_the_measurements_are_the_same_wherever_they_are_made(filled_store: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.sqlite"
+    store.create(again)
+    dumps = []
+    for path in (filled_store, again):
+        opened = sqlite3.connect(path)
+        dumps.append(list(opened.iterdump()))
+        opened.close()
+    assert dumps[0] == dumps[1]
+
+
+def test_a_store_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:
+    unfinished = tmp_path / f"telemetry.sqlite.{os.getpid()}"
+    unfinished.write_text("half")
+    create_app({"DATABASE": str(tmp_path / "telemetry.sqlite")})
+    assert not unfinished.exists()
+
+
+def test_the_default_store_is_where_git_does_not_look() -> None:
+    root = Path(__file__).parent.parent
+    assert Path(Flask("example_app", root_path=str(root / "example_app")).instance_path) == root / "instance"
+    assert "instance/" in (root / ".gitignore").read_text().splitlines()
+
+
+# -- tokens
+
+
+def test_a_token_holds_the_client_and_its_scope_for_one_hour(client: FlaskClient, app: Flask) -> None:
+    response = client.post("/token", auth=("bridge", "bridge-secret"))
+    body = response.get_json()
+    claims = jwt.decode(body.pop("access_token"), app.config["SECRET_KEY"], ["HS256"], audience="telemetry")
+    assert body == {"token_type": "Bearer", "expires_in": 3600, "scope": "measurements:read annotations:write"}
+    assert (claims["sub"], claims["scope"]) == ("bridge", "measurements:read annotations:write")
+    assert 3590 < claims["exp"] - time.time() <= 3600
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def basic(text: bytes) -> str:
+    return "Basic " + base64.b64encode(text).decode()
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "Basic",
+        "Basic !!!",
+        "Basic \xed",
+        "Bearer bridge",
+        basic(b""),
+        basic(b"bridge"),
+        basic(b"bridge:"),
+        basic(b"bridge:wrong"),
+        basic(b"nobody:"),
+        basic(b"nobody:bridge-secret"),
+        basic(b"\xff:\xff"),
+        basic("brücke:schlüssel".encode()),
+        basic(b"bridge:bridge-secret\x00"),
+        "Digest username=bridge",
+    ],
+)
+def test_wrong_credentials_are_a_401_with_a_basic_challenge(client: FlaskClient, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    response = client.post("/token", headers=headers)
+    assert response.status_code == 401
+    assert response.headers.getlist("WWW-Authenticate") == ['Basic realm="telemetry", charset="UTF-8"']
+    assert error(response)
+
+
+def test_an_expired_token_and_a_forged_one_say_so(client: FlaskClient, app: Flask) -> None:
+    claims = {"sub": "bridge", "scope": "measurements:read", "aud": "telemetry", "exp": 1}
+    for key, exp, reason in ((app.config["SECRET_KEY"], 1, "expired"), ("f" * 32, 2**33, "signature does not match")):
+        bad = jwt.encode(claims | {"exp": exp}, key, algorithm="HS256")
+        response = client.get(RPM, headers={"Authorization": f"Bearer {bad}"})
+        assert response.status_code == 401
+        assert reason in error(response)
+        assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+def test_a_token_for_something_else_is_refused(client: FlaskClient, app: Flask) -> None:
+    other = jwt.encode({"sub": "bridge", "aud": "billing", "exp": 2**33}, app.config["SECRET_KEY"], algorithm="HS256")
+    response = client.get(RPM, headers={"Authorization": f"Bearer {other}"})
+    assert error(response) == "Authentication failed: the Bearer token is meant for another audience."
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", RPM),
+        ("GET", "/statistics/engine/aurora/port/rpm"),
+        ("GET", "/annotations"),
+        ("POST", "/annotations"),
+        ("DELETE", f"/annotations/{uuid4()}"),
+    ],
+)
+def test_each_endpoint_asks_for_a_token_and_for_its_permission(client: FlaskClient, method: str, url: str) -> None:
+    missing = client.open(url, method=method)
+    assert (missing.status_code, missing.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    response = client.open(url, method=method, headers={"Authorization": f"Bearer {token(client, 'kiosk')}"})
+    permission = "measurements:read" if method == "GET" else "annotations:write"
+    assert response.status_code == 403
+    assert response.headers["WWW-Authenticate"] == f'Bearer realm="api", error="insufficient_scope", scope="{permission}"'
+
+
+def test_who_may_read_may_not_write(client: FlaskClient) -> None:
+    headers = {"Authorization": f"Bearer {token(client, 'office')}"}
+    assert client.get("/annotations", headers=headers).status_code == 200
+    assert client.post("/annotations", json={}, headers=headers).status_code == 403
+
+
+# -- measurements
+
+
+def test_a_query_gives_the_measurements_of_a_window(get: Query) -> None:
+    response = get(f"{RPM}?from=2025-05-21&to=2025-05-21T01:00:00Z")
+    found = response.get_json()["measurements"]
+    assert [one["time"] for one in found] == [f"2025-05-21T00:{minute:02}:00Z" for minute in range(0, 60, 10)]
+    assert {(one["series"], one["unit"]) for one in found} == {("engine/aurora/port/rpm", "1/min")}
+    assert all(70 < one["value"] < 120 for one in found)
+    assert response.headers["Vary"] == "Accept"
+
+
+def test_an_offset_is_understood(get: Query) -> None:
+    utc = get(f"{RPM}?from=2025-05-21T00:00:00Z&limit=1").get_json()
+    assert get(f"{RPM}?from=2025-05-21T02:00:00%2B02:00&limit=1").get_json() == utc
+
+
+def test_a_star_stands_for_one_level(get: Query) -> None:
+    def names(path: str) -> set[str]:
+        return {one["series"] for one in get(f"/measurements/{path}?to=2025-05-20T00:01:00Z").get_json()["measurements"]}
+
+    assert len(names("engine/*/port/rpm")) == 5
+    assert len(names("engine/aurora/*/*")) == 4
+    assert len(names("*/aurora/*/*")) == 7
+    assert len(names("navigation/*/*")) == 15
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "engine/titanic/port/rpm",
+        "engine/*",
+        "engine/aurora/port/rp*",
+        "engine/aurora/port/%25",
+        "engine/aurora/port/rpm/",
+        "engine/aurora/port/rpm'--",
+        "engine/aurora/%00",
+        "%ff/%ed%a0%80",
+        "engine/" + "*/" * 3_000,
+        "engine/" + "a" * 8_000,
+        "Engine/aurora/port/rpm",
+    ],
+)
+def test_a_query_that_names_nothing_is_a_404(get: Query, path: str) -> None:
+    for resource in ("measurements", "statistics"):
+        assert get(f"/{resource}/{path}").status_code == 404
+
+
+def test_the_404_says_what_a_star_is(get: Query) -> None:
+    assert error(get("/measurements/engine/titanic/port/rpm")) == (
+        "No series is named engine/titanic/port/rpm. A * stands for one whole level."
+    )
+    problem = get("/measurements/engine/titanic/port/rpm", Accept="application/json, application/problem+json").get_json()
+    assert (problem["title"], problem["status"]) == ("Series not found", 404)
+
+
+def test_csv_is_the_same_as_json(get: Query) -> None:
+    response = get(f"{RPM}?limit=5", Accept="text/csv")
+    assert response.mimetype == "text/csv"
+    rows = [row | {"value": float(row["value"])} for row in csv.DictReader(io.StringIO(response.text))]
+    assert rows == get(f"{RPM}?limit=5").get_json()["measurements"]
+
+
+def test_an_empty_window_is_an_empty_list(get: Query) -> None:
+    assert get(f"{RPM}?from=2030-01-01").get_json() == {"measurements": []}
+    assert get(f"{RPM}?from=2030-01-01", Accept="text/csv").text == "series,time,value,unit\r\n"
+
+
+def test_the_limit_bounds_the_answer(get: Query) -> None:
+    assert len(get("/measurements/*/*/*/*?limit=7").get_json()["measurements"]) == 7
+    assert len(get("/measurements/*/*/*/*").get_json()["measurements"]) == 1_000
+    assert len(get("/measurements/*/*/*/*?limit=10000").get_json()["measurements"]) == 10_000
+
+
+def test_a_time_without_an_offset_is_answered_word_by_word(get: Query) -> None:
+    response = get(f"{RPM}?to=2025-05-25T09:41:00")
+    assert response.status_code == 400
+    assert response.get_json() == {
+        "error": "Invalid 'to' timestamp: Invalid timestamp or format: 2025-05-25T09:41:00, "
+        "valid formats are ISO8601 or YYYY-MM-DD"
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("limit=ten", "Invalid 'limit': Not a valid integer."),
+        ("limit=0", "Invalid 'limit': Must be greater than or equal to 1 and less than or equal to 10000."),
+        ("limit=" + "9" * 5_000, "Invalid 'limit': Not a valid integer."),
+        ("limit=", "Invalid 'limit': Not a valid integer."),
+        ("form=2025-05-21", "Invalid 'form': Unknown field."),
+        ("from=2025-05-22&to=2025-05-21", "'from' must be earlier than 'to'."),
+        ("from=2025-05-21&to=2025-05-21", "'from' must be earlier than 'to'."),
+    ],
+)
+def test_a_wrong_parameter_is_a_400_that_names_it(get: Query, query: str, sentence: str) -> None:
+    response = get(f"{RPM}?{query}")
+    assert (response.status_code, error(response)) == (400, sentence)
+
+
+@pytest.mark.parametrize("bad", ["", "0", "now", "%00", "2025-02-30", "0001-01-01T00:00:00%2B14:00", "9" * 5_000, "%ff", "{}"])
+def test_a_wrong_time_is_a_400(get: Query, bad: str) -> None:
+    for resource in (RPM, "/statistics/engine/aurora/port/rpm", "/annotations"):
+        response = get(f"{resource}?from={bad}")
+        assert response.status_code == 400
+        assert error(response).startswith("Invalid 'from' timestamp: ")
+
+
+def test_the_whole_of_time_is_a_window(get: Query) -> None:
+    assert get(f"{RPM}?from=0001-01-01&to=9999-12-31T23:59:59.999999Z&limit=1").status_code == 200
+
+
+def test_a_type_that_is_not_there_is_a_406(get: Query) -> None:
+    response = get(RPM, Accept="application/xml")
+    assert response.status_code == 406
+    assert error(response).endswith("Available: application/json, text/csv.")
+
+
+@pytest.fixture(scope="module")
+def unlimited(filled_store: Path) -> Query:
+    app = create_app({"DATABASE": str(filled_store), "RATELIMIT_ENABLED": False})
+    headers = {"Authorization": f"Bearer {token(app.test_client())}"}
+    return lambda url: app.test_client().get(url, headers=headers)
+
+
+@given(query=st.text(max_size=40), path=st.text(min_size=1, max_size=40))
+def test_no_query_is_a_crash(unlimited: Query, query: str, path: str) -> None:
+    for resource in ("measurements", "statistics"):
+        response = unlimited(f"/{resource}/engine/{quote(path)}?{quote(query, safe='&=')}")
+        assert response.status_code in (308, 400, 404)
+
+
+# -- statistics
+
+
+def test_statistics_are_those_of_the_measurements(get: Query) -> None:
+    window = "from=2025-05-21&to=2025-05-22"
+    values = [one["value"] for one in get(f"{RPM}?{window}").get_json()["measurements"]]
+    (found,) = get(f"/statistics/engine/aurora/port/rpm?{window}").get_json()["statistics"]
+    mean = sum(values) / len(values)
+    deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+    assert (found["count"], found["minimum"], found["maximum"]) == (144, min(values), max(values))
+    assert (found["mean"], found["deviation"]) == (pytest.approx(mean, abs=0.001), pytest.approx(deviation, abs=0.001))
+
+
+def test_statistics_are_of_all_measurements(get: Query) -> None:
+    found = get("/statistics/engine/*/port/*").get_json()["statistics"]
+    assert [one["count"] for one in found] == [1_008] * 10
+    assert error(get("/statistics/engine/*/port/*?limit=5")) == "Invalid 'limit': Unknown field."
+
+
+def test_a_series_without_measurements_has_no_statistics(get: Query) -> None:
+    assert get("/statistics/engine/aurora/port/rpm?from=2030-01-01").get_json() == {"statistics": []}
+
+
+def test_the_bug_of_the_example_is_a_500_that_tells_nothing(get: Query, caplog: pytest.LogCaptureFixture) -> None:
+    response = get("/statistics/engine/aurora/port/rpm?from=2025-05-21&to=2025-05-21T00:01:00Z")
+    assert response.status_code == 500
+    assert error(response).startswith("Internal server error.")
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
+# -- annotations
+
+
+def test_an_annotation_is_created_listed_and_deleted(annotate: Query, get: Query, client: FlaskClient) -> None:
+    created = annotate()
+    annotation = created.get_json()
+    assert created.status_code == 201
+    assert annotation == {
+        "id": annotation["id"],
+        "series": "engine/aurora/port/rpm",
+        "time": "2025-05-21T08:00:00Z",
+        "author": "bridge",
+        "text": "Pilot on board",
+    }
+    assert get("/annotations").get_json() == {"annotations": [annotation]}
+    assert get("/annotations?to=2025-05-21").get_json() == {"annotations": []}
+    headers = {"Authorization": f"Bearer {token(client)}"}
+    assert client.delete(created.headers["Location"], headers=headers).status_code == 204
+    gone = client.delete(created.headers["Location"], headers=headers)
+    assert (gone.status_code, error(gone)) == (404, f"There is no annotation {annotation['id']}.")
+    assert get("/annotations").get_json() == {"annotations": []}
+
+
+@pytest.mark.parametrize(
+    ("members", "sentence"),
+    [
+        ({"series": None}, "Invalid 'series': Missing data for required field."),
+        ({"series": "engine/*/port/rpm"}, "Invalid 'series': No series has this name."),
+        ({"series": "\ud800"}, "Invalid 'series': No series has this name."),
+        ({"series": ""}, "Invalid 'series': No series has this name."),
+        ({"series": 5}, "Invalid 'series': Not a valid string."),
+        ({"time": 1747785600}, "Invalid 'time' timestamp: Invalid timestamp or format: 1747785600, "),
+        ({"time": "2025-05-25T09:41:00"}, "Invalid 'time' timestamp: "),
+        ({"text": ""}, "Invalid 'text': Length must be between 1 and 500."),
+        ({"text": "a" * 501}, "Invalid 'text': Length must be between 1 and 500."),
+        ({"text": "\ud800"}, "Invalid 'text': Write one line of printable text."),
+        ({"text": "a\x00b"}, "Invalid 'text': Write one line of printable text."),
+        ({"text": ["a"]}, "Invalid 'text': Not a valid string."),
+        ({"author": "captain"}, "Invalid 'author': Unknown field."),
+    ],
+)
+def test_a_wrong_annotation_is_a_400_that_names_the_field(annotate: Query, members: Any, sentence: str) -> None:
+    response = annotate(**members)
+    assert response.status_code == 400
+    assert error(response).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("{}", "text/plain", 415),
+        ("{}", None, 415),
+        ("", "application/json", 400),
+        ("{", "application/json", 400),
+        ("null", "application/json", 400),
+        ("[]", "application/json", 400),
+        ("[" * 60_000, "application/json", 400),
+        ('{"time": NaN}', "application/json", 400),
+        ("9" * 5_000, "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (" " * 70_000, "application/json", 413),
+    ],
+)
+def test_a_hostile_body_is_a_clear_4xx(client: FlaskClient, body: Any, content_type: str | None, status: int) -> None:
+    headers = {"Authorization": f"Bearer {token(client)}"}
+    response = client.post("/annotations", data=body, content_type=content_type, headers=headers)
+    assert response.status_code == status
+    assert error(response)
+
+
+@pytest.mark.parametrize("id", ["1", "9" * 5_000, "'", "%00", "00000000-0000-0000-0000-00000000000g"])
+def test_an_id_that_is_none_is_a_404(client: FlaskClient, id: str) -> None:
+    response = client.delete(f"/annotations/{id}", headers={"Authorization": f"Bearer {token(client)}"})
+    assert response.status_code == 404
+
+
+def test_a_method_that_is_not_there_is_a_405_with_allow(client: FlaskClient) -> None:
+    response = client.put("/annotations")
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+# -- health
+
+
+def test_health_needs_no_token(client: FlaskClient) -> None:
+    assert client.get("/health").get_json() == {"status": "ok", "measurements": 50_400}
+
+
+def test_a_store_that_was_moved_away_is_a_503_until_it_is_back(client: FlaskClient, app: Flask, get: Query) -> None:
+    path = Path(app.config["DATABASE"])
+    away = path.rename(path.with_name("away"))
+    for response in (client.get("/health"), get(RPM)):
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "10"
+        assert error(response).startswith("The service is temporarily unavailable.")
+    assert not path.exists()
+    away.rename(path)
+    assert client.get("/health").status_code == 200
+
+
+def test_a_store_that_is_damaged_is_a_503(client: FlaskClient, app: Flask) -> None:
+    Path(app.config["DATABASE"]).write_bytes(b"not a database" * 1_000)
+    assert client.get("/health").status_code == 503
+
+
+# -- rate limits
+
+
+@pytest.fixture
+def limited(filled_store: Path) -> FlaskClient:
+    return create_app({"DATABASE": str(filled_store)}).test_client()
+
+
+def test_the_eleventh_query_of_a_second_is_a_429(limited: FlaskClient) -> None:
+    headers = {"Authorization": f"Bearer {token(limited)}"}
+    responses = [limited.get(f"{RPM}?limit=1", headers=headers) for _ in range(40)]
+    assert responses[0].status_code == 200
+    refused = next(response for response in responses if response.status_code == 429)
+    assert refused.headers["Retry-After"] == "1"
+    assert error(refused) == "Too many requests: the limit is 10 per 1 second. Retry after 1 second."
+
+
+def test_health_is_outside_the_limits(limited: FlaskClient) -> None:
+    assert {limited.get("/health").status_code for _ in range(120)} == {200}
+
+
+# -- what it prints
+
+
+@pytest.fixture(scope="module")
+def served(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, str]]:
+    """The example with its limits on a real port, with a store in a folder whose name has to be quoted."""
+    database = shutil.copy(filled_store, tmp_path_factory.mktemp("it's here"))
+    app = create_app({"DATABASE": str(database)})
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield app, f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def statuses(output: str) -> list[int]:
+    return [int(status) for status in re.findall(r"^HTTP/1\.[01] (\d+)", output, re.MULTILINE)]
+
+
+def test_each_printed_command_shows_the_status_that_it_says(served: tuple[Flask, str]) -> None:
+    app, url = served
+    found = commands(app, url)
+    first, *others = found
+    bearer = shell(first.line + '; echo "$TOKEN"').strip()
+    assert bearer.count(".") == 2
+    for command in others:
+        output = shell(command.line, TOKEN=bearer)
+        assert command.status in statuses(output), (command, output)
+        assert command.status < 400 or '{"error":' in output or '"type":' in output
+    assert {command.status for command in found} == {200, 400, 401, 403, 404, 405, 406, 415, 429, 500, 503}
+
+
+def shell(line: str, **environment: str) -> str:
+    """What a line that is pasted into ``sh`` prints."""
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, timeout=30, env={"PATH": os.environ["PATH"]} | environment
+    )
+    return done.stdout
+
+
+def test_it_prints_the_commands_for_its_port_and_serves(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    database = str(tmp_path / "telemetry.sqlite")
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "example_app", str(port)],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"TELEMETRY_DATABASE": database},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with process:
+        assert process.stdout is not None
+        lines = until("Running on", process.stdout)
+        answer = shell(f"curl -s http://127.0.0.1:{port}/health")
+        process.terminate()
+    printed = [line.strip() for line in lines if line.startswith("#")]
+    expected = commands(create_app({"DATABASE": database}), f"http://127.0.0.1:{port}")
+    assert printed == [f"# {status}: {what}" for status, what, _ in expected]
+    assert expected[0].line + "\n" in lines
+    assert '"measurements":50400' in answer
+
+
+def until(words: str, stream: IO[str]) -> list[str]:
+    """The lines of a stream up to the one with these words."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if words in line:
+            break
+    return lines
