@@ -1,0 +1,373 @@
+"""The contract over real sockets: the same under the development server, gunicorn and waitress."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+from flask import Flask, request
+
+from example_app import store
+
+#: Each takes a listening socket, so that nobody has to guess a free port or to wait until it answers.
+PROGRAMS = {
+    "development": """
+from werkzeug.serving import make_server
+from example_app import create_app
+make_server("127.0.0.1", 0, create_app(), threaded=True, fd=int(sys.argv[1])).serve_forever()
+""",
+    "gunicorn": """
+from gunicorn.app.wsgiapp import run
+sys.argv = ["gunicorn", "--bind", f"fd://{sys.argv[1]}", "--threads", "4", "example_app:create_app()"]
+run()
+""",
+    "waitress": """
+import socket
+from waitress import serve
+from example_app import create_app
+serve(create_app(), sockets=[socket.socket(fileno=int(sys.argv[1]))])
+""",
+}
+#: The fields that the package answers for; the others are the server's.
+FIELDS = (
+    "Content-Type",
+    "Content-Length",
+    "X-Content-Type-Options",
+    "Cache-Control",
+    "Vary",
+    "WWW-Authenticate",
+    "Allow",
+    "Accept",
+    "Retry-After",
+    "RateLimit-Policy",
+)
+NOT_FOUND = "The requested resource does not exist."
+RPM = "/measurements/engine/aurora/port/rpm"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+    request_id: str | None
+
+    @property
+    def error(self) -> Any:
+        """The sentence; ``None`` where it is the server that answered, in its own words."""
+        return json.loads(self.body).get("error") if self.headers.get("Content-Type") == ["application/json"] else None
+
+
+class Server:
+    """One WSGI server with the example, until it is stopped."""
+
+    def __init__(self, name: str, database: Path, log: Path) -> None:
+        self.name = name
+        self.log = log
+        with socket.socket() as listening, log.open("w") as output:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(64)
+            self.port = listening.getsockname()[1]
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", f"import sys\n{PROGRAMS[name]}", str(listening.fileno())],
+                cwd=Path(__file__).parent.parent,
+                env=os.environ | {"TELEMETRY_DATABASE": str(database), "TELEMETRY_RATELIMIT_DEFAULT": "10000/minute"},
+                pass_fds=[listening.fileno()],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.token = ""
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def raw(self, data: bytes, method: str = "GET") -> Answer:
+        """Send bytes and no more, and read what comes until the server hangs up."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            with closing(HTTPResponse(connection, method=method)) as response:
+                response.begin()
+                return answer(response)
+
+    def request(self, method: str, target: str, body: bytes | None = None, **headers: str) -> Answer:
+        fields = {name.replace("_", "-"): value.replace("TOKEN", self.token) for name, value in headers.items()}
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            connection.request(method, target, body, fields)
+            return answer(connection.getresponse())
+
+
+def answer(response: HTTPResponse) -> Answer:
+    headers = {name: response.headers.get_all(name, []) for name in FIELDS if name in response.headers}
+    if "Allow" in headers:  # routing keeps the methods in a set, whose order is another in each process
+        headers["Allow"] = [", ".join(sorted(value.split(", "))) for value in headers["Allow"]]
+    return Answer(response.status, headers, response.read(), response.getheader("X-Request-ID"))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "telemetry.sqlite"
+    store.create(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def servers(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    logs = tmp_path_factory.mktemp("logs")
+    started = [Server(name, database, logs / name) for name in PROGRAMS]
+    credentials = "Basic " + base64.b64encode(b"bridge:bridge-secret").decode()
+    try:
+        for server in started:
+            server.token = server.request("POST", "/token", Authorization=credentials, Accept="text/plain").body.decode()
+        yield started
+    finally:
+        for server in started:
+            server.stop()
+
+
+def assert_same(answers: list[Answer], status: int, error: str | None = None) -> Answer:
+    """All are this error, with the same body and the same fields; each field comes once."""
+    first = answers[0]
+    for one in answers:
+        assert one.status == status, one
+        assert one.error, one
+        assert one.error == error or error is None
+        assert (one.headers, one.body) == (first.headers, first.body)
+        assert all(len(values) == 1 for values in one.headers.values())
+        assert one.headers["X-Content-Type-Options"] == ["nosniff"]
+        assert one.headers["Cache-Control"] == ["no-store"]
+        assert one.request_id
+    return first
+
+
+# -- each status
+
+
+def ask(servers: list[Server], method: str, target: str, body: bytes | None = None, **headers: str) -> list[Answer]:
+    return [server.request(method, target, body, **headers) for server in servers]
+
+
+def test_a_good_request_is_the_same(servers: list[Server]) -> None:
+    for accept in ("application/json", "text/csv"):
+        answers = ask(servers, "GET", f"{RPM}?limit=2", Authorization="Bearer TOKEN", Accept=accept)
+        assert {one.status for one in answers} == {200}
+        assert len({one.body for one in answers}) == 1
+        assert all(one.headers["Vary"] == ["Accept"] for one in answers)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "target", "headers", "field"),
+    [
+        (400, "GET", f"{RPM}?to=2025-05-25T09:41:00", {"Authorization": "Bearer TOKEN"}, None),
+        (401, "GET", RPM, {}, ("WWW-Authenticate", 'Bearer realm="api"')),
+        (401, "POST", "/token", {}, ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"')),
+        (404, "GET", "/nowhere", {}, None),
+        (404, "GET", "/measurements/engine/titanic", {"Authorization": "Bearer TOKEN"}, None),
+        (405, "DELETE", "/health", {}, ("Allow", "GET, HEAD, OPTIONS")),
+        (406, "GET", RPM, {"Authorization": "Bearer TOKEN", "Accept": "image/png"}, None),
+        (415, "POST", "/annotations", {"Authorization": "Bearer TOKEN"}, ("Accept", "application/json")),
+        (500, "GET", "/statistics/engine/aurora/port/rpm?to=2025-05-20T00:01:00Z", {"Authorization": "Bearer TOKEN"}, None),
+    ],
+)
+def test_each_status_is_the_same(
+    servers: list[Server], status: int, method: str, target: str, headers: dict[str, str], field: tuple[str, str] | None
+) -> None:
+    first = assert_same(ask(servers, method, target, **headers), status)
+    assert field is None or first.headers[field[0]] == [field[1]]
+
+
+def test_a_403_is_the_same(servers: list[Server]) -> None:
+    credentials = "Basic " + base64.b64encode(b"kiosk:kiosk-secret").decode()
+    answers = []
+    for server in servers:
+        kiosk = server.request("POST", "/token", Authorization=credentials, Accept="text/plain").body.decode()
+        answers.append(server.request("GET", RPM, Authorization=f"Bearer {kiosk}"))
+    first = assert_same(answers, 403, "You do not have permission to access the requested content.")
+    assert first.headers["WWW-Authenticate"] == ['Bearer realm="api", error="insufficient_scope", scope="measurements:read"']
+
+
+def test_a_429_is_the_same(servers: list[Server]) -> None:
+    refused = []
+    for server in servers:
+        answers = (server.request("GET", f"{RPM}?limit=1", Authorization="Bearer TOKEN") for _ in range(100))
+        refused.append(next(one for one in answers if one.status != 200))
+    first = assert_same(refused, 429, "Too many requests: the limit is 10 per 1 second. Retry after 1 second.")
+    assert first.headers["Retry-After"] == ["1"]
+
+
+def test_a_503_is_the_same(servers: list[Server], database: Path) -> None:
+    away = database.rename(database.with_name("away"))
+    try:
+        first = assert_same(ask(servers, "GET", "/health"), 503)
+    finally:
+        away.rename(database)
+    assert first.headers["Retry-After"] == ["10"]
+    assert {one.status for one in ask(servers, "GET", "/health")} == {200}
+
+
+def test_problem_json_is_the_same(servers: list[Server]) -> None:
+    answers = ask(servers, "GET", "/nowhere%20at%20all", Accept="application/problem+json", X_Request_ID="7")
+    assert {one.headers["Content-Type"][0] for one in answers} == {"application/problem+json"}
+    assert len({one.body for one in answers}) == 1
+    assert json.loads(answers[0].body) == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": NOT_FOUND,
+        "instance": "/nowhere%20at%20all",
+        "request_id": "7",
+    }
+
+
+def test_head_has_the_fields_of_get_and_no_body(servers: list[Server]) -> None:
+    for get, head in zip(ask(servers, "GET", RPM), ask(servers, "HEAD", RPM), strict=True):
+        assert (head.status, head.headers, head.body) == (401, get.headers, b"")
+
+
+# -- what no client should send
+
+#: One bare request; the server hangs up after the answer.
+START = b"GET /nowhere HTTP/1.1\r\nHost: api\r\nConnection: close\r\n"
+
+
+def start(line: bytes = b"GET /nowhere") -> bytes:
+    return START.replace(b"GET /nowhere", line) + b"\r\n"
+
+
+def with_field(field: bytes) -> bytes:
+    return START + field + b"\r\n\r\n"
+
+
+def to_token(field: bytes) -> bytes:
+    return with_field(field).replace(b"GET /nowhere", b"POST /token")
+
+
+class Hostile(NamedTuple):
+    """Bytes, and the status of the answer; ``first`` names the servers that answer themselves, in their own words."""
+
+    data: bytes
+    status: int
+    first: Mapping[str, int] = MappingProxyType({})
+
+
+REFUSED = {"gunicorn": 400, "waitress": 400}
+HOSTILE = {
+    "a Host with spaces and quotes": Hostile(start().replace(b"api", b'a b<>"'), 404),
+    "a Host of Latin-1": Hostile(start().replace(b"api", b"\xff\xfe"), 404),
+    "two Hosts": Hostile(with_field(b"Host: other"), 404, {"gunicorn": 400}),
+    "no Host": Hostile(start().replace(b"Host: api\r\n", b""), 404),
+    "another site's URL": Hostile(start(b"GET http://elsewhere.example/nowhere"), 404),
+    "a field of 64 kB": Hostile(with_field(b"X-Large: " + b"a" * 65_000), 404, {"gunicorn": 431}),
+    "a token of 8 kB": Hostile(with_field(b"Authorization: Bearer " + b"a" * 8_000), 404),
+    "an Accept of 64 kB": Hostile(with_field(b"Accept: " + b"a/b," * 16_000), 404, {"gunicorn": 431}),
+    "150 fields": Hostile(
+        with_field(b"\r\n".join(b"X-%d: a" % number for number in range(150))), 404, {"development": 431, "gunicorn": 431}
+    ),
+    "a URL of 70 kB": Hostile(start(b"GET /" + b"a" * 70_000), 404, {"development": 414, "gunicorn": 414}),
+    "percent-encoding that does not decode": Hostile(start(b"GET /%ff%zz%/%ed%a0%80?%ff=%"), 404),
+    "encoded NUL and CR LF in the URL": Hostile(start(b"GET /%00%0d%0aSet-Cookie:%20a=b"), 404),
+    "raw bytes in the URL": Hostile(start(b"GET /\xff\xfe"), 404, REFUSED),
+    "a method that nobody knows": Hostile(start(b"BREW /health"), 405),
+    "a method of 300 letters": Hostile(start(b"A" * 300 + b" /health"), 405, {"gunicorn": 400}),
+    "TRACE": Hostile(start(b"TRACE /health"), 405),
+    "CONNECT": Hostile(start(b"CONNECT elsewhere.example:80"), 404),
+    "OPTIONS *": Hostile(start(b"OPTIONS *"), 404),
+    "a field on two lines": Hostile(with_field(b"X-Request-ID: a\r\n Set-Cookie: b"), 404, {"gunicorn": 400}),
+    "a bare CR in a field": Hostile(with_field(b"X-Request-ID: a\rSet-Cookie: b"), 404, REFUSED),
+    "quotes and Latin-1 in a field": Hostile(with_field(b'X-Request-ID: "\xe9\xff"'), 404),
+    "an Accept that is none": Hostile(with_field(b'Accept: \xff;q="'), 404),
+    "credentials of Latin-1": Hostile(to_token(b"Authorization: Basic \xed"), 401),
+    "a Content-Length that is no number": Hostile(to_token(b"Content-Length: ten"), 401, REFUSED),
+    "a Content-Length below zero": Hostile(to_token(b"Content-Length: -1"), 401, REFUSED),
+    "a coding that nobody knows": Hostile(to_token(b"Transfer-Encoding: mystery"), 401, {"gunicorn": 501, "waitress": 501}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_bytes_are_the_contract_wherever_they_reach_the_app(servers: list[Server], name: str) -> None:
+    data, status, first = HOSTILE[name]
+    logged = [server.log.stat().st_size for server in servers]
+    answers = {server.name: server.raw(data) for server in servers}
+    assert {name: answers[name].status for name in first} == first
+    assert all(answers[name].error is None for name in first)
+    assert_same([found for name, found in answers.items() if name not in first], status)
+    assert not any("Traceback" in server.log.read_text()[size:] for server, size in zip(servers, logged, strict=True))
+
+
+def posted(server: Server, body: bytes, *fields: bytes) -> bytes:
+    lines = (
+        b"POST /annotations HTTP/1.1",
+        b"Host: api",
+        b"Connection: close",
+        b"Content-Type: application/json",
+        b"Authorization: Bearer " + server.token.encode(),
+        *fields,
+    )
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fields"),
+    [
+        (400, b"", (b"Content-Length: 0",)),
+        (400, b"{", (b"Content-Length: 1",)),
+        (400, b"\xff\xfe", (b"Content-Length: 2",)),
+        (400, b"[" * 60_000, (b"Content-Length: 60000",)),
+        (400, b'{"time": NaN}', (b"Content-Length: 13",)),
+        (400, b"5\r\n{\xff}\r\n\r\n0\r\n\r\n", (b"Transfer-Encoding: chunked",)),
+        (400, b"2\r\n{}\r\n0\r\n\r\n", (b"Transfer-Encoding: chunked",)),
+        (413, b"x" * 65_537, (b"Content-Length: 65537",)),
+    ],
+)
+def test_a_hostile_body_is_the_same_4xx(servers: list[Server], status: int, body: bytes, fields: tuple[bytes, ...]) -> None:
+    assert_same([server.raw(posted(server, body, *fields), "POST") for server in servers], status)
+
+
+# waitress reads the whole body before it calls the app: it hangs up when there is less of it.
+def test_a_truncated_body_is_never_taken_for_a_whole_one(servers: list[Server]) -> None:
+    whole = b'{"series": "engine/aurora/port/rpm", "time": "2025-05-21", "text": "Pilot on board"}'
+    for server in servers:
+        data = posted(server, whole, b"Content-Length: 500")
+        if server.name == "waitress":
+            with pytest.raises(ConnectionError):
+                server.raw(data, "POST")
+        else:
+            found = server.raw(data, "POST")
+            assert (found.status, bool(found.error)) == (400, True)
+    assert {one.body for one in ask(servers, "GET", "/annotations", Authorization="Bearer TOKEN")} == {b'{"annotations":[]}\n'}
+
+
+def test_a_chunk_that_is_none_is_a_400(servers: list[Server]) -> None:
+    for server in servers:
+        found = server.raw(posted(server, b"zz\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"), "POST")
+        assert found.status == 400
+        assert (found.error is None) == (server.name == "waitress")
+
+
+class Unreadable:
+    """A body as gunicorn hands it over, when its chunks are none."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise Exception("Invalid chunk size: 'zz'")
+
+
+def test_a_body_that_cannot_be_read_is_a_400_and_no_crash(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    app.add_url_rule("/", view_func=lambda: request.get_json(), methods=["POST"])
+    environ = {"wsgi.input": Unreadable(), "wsgi.input_terminated": True}
+    response = app.test_client().post("/", content_type="application/json", environ_overrides=environ)
+    assert response.status_code == 400
+    assert not caplog.records
