@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	"$$name" -c "$(NEW_ENOUGH)" 2>/dev/null && command -v "$$name" && break; done)
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
 .PHONY: run test lint docs bench clean
 .NOTPARALLEL:
@@ -35,7 +35,7 @@ clean:
 # Each file in .venv says that what has its name is installed, for this pyproject.toml.
 
 $(VENV)/pip:
-	@"$(PYTHON)" -c "$(NEW_ENOUGH)" || { \
+	@"$(PYTHON)" -c "$(NEW_ENOUGH)" 2>/dev/null || { \
 		echo "make: needs Python 3.10 or newer with venv and ensurepip (Debian: python3-venv). Name one: make PYTHON=/path" >&2; \
 		exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
