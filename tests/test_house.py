@@ -98,8 +98,8 @@ def test_importing_the_package_imports_no_more_than_flask() -> None:
 
 def test_every_public_name_is_there() -> None:
     names = """
-        ApiErrors ApiError FieldError InvalidToken Problem consumes current_principal negotiated_type produces raises rate_limit
-        requires_auth requires_json requires_permissions
+        ApiErrors ApiError FieldError InvalidToken Problem consumes current_principal negotiated_type produces raises
+        rate_limit requires_auth requires_json requires_permissions
     """
     for name in names.split():
         assert hasattr(flask_apierrors, name)
