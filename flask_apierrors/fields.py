@@ -20,6 +20,11 @@ _DATE_TIME = re.compile(
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MAX_ECHO = 64
+_OPENAPI = {
+    "type": "string",
+    "anyOf": [{"format": "date-time"}, {"format": "date"}],
+    "description": "An ISO 8601 date-time with an offset or Z, or YYYY-MM-DD, which is midnight UTC.",
+}
 
 
 class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
@@ -27,11 +32,16 @@ class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
 
     Loads to an aware ``datetime`` in UTC, to the microsecond; a date-time without an offset is refused, for nobody knows
     what moment it is. Dumps to ISO 8601 in UTC, with ``Z``; takes a naive ``datetime`` as UTC.
+
+    Its ``metadata`` describes it to what makes OpenAPI of schemas, unless an author's own says something else.
     """
 
     default_error_messages: dict[str, str | list[Any] | dict[Any, Any]] = {  # noqa: RUF012
         "invalid": "Invalid timestamp or format: {input}, valid formats are ISO8601 or YYYY-MM-DD",
     }
+
+    def __init__(self, *, metadata: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(metadata=_OPENAPI | dict(metadata or {}), **options)
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
         """The error for ``key``; that of a wrong value says that the field takes a timestamp."""

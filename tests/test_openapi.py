@@ -31,6 +31,7 @@ from flask_apierrors import (
     requires_json,
     requires_permissions,
 )
+from flask_apierrors.fields import Timestamp
 from flask_apierrors.openapi import ApiErrorsPlugin, add_errors
 
 Json = dict[str, Any]
@@ -573,3 +574,19 @@ def test_apiflask_sends_what_is_documented(errors: ApiErrors) -> None:
         assert answer.status_code == status
         content = response(made, "/vessels/{imo}", "put", status)["content"]
         assert accepts(content["application/json"]["schema"], answer.json), answer.json
+
+
+# -- fields
+
+
+def test_a_timestamp_is_described_as_a_date_or_a_date_time() -> None:
+    class Query(marshmallow.Schema):
+        start = Timestamp(data_key="from", metadata={"description": "From when on.", "deprecated": True})
+        end = Timestamp()
+
+    spec = APISpec("Vessels", "1", "3.1.0", plugins=[MarshmallowPlugin()])
+    spec.components.schema("Query", schema=Query)
+    described = spec.to_dict()["components"]["schemas"]["Query"]["properties"]
+    assert described["end"]["type"] == "string"
+    assert described["end"]["anyOf"] == [{"format": "date-time"}, {"format": "date"}]
+    assert described["from"] == described["end"] | {"description": "From when on.", "deprecated": True}
