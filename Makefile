@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	"$$name" -c "$(NEW_ENOUGH)" 2>/dev/null && command -v "$$name" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: run test lint docs bench clean
+.PHONY: run test test-browser lint docs bench clean
 .NOTPARALLEL:
 
 run: $(VENV)/run
@@ -16,6 +16,10 @@ run: $(VENV)/run
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest --cov=flask_apierrors --cov-branch --cov-fail-under=100
+
+# Needs Chromium and its driver besides (Debian: chromium, chromium-driver).
+test-browser: $(VENV)/browser
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check
@@ -47,6 +51,10 @@ $(VENV)/run: $(VENV)/pip pyproject.toml setup.cfg
 	@touch $@
 
 $(VENV)/test $(VENV)/docs: $(VENV)/run
+	$(PIP) --group $(@F)
+	@touch $@
+
+$(VENV)/browser: $(VENV)/test
 	$(PIP) --group $(@F)
 	@touch $@
 

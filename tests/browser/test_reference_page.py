@@ -1,0 +1,175 @@
+"""The reference page of the example API in a real browser: ``make test-browser``."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import urllib.request
+from collections.abc import Iterator
+from json import loads
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.selenium import Axe
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver.common.by import By
+from werkzeug.serving import make_server
+
+from example_app import create_app
+
+PAGES = ("/errors", "/errors/forbidden", "/errors/series-not-found", "/errors/internal-server-error", "/errors/status-499")
+SCHEMES = ("light", "dark")
+WIDTHS = (360, 1280)
+_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def _program(*names: str) -> str:
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.exit(f"{names[0]} is not in the PATH. On Debian: apt-get install chromium chromium-driver", returncode=3)
+    return path
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the example API runs."""
+    database = tmp_path_factory.mktemp("store") / "telemetry.sqlite"
+    app = create_app({"DATABASE": str(database), "APIERRORS_REFERENCE_URL": "/errors"})
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    options = ChromeOptions()
+    options.binary_location = _program("chromium", "chromium-browser", "google-chrome")
+    for argument in (*_ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options, ChromeService(_program("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def look(browser: Chrome, address: str, scheme: str = "light", width: int = 1280, media: str = "screen") -> None:
+    """Open a page as a reader with this screen and these preferences does."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(address)
+
+
+def styled(browser: Chrome, selector: str, name: str) -> Any:
+    return browser.execute_script(
+        "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, name
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_page_is_accessible(browser: Chrome, address: str, page: str, scheme: str, width: int) -> None:
+    look(browser, address + page, scheme, width)
+    found = Axe().run(browser)
+    doubts = found["violations"] + found["incomplete"]
+    assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in doubts] == []
+    assert "color-contrast" in {item["id"] for item in found["passes"]}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("width", [320, *WIDTHS])
+def test_a_page_fits_its_width(browser: Chrome, address: str, page: str, width: int) -> None:
+    look(browser, address + page, width=width)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_browser_has_nothing_to_complain_of_and_nothing_to_fetch(browser: Chrome, address: str, page: str) -> None:
+    browser.get_log("browser")
+    look(browser, address + page)
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return performance.getEntriesByType('resource').map(one => one.name)") == []
+
+
+def test_the_style_is_allowed_and_other_styles_are_not(browser: Chrome, address: str) -> None:
+    look(browser, address + "/errors")
+    assert styled(browser, "body", "maxWidth") != "none"
+    browser.execute_script(
+        "const style = document.createElement('style'); style.textContent = 'h1 { color: rgb(1, 2, 3) }';"
+        "document.head.append(style)"
+    )
+    assert styled(browser, "h1", "color") != "rgb(1, 2, 3)"
+
+
+def test_the_reader_chooses_light_or_dark(browser: Chrome, address: str) -> None:
+    grounds = []
+    for scheme in SCHEMES:
+        look(browser, address + "/errors", scheme)
+        grounds.append(styled(browser, "body", "backgroundColor"))
+    light, dark = (sum(map(int, ground[4:-1].split(","))) for ground in grounds)
+    assert dark < 150 < 700 < light
+
+
+def test_paper_gets_black_on_white_and_no_navigation(browser: Chrome, address: str) -> None:
+    look(browser, address + "/errors/forbidden", "dark", media="print")
+    assert styled(browser, "body", "color") == "rgb(0, 0, 0)"
+    assert styled(browser, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert styled(browser, "nav", "display") == "none"
+    assert styled(browser, ".skip", "display") == "none"
+
+
+def test_the_keyboard_is_enough(browser: Chrome, address: str) -> None:
+    look(browser, address + "/errors")
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.TAB)
+    skip = browser.switch_to.active_element
+    assert skip.text == "Skip to the content"
+    assert skip.rect["x"] >= 0
+    skip.send_keys(Keys.ENTER)
+    assert browser.switch_to.active_element.get_attribute("id") == "main"
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    link = browser.switch_to.active_element
+    assert link.tag_name == "a"
+    assert browser.execute_script("return getComputedStyle(arguments[0]).outlineStyle", link) == "solid"
+
+
+def test_a_reader_finds_the_way_from_the_overview_to_an_error_and_back(browser: Chrome, address: str) -> None:
+    look(browser, address + "/errors", width=360)
+    browser.find_element(By.LINK_TEXT, "All errors").click()
+    browser.find_element(By.CSS_SELECTOR, "#codes ~ table").find_element(By.LINK_TEXT, "Series not found").click()
+    assert browser.find_element(By.TAG_NAME, "h1").text == "404 Series not found"
+    assert "GET /measurements/{domain}/{expression}" in browser.find_element(By.TAG_NAME, "main").text
+    browser.find_element(By.LINK_TEXT, "All errors of this API").click()
+    assert browser.current_url == address + "/errors"
+
+
+def test_the_type_of_a_real_error_opens_its_page(browser: Chrome, address: str) -> None:
+    request = urllib.request.Request(address + "/annotations", headers={"Accept": "application/problem+json"})
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request)
+    problem = loads(refusal.value.read())
+    refusal.value.close()
+    look(browser, address + problem["type"])
+    assert browser.find_element(By.TAG_NAME, "h1").text == f"{problem['status']} {problem['title']}"
+    assert problem["detail"] in browser.find_element(By.TAG_NAME, "pre").text
+
+
+def test_a_page_can_be_printed(browser: Chrome, address: str, tmp_path: Path) -> None:
+    look(browser, address + "/errors")
+    assert browser.execute_cdp_cmd("Page.printToPDF", {})["data"].startswith("JVBERi0")
