@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import socket
 import subprocess
+from argparse import ArgumentParser
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from importlib.metadata import metadata
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -19,7 +21,9 @@ from marshmallow import Schema, fields
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from flask_apierrors import ApiErrors, produces, requires_json, requires_permissions
+from example_app import create_app
+from flask_apierrors import ApiErrors, produces, rate_limit, requires_json, requires_permissions
+from flask_apierrors.openapi import add_errors
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -27,6 +31,7 @@ PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 CONSOLE = re.findall(r"^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 COMMANDS = [line[2:] for block in CONSOLE for line in block.splitlines() if line.startswith("$ ")]
 CURLS = [block.removeprefix("$ ").split("\n", 1) for block in CONSOLE if block.startswith("$ curl")]
+(EXAMPLE,) = [block for block in CONSOLE if block.startswith("$ TOKEN=")]
 
 #: What differs from one machine, or one request, to the next.
 VARIABLE = [
@@ -62,18 +67,31 @@ def serve() -> Iterator[Callable[[Flask], int]]:
         server.server_close()
 
 
+OPTIONS = ArgumentParser("curl")
+OPTIONS.add_argument("url", type=urlsplit)
+OPTIONS.add_argument("-i", action="store_true")
+OPTIONS.add_argument("-s", action="store_true")
+OPTIONS.add_argument("-X", default="GET")
+OPTIONS.add_argument("-H", action="append", default=[])
+OPTIONS.add_argument("-u")
+
+
 def curl(command: str, port: int) -> str:
     """What ``curl`` prints for such a command: asked over a socket, so that no curl need be installed."""
-    words = shlex.split(command)[1:]
-    url = urlsplit(next(word for word in words if word.startswith("http://")))
-    lines = [f"GET {url.path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
-    lines += [words[place + 1] for place, word in enumerate(words) if word == "-H"]
+    options = OPTIONS.parse_args(shlex.split(command)[1:])
+    lines = [
+        f"{options.X} {options.url._replace(scheme='', netloc='').geturl()} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        *options.H,
+    ]
     if not any(line.startswith("Accept:") for line in lines):
         lines.append("Accept: */*")
+    if options.u:
+        lines.append(f"Authorization: Basic {b64encode(options.u.encode()).decode()}")
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("rb") as answer:
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         text = answer.read().decode().replace("\r\n", "\n")
-    return text if "-i" in words else text.partition("\n\n")[2]
+    return text if options.i else text.partition("\n\n")[2]
 
 
 def normal(output: str) -> str:
@@ -89,15 +107,34 @@ def test_the_servers_answer_as_shown(place: int, serve: Callable[[Flask], int]) 
     assert normal(curl(command, serve(app))) == normal(shown)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: the socket's answer is compared above")
-def test_curl_prints_what_the_socket_gives(serve: Callable[[Flask], int]) -> None:
+@pytest.fixture
+def example_port(serve: Callable[[Flask], int], tmp_path: Path) -> int:
+    """The port of the example API: what ``make run`` starts."""
+    return serve(create_app({"DATABASE": str(tmp_path / "telemetry.sqlite")}))
+
+
+def test_the_example_api_answers_as_shown(example_port: int) -> None:
+    ask_for_token, ask, shown = EXAMPLE.strip().removeprefix("$ ").replace("\n$ ", "\n").split("\n")
+    token = curl(ask_for_token.removeprefix("TOKEN=$(").removesuffix(")"), example_port)
+    assert curl(ask.replace("$TOKEN", token), example_port).strip() == shown
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: what a socket gives is compared above")
+def test_a_shell_and_curl_print_the_same(serve: Callable[[Flask], int], example_port: int) -> None:
+    script = re.sub(r"^(?!\$ ).*\n?", "", EXAMPLE, flags=re.MULTILINE).replace("$ ", "")
+    assert in_shell(script, example_port) == EXAMPLE.strip().splitlines()[-1]
     port = serve(readme_app())
-    for command, _ in CURLS:
-        words = shlex.split(command.replace(":5000", f":{port}"))
-        printed = subprocess.run(
-            [*words, "-s", "--noproxy", "*"], capture_output=True, text=True, timeout=20, check=True
-        ).stdout
-        assert normal(printed.replace("\r\n", "\n")) == normal(curl(command, port))
+    for command, shown in CURLS[1:]:
+        assert normal(in_shell(command, port)) == normal(shown)
+
+
+def in_shell(script: str, port: int) -> str:
+    """What a shell prints, without curl's progress on its standard error."""
+    environment = {**os.environ, "no_proxy": "*"}
+    run = subprocess.run(
+        ["sh", "-ec", script.replace(":5000", f":{port}")], capture_output=True, env=environment, timeout=30, check=True
+    )
+    return run.stdout.decode().replace("\r\n", "\n").strip()
 
 
 def test_both_servers_are_asked_the_same() -> None:
@@ -107,6 +144,20 @@ def test_both_servers_are_asked_the_same() -> None:
 def test_the_code_has_twelve_lines() -> None:
     (code,) = PYTHON
     assert len([line for line in code.splitlines() if line]) == 12
+
+
+def test_the_registry_writes_the_reference_page_and_openapi() -> None:
+    app = Flask("registry")
+    app.config["APIERRORS_REFERENCE_URL"] = "/errors"
+    ApiErrors(app)
+    client = app.test_client()
+    problem = client.get("/vessel", headers={"Accept": "application/problem+json"}).get_json()
+    assert client.get(problem["type"]).status_code == 200
+
+    app = readme_app()
+    operation = {"responses": {"200": {"description": "A vessel."}}}
+    document = add_errors({"openapi": "3.1.0", "paths": {"/vessels/{imo}": {"get": operation}}}, app)
+    assert document["paths"]["/vessels/{imo}"]["get"]["responses"].keys() > {"200", "401", "403", "500"}
 
 
 # -- the table of failures
@@ -138,6 +189,11 @@ def failing_app() -> Flask:
     def csv() -> str:
         return "ok"
 
+    @app.get("/limited")
+    @rate_limit("10/second")
+    def limited() -> str:
+        return "ok"
+
     @app.get("/crash")
     def crash() -> str:
         raise RuntimeError("secret")
@@ -161,6 +217,7 @@ PROVOKE: dict[str, Callable[..., TestResponse]] = {
     "an `Accept` that nothing fits": lambda c: c.get("/csv", headers={"Accept": "image/png"}),
     "a body over `MAX_CONTENT_LENGTH`": lambda c: c.post("/json", data=b"1" * 1001, content_type=JSON),
     "another `Content-Type`": lambda c: c.post("/json", data="<a/>", content_type="text/xml"),
+    "too many requests": lambda c: next(answer for _ in range(1000) if (answer := c.get("/limited")).status_code == 429),
     "a crash: logged once, told to nobody": lambda c: c.get("/crash"),
     "`abort(503)`, maintenance": lambda c: c.get("/closed"),
 }
@@ -192,7 +249,7 @@ def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
 
 
 def test_every_command_is_one_that_a_test_knows() -> None:
-    assert {shlex.split(command)[0] for command in COMMANDS} == {"curl", "pip", "make"}
+    assert {shlex.split(command)[0].partition("(")[0] for command in COMMANDS} == {"curl", "TOKEN=$", "pip", "make"}
 
 
 @pytest.mark.parametrize(
@@ -210,7 +267,10 @@ def test_what_pip_is_told_to_install_exists() -> None:
     commands = [command for command in COMMANDS if command.startswith("pip ")]
     assert all(command.startswith("pip install . ") for command in commands)
     extras = {extra for command in commands for extra in re.findall(r"\.\[(\w+)\]", command)}
-    assert extras <= set(metadata("flask-apierrors").get_all("Provides-Extra", []))
+    (known,) = re.findall(
+        r"^\[project\.optional-dependencies\]\n(.*?)^\[", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert extras <= set(re.findall(r"^(\w+) =", known, re.MULTILINE))
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)", README))
