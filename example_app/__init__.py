@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import annotations, health, measurements, statistics, store, tokens
+from . import annotations, health, measurements, openapi, statistics, store, tokens
 from .errors import errors
 
 
@@ -34,6 +34,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     errors.init_app(app)
     store.init_app(app)
-    for part in (tokens, measurements, statistics, annotations, health):
+    for part in (tokens, measurements, statistics, annotations, health, openapi):
         app.register_blueprint(part.blueprint)
     return app

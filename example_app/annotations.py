@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlite3 import DatabaseError
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,6 +39,7 @@ class AnnotationSchema(Schema):
 @blueprint.get("/annotations")
 @requires_permissions("measurements:read")
 @produces("application/json")
+@raises(ValidationError, DatabaseError)
 def list_all() -> Response:
     found = connection().execute(
         "SELECT id, series, time, author, text FROM annotations WHERE time >= ? AND time < ? ORDER BY time, id LIMIT ?",
@@ -51,6 +53,7 @@ def list_all() -> Response:
 @requires_json
 @produces("application/json")
 @rate_limit("30/minute")
+@raises(ValidationError, DatabaseError)
 def create() -> tuple[Response, int, dict[str, str]]:
     given = AnnotationSchema().load(request.get_json())
     row = (str(uuid4()), given["series"], int(given["time"].timestamp()), current_principal["sub"], given["text"])
@@ -62,7 +65,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @blueprint.delete("/annotations/<uuid:id>")
 @requires_permissions("annotations:write")
 @rate_limit("30/minute")
-@raises(AnnotationNotFound)
+@raises(AnnotationNotFound, DatabaseError)
 def delete(id: UUID) -> tuple[str, int]:
     with connection() as store:
         if not store.execute("DELETE FROM annotations WHERE id = ?", (str(id),)).rowcount:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sqlite3 import DatabaseError
+
 from flask import Blueprint, Response, jsonify
-from werkzeug.exceptions import ServiceUnavailable
 
 from flask_apierrors import raises
 
@@ -13,7 +14,7 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/health")
-@raises(ServiceUnavailable)
+@raises(DatabaseError)
 def check() -> Response:
     (measurements,) = connection().execute("SELECT count(*) FROM measurements").fetchone()
     return jsonify(status="ok", measurements=measurements)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from sqlite3 import DatabaseError
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
+from marshmallow import ValidationError
 
 from flask_apierrors import negotiated_type, produces, raises, rate_limit, requires_permissions
 
@@ -21,7 +23,7 @@ blueprint = Blueprint("measurements", __name__)
 @requires_permissions("measurements:read")
 @produces("application/json", "text/csv")
 @rate_limit("10/second")
-@raises(SeriesNotFound)
+@raises(ValidationError, SeriesNotFound, DatabaseError)
 def read(domain: str, expression: str) -> Response:
     window = requested_window()
     found = rows(requested_series(domain, expression), window)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sqlite3 import DatabaseError
 from statistics import fmean, stdev
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
+from marshmallow import ValidationError
 
 from flask_apierrors import produces, raises, rate_limit, requires_permissions
 
@@ -21,7 +23,7 @@ blueprint = Blueprint("statistics", __name__)
 @requires_permissions("measurements:read")
 @produces("application/json")
 @rate_limit("5/second")
-@raises(SeriesNotFound)
+@raises(ValidationError, SeriesNotFound, DatabaseError)
 def read(domain: str, expression: str) -> Response:
     window = requested_window(without=("limit",))
     found = [summary(series, window) for series in requested_series(domain, expression)]
