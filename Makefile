@@ -29,7 +29,7 @@ lint: $(VENV)/lint
 docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
-bench: $(VENV)/test
+bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
 clean:
@@ -58,7 +58,7 @@ $(VENV)/browser: $(VENV)/test
 	$(PIP) --group $(@F)
 	@touch $@
 
-# mypy reads the types of what the tests use, too.
-$(VENV)/lint: $(VENV)/test
+# mypy reads the types of what the tests use, and the benchmarks race what the tests speak to.
+$(VENV)/lint $(VENV)/bench: $(VENV)/test
 	$(PIP) --group $(@F)
 	@touch $@
