@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -338,10 +339,12 @@ def test_a_type_that_is_not_there_is_a_406(get: Query) -> None:
 
 
 @pytest.fixture(scope="module")
-def unlimited(filled_store: Path) -> Query:
-    app = create_app({"DATABASE": str(filled_store), "RATELIMIT_ENABLED": False})
-    headers = {"Authorization": f"Bearer {token(app.test_client())}"}
-    return lambda url: app.test_client().get(url, headers=headers)
+def unlimited(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Query:
+    """``unlimited(url, data=...)``: one client for thousands of requests."""
+    database = shutil.copy(filled_store, tmp_path_factory.mktemp("unlimited"))
+    client = create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False}).test_client()
+    headers = {"Authorization": f"Bearer {token(client)}"}
+    return lambda url, **body: client.open(url, method="POST" if body else "GET", headers=headers, **body)
 
 
 @given(query=st.text(max_size=40), path=st.text(min_size=1, max_size=40))
@@ -426,6 +429,22 @@ def test_a_wrong_annotation_is_a_400_that_names_the_field(annotate: Query, membe
     response = annotate(**members)
     assert response.status_code == 400
     assert error(response).startswith(sentence)
+
+
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=30)
+    | st.sampled_from(["engine/aurora/port/rpm", "2025-05-21"])
+)
+MEMBERS = st.sampled_from(["series", "time", "text"])
+
+
+@given(VALUES | st.lists(VALUES, max_size=3) | st.dictionaries(MEMBERS, VALUES | st.dictionaries(MEMBERS, VALUES)))
+def test_no_annotation_is_a_crash(unlimited: Query, body: Any) -> None:
+    response = unlimited("/annotations", data=json.dumps(body), content_type="application/json")
+    assert response.status_code in (201, 400)
 
 
 @pytest.mark.parametrize(
