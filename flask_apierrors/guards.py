@@ -7,13 +7,16 @@ from enum import IntEnum
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from flask import Request, current_app
 
-from .marks import Mark, View, add_mark
+from .marks import Mark, View, add_mark, marks_of
 from .state import current_request
 
 _GUARD = "__apierrors_guard__"
+#: The marks of all the wrappers that were ever made of a view.
+_MARKS_OF_WRAPPERS: WeakKeyDictionary[Callable[..., Any], tuple[Mark, ...]] = WeakKeyDictionary()
 
 
 class Order(IntEnum):
@@ -47,10 +50,33 @@ def guard(view: View, mark: Mark, *checks: Check) -> View:
     if isinstance(inner, _Guard) and inner.wrapper is view:
         wrapper = _wrapper(inner.view, inner.checks + checks)
         wrapper.__dict__.update({name: value for name, value in vars(view).items() if name != _GUARD})
+        _remember(inner.view, mark)
     else:
         wrapper = _wrapper(view, checks)
+        _remember(view, mark)
     add_mark(wrapper, mark)
     return wrapper  # type: ignore[return-value]
+
+
+def _remember(view: Callable[..., Any], mark: Mark) -> None:
+    try:
+        _MARKS_OF_WRAPPERS[view] = (*_MARKS_OF_WRAPPERS.get(view, ()), mark)
+    except TypeError:
+        pass  # cannot be referred to weakly, or has no hash
+
+
+def marks_above(view: Callable[..., Any]) -> tuple[Mark, ...]:
+    """The marks of guards that were put on a view later, and do not run when this very view is called.
+
+    A view that is served and has such marks was given them above its route: ``flask apierrors doctor`` tells of it.
+    """
+    inner = getattr(view, _GUARD, None)
+    wrapped = inner.view if isinstance(inner, _Guard) and inner.wrapper is view else view
+    try:
+        later = _MARKS_OF_WRAPPERS.get(wrapped, ())
+    except TypeError:
+        return ()
+    return tuple(mark for mark in later if mark not in marks_of(view))
 
 
 def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..., Any]:
