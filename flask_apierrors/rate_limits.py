@@ -134,6 +134,8 @@ def _client(req: Request, state: RequestState) -> str:
             name = None
         if name is not None:
             return f"principal:{name}"
+    if "HTTP_X_FORWARDED_FOR" in req.environ:
+        rate_limits_of(state.app).check_forwarded(req)
     return req.remote_addr or "127.0.0.1"
 
 
@@ -319,6 +321,8 @@ class RateLimits:
         #: Are Flask-Limiter's own hooks at work in this app?
         self._hooked = False
         self._watching = False
+        #: Did a proxy name the client, and nothing read it?
+        self.unread_forwarded = False
         self._checked = not state.config.rate_limits
         self._plans: dict[tuple[str | None, str | None, str], Plan] = {}
         self._views: dict[tuple[Spec, str, str], tuple[Quota, ...]] = {}
@@ -414,6 +418,15 @@ class RateLimits:
         if not self._watching:
             self._watching = True
             app.before_request(_count_configured)
+
+    def check_forwarded(self, req: Request) -> None:
+        """Warn, once, when a proxy names the client in a header that nothing reads: all then share the proxy's limit."""
+        if not self.unread_forwarded and "werkzeug.proxy_fix.orig" not in req.environ:
+            self.unread_forwarded = True
+            _logger.warning(
+                "A request to limit came with X-Forwarded-For, and the app has no ProxyFix. If that is from a proxy of yours, "
+                "all clients without a token share one limit. See `flask apierrors doctor`."
+            )
 
     # -- which limits hold where
 
