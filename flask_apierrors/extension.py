@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 import weakref
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask import Flask, Response, current_app, has_request_context
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from .config import REFERENCE_ENDPOINT, Config
 from .errors import ApiError, Problem
@@ -172,6 +173,11 @@ def _register_handlers(app: Flask, state: AppState) -> None:
 
     _register_handler(app, HTTPException)
     _register_handler(app, ValidationError)
+    # What gunicorn raises inside a view that reads a body whose chunks are none, or end early: the client's mistake.
+    server = sys.modules.get("gunicorn.http.errors")
+    for cls in (server.ParseException, server.NoMoreData) if server else ():
+        state.converters[cls] = lambda exc: ClientDisconnected()
+        _register_handler(app, cls)
 
 
 def _register_handler(app: Flask, cls: type[Exception]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import os
 import socket
@@ -356,18 +357,28 @@ def test_a_chunk_that_is_none_is_a_400(servers: list[Server]) -> None:
 
 
 class Unreadable:
-    """A body as gunicorn hands it over, when its chunks are none."""
+    """A body as a server hands it over, of which the chunks are none or come to an early end."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
 
     def read(self, size: int = -1) -> bytes:
-        raise Exception("Invalid chunk size: 'zz'")
+        raise self.failure
 
 
-def test_a_body_that_cannot_be_read_is_a_400_and_no_crash(
-    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("name", ["InvalidChunkSize", "NoMoreData"])
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_body_that_gunicorn_cannot_read_is_a_400_and_no_crash(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, content_type: str, name: str
 ) -> None:
+    failure = getattr(importlib.import_module("gunicorn.http.errors"), name)(b"zz")
     app = make_app()
-    app.add_url_rule("/", view_func=lambda: request.get_json(), methods=["POST"])
-    environ = {"wsgi.input": Unreadable(), "wsgi.input_terminated": True}
-    response = app.test_client().post("/", content_type="application/json", environ_overrides=environ)
-    assert response.status_code == 400
+
+    @app.post("/")
+    def read() -> str:
+        return str(request.get_json() if request.is_json else request.form or request.stream.read())
+
+    environ = {"wsgi.input": Unreadable(failure), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    response = app.test_client().post("/", content_type=content_type, environ_overrides=environ)
+    assert (response.status_code, response.get_json()) == (400, {"error": "The request was malformed or failed validation."})
     assert not caplog.records
