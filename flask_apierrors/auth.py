@@ -112,7 +112,7 @@ def _verify(req: Request, state: RequestState) -> None:
 
 def _call(verify: Any, token: str, state: RequestState) -> Any:
     """Call the verifier; an async one needs a thread of its own where an event loop runs already (inside an async view)."""
-    if iscoroutinefunction(verify) and asyncio._get_running_loop() is not None:
+    if asyncio._get_running_loop() is not None and iscoroutinefunction(verify):
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(contextvars.copy_context().run, state.app.call, verify, token).result()
     return state.app.call(verify, token)

@@ -174,7 +174,7 @@ def has_body(req: Request) -> bool:
 
 
 def _has(problem: Problem, name: str) -> bool:
-    return any(field.lower() == name for field, _ in problem.headers)
+    return bool(problem.headers) and any(field.lower() == name for field, _ in problem.headers)
 
 
 def _with(problem: Problem, name: str, value: str) -> Problem:
@@ -189,11 +189,10 @@ def _is_default(problem: Problem, exc: Exception, config: Config) -> bool:
 def _complete_401(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
     authorization = req.environ.get("HTTP_AUTHORIZATION")
     rejected = isinstance(exc, InvalidToken) or bearer_token(authorization) is not None
-    if _is_default(problem, exc, config):
-        if rejected:
-            problem = problem._replace(detail=REJECTED_TOKEN)
-        elif authorization:
-            problem = problem._replace(detail=MALFORMED_AUTHORIZATION)
+    if (rejected or authorization) and _is_default(problem, exc, config):
+        problem = problem._replace(detail=REJECTED_TOKEN if rejected else MALFORMED_AUTHORIZATION)
+    if _has(problem, "www-authenticate"):
+        return problem
     said = exc.description if isinstance(exc, InvalidToken) and exc.description not in WERKZEUG_TEXTS else None
     challenge = bearer_challenge(config.realm, error="invalid_token" if rejected else None, error_description=said)
     return _with(problem, "WWW-Authenticate", challenge)

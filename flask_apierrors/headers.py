@@ -27,10 +27,10 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE | re.ASC
 
 def header_value(value: object) -> str:
     """``value`` as one line of ISO 8859-1, which every WSGI server can send (RFC 9110 section 5.5)."""
-    text = as_text(value)
+    text = value if type(value) is str else as_text(value)
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROL.sub(" ", text).encode("latin-1", "replace").decode("latin-1").strip()
+    return _CONTROL.sub(" ", as_text(text)).encode("latin-1", "replace").decode("latin-1").strip()
 
 
 def header_pairs(headers: object) -> HeaderPairs:
@@ -52,9 +52,9 @@ def header_pairs(headers: object) -> HeaderPairs:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             continue
         if isinstance(value, _SEVERAL):
-            found.extend((as_text(name), header_value(item)) for item in value)
+            found.extend((str.__str__(name), header_value(item)) for item in value)
         else:
-            found.append((as_text(name), header_value(value)))
+            found.append((str.__str__(name), header_value(value)))
     return tuple(found)
 
 

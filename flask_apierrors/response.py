@@ -31,6 +31,8 @@ _HTML = "text/html; charset=utf-8"
 _MAX_PAGE = 10_000
 #: How the page of an exception without a code begins.
 _CODELESS = HTTPException().get_body().partition("None")[0].encode() + b"None "
+_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+_USUAL = (("Cache-Control", "no-store"), ("Vary", "Accept"))
 #: Fields about a body that was never sent, or that have one value whatever an author says.
 _REPLACED = frozenset(
     {"content-type", "content-length", "content-encoding", "etag", "last-modified", "x-content-type-options"}
@@ -50,9 +52,9 @@ def answer(exc: Exception, app: AppState) -> Any:
         if isinstance(exc, HTTPException):
             return exc
         raise exc
-    if isinstance(exc, HTTPException) and not _is_crash(exc) and app.app.trap_http_exception(exc):
-        raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger to see
-    if not _is_crash(exc) and _converter(exc, app) is None:
+    if not _is_crash(exc):
+        if isinstance(exc, HTTPException) and app.app.trap_http_exception(exc):
+            raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger to see
         returned = _caught_by_author(exc, app)
         if returned is not exc:
             return returned
@@ -86,7 +88,7 @@ def _converter(exc: Exception, app: AppState) -> Converter | None:
 def _caught_by_author(exc: Exception, app: AppState) -> Any:
     """Let an author's ``errorhandler(Exception)`` have what it would see without us; what it hands back is ours."""
     handler = app.app.error_handler_spec[None][None].get(Exception)
-    return exc if handler is None else app.call(handler, exc)
+    return exc if handler is None or _converter(exc, app) is not None else app.call(handler, exc)
 
 
 def _answer(exc: Exception, req: Request, app: AppState) -> Any:
@@ -174,13 +176,10 @@ def _dumps(body: Mapping[str, Any], app: AppState) -> bytes:
 
 
 def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState) -> Response:
-    fields = [("Content-Type", media_type), ("X-Content-Type-Options", "nosniff")]
-    if own:
-        fields += _merged(own)
-    else:
-        fields += [("Cache-Control", "no-store"), ("Vary", "Accept")]
-    if app.config.request_id_header is not None:
-        fields.append((app.config.request_id_header, request_id(req) or ""))
+    fields = [("Content-Type", media_type), _NOSNIFF, *(_merged(own) if own else _USUAL)]
+    id_header = app.config.request_id_header
+    if id_header is not None:
+        fields.append((id_header, request_id(req) or ""))
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = app.app.response_class
     return ReadyResponse(body, line, fields) if response_class is Response else response_class(body, line, fields)
@@ -214,10 +213,10 @@ def _is_codeless(response: Response) -> bool:
 
 def _add_fields(response: Response, fields: HeaderPairs) -> None:
     for name, value in fields:
-        if name == "Vary":
+        if name not in response.headers:
+            response.headers.add(name, value)
+        elif name == "Vary":
             response.headers[name] = merged_list(*response.headers.getlist(name), value)
-        else:
-            response.headers.setdefault(name, value)
 
 
 def _filled(response: Response, req: Request, app: AppState) -> Response:
@@ -243,6 +242,6 @@ def _merged(own: HeaderPairs) -> HeaderPairs:
             fields.append(pair)
             cached = cached or name == "cache-control"
     if not cached:
-        fields.append(("Cache-Control", "no-store"))
+        fields.append(_USUAL[0])
     fields.append(("Vary", merged_list(*vary, "Accept") if vary else "Accept"))
     return tuple(fields)
