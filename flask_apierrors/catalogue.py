@@ -25,6 +25,7 @@ from .formats import plain, problem_json
 from .headers import bearer_challenge
 from .json_body import unsupported_media_type
 from .marks import Mark, marks_of
+from .rate_limits import Quota, QuotaExceeded, quota_exceeded, rate_limits_of
 from .response import respond
 from .state import AppState
 from .statuses import HEADERS, REQUEST_ID, Explanation, Retry, explanation, retry_for
@@ -154,6 +155,17 @@ class _Kind(NamedTuple):
     cls: _ApiErrorClass | None = None
 
 
+class _Limits(NamedTuple):
+    """What limits an endpoint; nothing is known of a limit that depends on the request."""
+
+    quotas: tuple[Quota, ...] = ()
+    unknown: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return ("depends on the request",) if self.unknown else tuple(quota.text for quota in self.quotas)
+
+
 class _View(NamedTuple):
     """One method of one rule, as routing and the marks have it."""
 
@@ -162,7 +174,7 @@ class _View(NamedTuple):
     endpoint: str
     summary: str
     marks: tuple[Mark, ...]
-    limits: tuple[str, ...]
+    limits: _Limits
     #: The methods that the URL takes, of whatever endpoint.
     allowed: tuple[str, ...]
 
@@ -175,7 +187,7 @@ class _Cause(NamedTuple):
 
 
 _Place = tuple[str, str, str]
-_NOWHERE = _View("/", "GET", "", "", (), (), ())
+_NOWHERE = _View("/", "GET", "", "", (), _Limits(), ())
 
 
 def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catalogue:
@@ -239,7 +251,7 @@ def _unordered_views(state: AppState) -> Iterator[_View]:
             continue
         for method in _own_methods(rule):
             marks = _marks(view, method)
-            limits = _limits(rule.endpoint, marks, state)
+            limits = _limits(rule.endpoint, method, state)
             yield _View(rule.rule, method, rule.endpoint, _summary(view, method), marks, limits, allowed[rule.rule])
 
 
@@ -295,9 +307,11 @@ def _paragraphs(doc: str | None) -> tuple[str, str]:
     return " ".join(first.split()), " ".join(rest.split())
 
 
-def _limits(endpoint: str, marks: Iterable[Mark], state: AppState) -> tuple[str, ...]:
-    """The limits of an endpoint, those of its decorators first."""
-    return tuple(str(mark.values[0]) for mark in marks if mark.name == "rate_limit" and mark.values)
+def _limits(endpoint: str | None, method: str, state: AppState) -> _Limits:
+    try:
+        return _Limits(rate_limits_of(state).quotas_at(endpoint, method))
+    except Exception:  # the author's function that gives the limit cannot do without a request
+        return _Limits(unknown=True)
 
 
 # -- what can go wrong
@@ -314,8 +328,7 @@ _STATUSES_OF_GUARDS = {
 def _causes(view: _View, common: Iterable[_Cause], state: AppState) -> list[_Cause]:
     """What can go wrong at one method of one rule; the first cause of each error."""
     causes = [_Cause(kind, mark.name) for mark in view.marks for kind in _kinds_of_mark(mark, state)]
-    if view.limits:
-        causes.append(_Cause(_bare(429), "rate_limit"))
+    causes += _causes_of_limits(view.limits, state)
     if "<" in view.rule:
         causes.append(_Cause(_bare(404), "routing"))
     causes.append(_Cause(_bare(405), "method"))
@@ -323,6 +336,15 @@ def _causes(view: _View, common: Iterable[_Cause], state: AppState) -> list[_Cau
         causes.append(_Cause(_bare(413), "MAX_CONTENT_LENGTH"))
     causes += common
     return list({cause.kind.type: cause for cause in reversed(causes)}.values())
+
+
+def _causes_of_limits(limits: _Limits, state: AppState) -> list[_Cause]:
+    if not limits.texts:
+        return []
+    causes = [_Cause(_kind_of_class(QuotaExceeded), "rate_limit")]
+    if rate_limits_of(state).refuses_without_storage:
+        causes.append(_Cause(_bare(503), "RATELIMIT_STORAGE_URI"))
+    return causes
 
 
 def _common_causes(views: Iterable[_View], state: AppState) -> list[_Cause]:
@@ -338,7 +360,7 @@ def _common_causes(views: Iterable[_View], state: AppState) -> list[_Cause]:
 
 def _causes_anywhere(state: AppState) -> list[_Cause]:
     """What can go wrong at each URL, even one that nothing is routed to."""
-    causes = []
+    causes = _causes_of_limits(_limits(None, "GET", state), state)
     if state.hooks.unavailable_when is not None:
         causes.append(_Cause(_bare(503), "unavailable_when"))
     if state.app.config.get("TRUSTED_HOSTS"):
@@ -442,7 +464,7 @@ def _by_place(errors: Iterable[Entry]) -> dict[_Place, list[Occurrence]]:
 def _operation(view: _View, places: Mapping[_Place, list[Occurrence]]) -> Operation:
     errors = tuple(places.get((view.endpoint, view.rule, view.method), ()))
     guards = tuple(mark for mark in view.marks if mark.name not in _NOT_GUARDS)
-    return Operation(view.rule, view.method, view.endpoint, view.summary, guards, view.limits, errors)
+    return Operation(view.rule, view.method, view.endpoint, view.summary, guards, view.limits.texts, errors)
 
 
 class _Explainer:
@@ -528,7 +550,10 @@ def _header_field(name: str, value: str) -> HeaderField:
 
 def _example_view(places: list[tuple[_View, str]]) -> _View:
     """Where the error says most: at a guard, rather than in a view of which nothing else is known."""
-    return next((view for view, cause in places if cause in _STATUSES_OF_GUARDS), places[0][0] if places else _NOWHERE)
+    for view, cause in places:
+        if cause in _STATUSES_OF_GUARDS or (cause == "rate_limit" and view.limits.quotas):
+            return view
+    return places[0][0] if places else _NOWHERE
 
 
 def _occurrence(kind: _Kind, view: _View, cause: str, retry: Retry) -> Occurrence:
@@ -547,6 +572,8 @@ def _explanation(kind: _Kind) -> Explanation:
 
 def _exception(kind: _Kind, view: _View, state: AppState) -> Exception:
     """An exception as it is raised at a view."""
+    if kind.cls is QuotaExceeded and view.limits.quotas:
+        return _quota_exceeded(view.limits.quotas[0])
     if kind.cls is not None:
         # The __init__ of an author's class may want anything: the one of ApiError is enough for an example.
         exc = kind.cls.__new__(kind.cls)
@@ -567,6 +594,15 @@ def _forbidden(view: _View, state: AppState) -> ApiError:
     names = _values(view, "requires_permissions")
     challenge = bearer_challenge(state.config.realm, error="insufficient_scope", scope=" ".join(names))
     return ApiError(status=403, headers={"WWW-Authenticate": challenge} if names else None)
+
+
+def _quota_exceeded(quota: Quota) -> ApiError:
+    """A 429 in the middle of the window, with the fields that the answer gets from what was counted."""
+    seconds = max(1, quota.window // 2)
+    exc = quota_exceeded(quota.runtime, seconds, [quota.source])
+    policy, limit = f'"{quota.source}"{quota.parameters}', f'"{quota.source}";r=0;t={seconds}'
+    exc.headers = (("RateLimit", limit), ("RateLimit-Policy", policy))
+    return exc
 
 
 def _method_not_allowed(view: _View, state: AppState) -> ApiError:

@@ -25,6 +25,7 @@ from flask import Flask, Request, Response, current_app
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
 from .auth import principal_of
+from .config import REFERENCE_ENDPOINT
 from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
 from .headers import delay_seconds
@@ -451,6 +452,9 @@ class RateLimits:
             return Plan() if self._hooked else Plan(self._quotas("application", known.application_limits, "", method))
         if endpoint.rpartition(".")[2] == "static":
             return Plan()
+        if endpoint == REFERENCE_ENDPOINT:
+            # It explains the very 429 that a client got, and costs nothing.
+            return Plan(governed=True)
         for_all = self._quotas("application", known.application_limits, identity, method)
         found, limit = configured_limit(self._state.config.rate_limits, endpoint)
         if found:
@@ -466,6 +470,40 @@ class RateLimits:
         if decorated or _is_native(view):
             return Plan(for_all)
         return Plan(_in_order(for_all + self._quotas("default", known.default_limits, identity, method)))
+
+    def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
+        """The limits of an endpoint, for the catalogue: the whole app's first. Makes no Limiter where nothing is limited.
+
+        :raises Exception: whatever a function raises that gives a limit, when it cannot do without a request.
+        """
+        app, name = self._state.app, endpoint or ""
+        specs = [spec for spec in specs_of(app.view_functions.get(name), method) if spec.holds_for(method)]
+        if method == "OPTIONS" or (self._limiter is None and not specs) or not self.enabled:
+            return ()
+        plan = self.plan(endpoint, name, method)
+        if plan.replaced:
+            return plan.quotas
+        quotas = list(plan.quotas)
+        if self._hooked and not plan.governed and endpoint is not None:
+            quotas += self._native_quotas(endpoint, method)
+        for spec in specs:
+            quotas += self._view_quotas(spec, name, method)
+        return tuple(quotas)
+
+    def _native_quotas(self, endpoint: str, method: str) -> tuple[Quota, ...]:
+        """What Flask-Limiter's own hooks and decorators count."""
+        known = self._made().limit_manager
+        blueprint = endpoint.rpartition(".")[0] or None
+        for_all = self._quotas("application", known.application_limits, endpoint, method)
+        default, own = known.resolve_limits(self._state.app, endpoint, blueprint)
+        return for_all + self._quotas("default", default, endpoint, method) + self._quotas("endpoint", own, endpoint, method)
+
+    @property
+    def refuses_without_storage(self) -> bool:
+        """Is a request to limit refused with a 503 while the storage is down?"""
+        app = self._state.app
+        uri = app.config.get("RATELIMIT_STORAGE_URI") or "memory://"
+        return not (uri.startswith("memory:") or _falls_back(app) or app.config.get("RATELIMIT_SWALLOW_ERRORS"))
 
     def _quotas(self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str) -> tuple[Quota, ...]:
         prefix = self.counters.prefix

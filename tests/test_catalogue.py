@@ -8,6 +8,7 @@ import pytest
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView, View
+from flask_limiter import Limiter
 from marshmallow import Schema, ValidationError, fields
 from werkzeug.exceptions import (
     BadGateway,
@@ -28,6 +29,7 @@ from flask_apierrors import (
     consumes,
     produces,
     raises,
+    rate_limit,
     requires_auth,
     requires_json,
     requires_permissions,
@@ -370,6 +372,98 @@ def test_a_converted_exception_that_views_declare_occurs_there_alone(make_app: M
     app.add_url_rule("/y", "y", view_of())
     assert errors_of(operation(app, "/x")) == {(503, "service-unavailable", "raises")}
     assert errors_of(operation(app, "/y")) == set()
+
+
+# -- limits
+
+QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+LIMITED = (429, QUOTA, "rate_limit")
+
+
+def limited_app(make_app: MakeApp, *decorators: Any, **config: Any) -> Flask:
+    app = make_app(**config)
+    view = view_of()
+    for decorator in decorators:
+        view = decorator(view)
+    app.add_url_rule("/x", "x", view, methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("decorators", "config", "limits"),
+    [
+        ([rate_limit("10/second; 100/hour")], {}, ("10 per 1 second", "100 per 1 hour")),
+        ([], {"RATELIMIT_DEFAULT": "9 per 5 minutes"}, ("9 per 5 minutes",)),
+        ([rate_limit("10/second")], {"RATELIMIT_DEFAULT": "9/minute"}, ("10 per 1 second",)),
+        ([], {"APIERRORS_RATE_LIMITS": {"x": "3/hour"}}, ("3 per 1 hour",)),
+        ([rate_limit("10/second")], {"APIERRORS_RATE_LIMITS": {"x": "3/hour"}}, ("3 per 1 hour",)),
+        ([], {"RATELIMIT_APPLICATION": "7/day"}, ("7 per 1 day",)),
+        ([rate_limit("10/second", methods=["GET"])], {}, ("10 per 1 second",)),
+        ([rate_limit(lambda: "4/second")], {}, ("4 per 1 second",)),
+        ([rate_limit(lambda: request.args["limit"])], {}, ("depends on the request",)),
+    ],
+)
+def test_limits_are_known_whoever_sets_them(
+    make_app: MakeApp, decorators: list[Any], config: dict[str, Any], limits: tuple[str, ...]
+) -> None:
+    app = limited_app(make_app, *decorators, **config)
+    op = operation(app)
+    assert op.limits == limits
+    assert errors_of(op) == {LIMITED}
+    assert catalogue(app).error(QUOTA).name == "quota-exceeded"
+
+
+@pytest.mark.parametrize(
+    ("decorators", "config"),
+    [
+        ([], {}),
+        ([rate_limit("10/second")], {"APIERRORS_RATE_LIMITS": {"*": None}}),
+        ([rate_limit("10/second")], {"RATELIMIT_ENABLED": False}),
+        ([rate_limit("10/second", methods=["POST"])], {}),
+    ],
+)
+def test_what_is_not_limited_has_no_429(make_app: MakeApp, decorators: list[Any], config: dict[str, Any]) -> None:
+    op = operation(limited_app(make_app, *decorators, **config))
+    assert (op.limits, errors_of(op)) == ((), set())
+
+
+def test_options_is_not_limited(make_app: MakeApp) -> None:
+    app = limited_app(make_app, RATELIMIT_DEFAULT="1/day")
+    assert operation(app, method="POST").limits
+    assert operation(app, method="OPTIONS").limits == ()
+
+
+def test_a_limit_of_the_whole_app_holds_where_nothing_is_routed(make_app: MakeApp) -> None:
+    assert catalogue(limited_app(make_app, RATELIMIT_APPLICATION="7/day")).error(QUOTA).anywhere
+    assert not catalogue(limited_app(make_app, RATELIMIT_DEFAULT="7/day")).error(QUOTA).anywhere
+
+
+def test_the_limits_of_a_limiter_of_the_authors_own_are_known(make_app: MakeApp) -> None:
+    app = Flask(__name__)
+    limiter = Limiter(lambda: "all", app=app, default_limits=["5/hour"], storage_uri="memory://")
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", view_of())
+    app.add_url_rule("/y", "y", limiter.limit("2/minute")(view))  # Flask-Limiter knows views by their names
+    assert operation(app, "/x").limits == ("5 per 1 hour",)
+    assert operation(app, "/y").limits == ("2 per 1 minute",)
+
+
+def test_a_storage_that_must_be_there_can_be_missing(make_app: MakeApp) -> None:
+    storage = {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:1", "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}
+    app = limited_app(make_app, rate_limit("10/second"), **storage)
+    assert errors_of(operation(app)) == {LIMITED, (503, "service-unavailable", "RATELIMIT_STORAGE_URI")}
+
+
+def test_the_example_of_a_429_is_what_is_really_answered(make_app: MakeApp) -> None:
+    app = limited_app(make_app, rate_limit("1/day"), RATELIMIT_APPLICATION="2/day")
+    app.test_client().get("/x")
+    answer = app.test_client().get("/x", headers={"Accept": "application/problem+json"})
+    assert answer.status_code == 429
+    entry = catalogue(app).error(QUOTA)
+    assert entry.problem_example.keys() == answer.get_json().keys()
+    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} == set(header_names(entry)) <= set(answer.headers.keys())
+    fields = {field.name: field.example for field in entry.headers}
+    assert f"Retry after {fields['Retry-After']} seconds." in entry.example["error"]
 
 
 # -- what is said of an error

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, abort, request
+from flask_limiter import Limiter
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, ImATeapot, NotFound, ServiceUnavailable
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -434,6 +435,21 @@ def test_the_page_answers_in_maintenance(make_app: MakeApp) -> None:
     problem = app.test_client().get("/nowhere", headers=PROBLEM)
     assert problem.status_code == 503
     assert get(app, problem.get_json()["type"]).status_code == 200
+
+
+def test_the_page_is_not_limited(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", RATELIMIT_DEFAULT="1/day", RATELIMIT_APPLICATION="2/day")
+    assert [get(app).status_code for _ in range(4)] == [200] * 4
+    assert [get(app, "/nowhere").status_code for _ in range(4)] == [404, 404, 429, 429]
+    assert get(app, "/errors/quota-exceeded").status_code == 200
+
+
+def test_the_page_is_not_limited_by_a_limiter_of_the_authors_own() -> None:
+    app = Flask(__name__)
+    Limiter(lambda: "all", app=app, default_limits=["1/day"], storage_uri="memory://")
+    app.config["APIERRORS_REFERENCE_URL"] = "/errors"
+    ApiErrors(app)
+    assert [get(app).status_code for _ in range(3)] == [200] * 3
 
 
 def test_an_author_may_keep_the_page_to_himself(app: Flask) -> None:
