@@ -47,7 +47,7 @@ $(VENV)/pip:
 	@touch $@
 
 $(VENV)/run: $(VENV)/pip pyproject.toml setup.cfg
-	$(PIP) --editable '.[jwt]'
+	$(PIP) --editable '.[jwt,openapi]'
 	@touch $@
 
 $(VENV)/test $(VENV)/docs: $(VENV)/run
