@@ -31,9 +31,9 @@ def check_storable(text: str) -> None:
 
 
 class AnnotationSchema(Schema):
-    series = fields.String(required=True, validate=check_series)
+    series = fields.String(required=True, validate=check_series, metadata={"example": "engine/aurora/port/rpm"})
     time = Timestamp(required=True)
-    text = fields.String(required=True, validate=validate.And(validate.Length(1, 500), check_storable))
+    text = fields.String(required=True, validate=[validate.Length(1, 500), check_storable])
 
 
 @blueprint.get("/annotations")

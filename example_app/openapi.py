@@ -79,7 +79,7 @@ def specification(app: Flask) -> APISpec:
     spec.path("/measurements/{domain}/{expression}", operations={"get": read(window)}, parameters=series())
     spec.path("/statistics/{domain}/{expression}", operations={"get": summarize(without_limit)}, parameters=series())
     spec.path("/annotations", operations={"get": list_annotations(window), "post": annotate()})
-    spec.path("/annotations/{id}", operations={"delete": forget()}, parameters=[in_path("id", "uuid")])
+    spec.path("/annotations/{id}", operations={"delete": forget()}, parameters=[in_path("id", format="uuid")])
     spec.path("/health", operations={"get": operation("Is the API well?", {200: answer("It is.", Health)})})
     description = operation("This document.", {200: answer("This document.", {"type": "object"})})
     spec.path("/openapi.json", operations={"get": description})
@@ -134,9 +134,8 @@ def listed(name: str, schema: type[Schema]) -> Operation:
 
 
 def series() -> list[Operation]:
-    return [in_path("domain"), in_path("expression")]
+    return [in_path("domain", example="engine"), in_path("expression", example="aurora/port/rpm")]
 
 
-def in_path(name: str, format: str | None = None) -> Operation:
-    schema = {"type": "string", "format": format} if format else {"type": "string", "minLength": 1}
-    return {"in": "path", "name": name, "schema": schema}
+def in_path(name: str, **schema: str) -> Operation:
+    return {"in": "path", "name": name, "schema": {"type": "string", "minLength": 1} | schema}
