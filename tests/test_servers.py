@@ -222,7 +222,7 @@ def test_problem_json_is_the_same(servers: list[Server]) -> None:
     assert {one.headers["Content-Type"][0] for one in answers} == {"application/problem+json"}
     assert len({one.body for one in answers}) == 1
     assert json.loads(answers[0].body) == {
-        "type": "about:blank",
+        "type": "/errors/not-found",
         "title": "Not Found",
         "status": 404,
         "detail": NOT_FOUND,
