@@ -22,7 +22,7 @@ PROBE_INTERVAL = 1.0
 
 _SCHEME = "guarded"
 _PROBE_KEY = "apierrors-probe"
-_logger = logging.getLogger("flask-limiter")
+_logger = logging.getLogger("flask_apierrors")
 
 
 class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from limits.storage import Storage
     from limits.strategies import RateLimiter
 
-_logger = logging.getLogger("flask-limiter")
+_logger = logging.getLogger("flask_apierrors")
+#: What Flask-Limiter writes for each exceeded limit is written here too.
+_exceeded_logger = logging.getLogger("flask-limiter")
 _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
 _MOST_PLANS = 4_096
 _LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
@@ -559,7 +561,10 @@ class RateLimits:
         except ServiceUnavailable as failure:
             from .rate_limit_storage import StorageFailed
 
-            if not (self._swallows and isinstance(failure, StorageFailed)):
+            if not isinstance(failure, StorageFailed):
+                raise
+            spent.clear()
+            if not self._swallows:
                 raise
 
     def _is_healthy(self) -> bool:
@@ -614,7 +619,7 @@ class RateLimits:
         first = over[0]
         for one in over:
             self.counters.measure_exceeded(one)
-            _logger.info("ratelimit %s (%s) exceeded at endpoint: %s", one.quota.item, one.client, one.quota.scope)
+            _exceeded_logger.info("ratelimit %s (%s) exceeded at endpoint: %s", one.quota.item, one.client, one.quota.scope)
         names = _policy_names(spent)
         wait = max(one.reset or 1 for one in over)
         made = quota_exceeded(first.quota.runtime, wait, [names[spent.index(one)] for one in over])
