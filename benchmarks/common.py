@@ -1,7 +1,7 @@
 """What every benchmark shares: requests without a server, interleaved rounds, medians of per-round ratios.
 
-The machine is never quiet, so contenders take turns within each round, a ratio is taken within a round, and the answer is
-the median of the rounds. Two copies of one app (the A/A control) show what is left of the noise.
+The machine is never quiet, so only the time of the thread on a CPU counts, contenders take turns within each round, a
+ratio is taken within a round, and the answer is the median of the rounds. Two copies of one app (the A/A control) show what is left of the noise.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from random import Random
 from statistics import quantiles
-from time import perf_counter
+from time import thread_time
 from typing import Any, NamedTuple
 
 WsgiApp = Callable[..., Iterable[bytes]]
@@ -123,7 +124,7 @@ class Rounds(dict[str, list[float]]):
 
 
 def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -> Rounds:
-    """Time the contenders in turn: each round starts with another one, and each gets the same number of calls.
+    """Time the contenders in turn: in another order in each round, and each with the same number of calls.
 
     :param slice_seconds: How long the first contender's part of a round takes.
     """
@@ -134,9 +135,10 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
     times = Rounds({name: [] for name in names})
     gc.collect()
     gc.freeze()
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+    order = Random(1)
+    for _ in range(rounds):
+        for name in order.sample(names, len(names)):
+            _seconds(calls[name], count // 4)  # the interpreter still runs what it specialised for the one before
             times[name].append(_seconds(calls[name], count))
     gc.unfreeze()
     return times
@@ -144,17 +146,17 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
 
 def _warm_up(call: Call) -> None:
     """Caches are filled, bytecode is specialised."""
-    end = perf_counter() + 0.05
+    end = thread_time() + 0.05
     call()
-    while perf_counter() < end:
+    while thread_time() < end:
         call()
 
 
 def _seconds(call: Call, count: int) -> float:
-    start = perf_counter()
+    start = thread_time()
     for _ in range(count):
         call()
-    return (perf_counter() - start) / count
+    return (thread_time() - start) / count
 
 
 def quiet(app: Any) -> Any:

@@ -7,7 +7,7 @@ import sys
 
 from .common import Rounds
 
-_CODE = "from time import perf_counter as now; start = now(); import {module}; print(now() - start)"
+_CODE = "from time import process_time as now; start = now(); import {module}; print(now() - start)"
 
 
 def run(rounds: int) -> tuple[str, ...]:
