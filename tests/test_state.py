@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
+import pytest
 from flask import Flask
 
 from flask_apierrors import ApiErrors
@@ -26,3 +31,26 @@ def test_requests_under_one_app_context_share_no_state() -> None:
     with app.app_context():
         ids = {app.test_client().get("/nope").headers["X-Request-ID"] for _ in range(3)}
     assert len(ids) == 3
+
+
+FORKED = """
+import os, random
+from flask import Flask
+from flask_apierrors import ApiErrors
+
+app = Flask(__name__)
+ApiErrors(app)
+random.seed(1)
+print(app.test_client().get("/nope").headers["X-Request-ID"], flush=True)
+child = os.fork()
+print(app.test_client().get("/nope").headers["X-Request-ID"], flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_no_two_workers_and_no_two_processes_give_the_same_request_id() -> None:
+    runs = [subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True) for _ in range(2)]
+    ids = [line for run in runs for line in run.stdout.split()]
+    assert len(ids) == len(set(ids)) == 6
