@@ -35,14 +35,12 @@ class Change(NamedTuple):
 
 def contract(catalogue: Catalogue) -> Contract:
     """What a catalogue promises to clients, in values that JSON has; the same for the same API."""
-    endpoints: dict[str, Any] = {}
-    for operation in catalogue.operations:
-        endpoints[f"{operation.method} {operation.rule}"] = _endpoint(operation)
+    operations = sorted(catalogue.operations, key=lambda operation: (operation.rule, operation.method))
     return {
         "version": VERSION,
         "headers": sorted(field.name for field in catalogue.headers),
         "errors": {entry.type: _error(entry) for entry in sorted(catalogue.errors, key=lambda entry: entry.type)},
-        "endpoints": dict(sorted(endpoints.items(), key=lambda item: item[0].split(" ")[::-1])),
+        "endpoints": {f"{operation.method} {operation.rule}": _endpoint(operation) for operation in operations},
     }
 
 
@@ -98,25 +96,43 @@ def loads(text: str) -> Contract:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("This is not a contract: it is not JSON.") from None
-    version = found.get("version") if isinstance(found, dict) else None
-    if version != VERSION:
-        raise ValueError(f"This is not a contract of version {VERSION}.")
+        raise ValueError("this is not JSON.") from None
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise ValueError(f"this is not a contract of version {VERSION}. Write it anew with `flask apierrors freeze`.")
     if not _is_whole(found):
-        raise ValueError("This contract is damaged: parts of it are missing.")
-    contract: Contract = found
-    return contract
+        raise ValueError("this contract is damaged. Write it anew with `flask apierrors freeze`.")
+    return found
 
 
-def _is_whole(found: Any) -> bool:
-    error, endpoint = ("title", "retry", "headers", "members", "problem", "status"), ("guards", "limits", "errors")
-    try:
-        members = [(found["errors"], error), (found["endpoints"], endpoint)]
-        return isinstance(found["headers"], list) and all(
-            name in one for all_, names in members for one in all_.values() for name in names
-        )
-    except (KeyError, TypeError, AttributeError):
-        return False
+def _is_whole(found: Contract) -> bool:
+    return _texts(found.get("headers")) and all(
+        isinstance(members := found.get(part), dict) and all(_fits(member, checks) for member in members.values())
+        for part, checks in (("errors", _ERROR), ("endpoints", _ENDPOINT))
+    )
+
+
+def _fits(value: Any, checks: Mapping[str, Callable[[Any], bool]]) -> bool:
+    return isinstance(value, dict) and all(check(value.get(name)) for name, check in checks.items())
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _lists(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_texts, value.values()))
+
+
+def _status(value: Any) -> bool:
+    return isinstance(value, int)
+
+
+_ERROR = {"status": _status, "title": _text, "retry": _text, "headers": _texts, "members": _texts, "problem": _texts}
+_ENDPOINT = {"guards": _lists, "limits": _texts, "errors": _lists}
 
 
 # -- what has changed
