@@ -20,13 +20,11 @@ from .contract import implies
 from .extension import ApiErrors
 from .guards import marks_above
 from .marks import Mark, marks_of
-from .rate_limits import configured_limit, rate_limits_of, specs_of
+from .rate_limits import Quota, configured_limit, rate_limits_of, specs_of
 from .source import foreign_bodies, place_of
 from .state import AppState
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
-#: Options of ``rate_limit`` that leave what is counted, and for whom, as it is.
-_NEUTRAL_OPTIONS = {"override_defaults", "error_message", "on_breach", "meta_limits"}
 #: What Flask-Limiter calls the attribute by which it knows its own wrappers.
 _NATIVE = "__wrapper-limiter-instance"
 
@@ -65,15 +63,23 @@ class _Patient:
         cls = getattr(view, "view_class", None)
         return getattr(cls, operation.method.lower(), None) or getattr(cls, "dispatch_request", view)
 
-    def is_limited(self) -> bool:
-        """Does any limit hold?"""
-        keys = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION")
-        own = any(
-            getattr(limiter.limit_manager, name)
-            for limiter in self.limiters
-            for name in ("default_limits", "application_limits")
+    def quotas(self, operation: Operation) -> tuple[Quota, ...]:
+        """What limits an operation, as far as that is known without a request."""
+        try:
+            return rate_limits_of(self.state).quotas_at(operation.endpoint, operation.method)
+        except Exception:
+            return ()
+
+    def has_limits(self) -> bool:
+        """Did the author limit anything, whether or not limits are switched on?"""
+        keys = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_META")
+        views = self.app.view_functions
+        return (
+            any(self.app.config.get(key) for key in keys)
+            or any(self.state.config.rate_limits.values())
+            or any(one.limits or specs_of(views[one.endpoint], one.method) for one in self.operations)
+            or any(hasattr(view, _NATIVE) for view in views.values())
         )
-        return own or any(operation.limits for operation in self.operations) or any(self.app.config.get(key) for key in keys)
 
 
 def diagnose(app: Flask) -> tuple[Finding, ...]:
@@ -141,7 +147,7 @@ def _two_limiters(patient: _Patient) -> Iterator[Finding]:
 
 def _limits_off(patient: _Patient) -> Iterator[Finding]:
     off = not patient.app.config.get("RATELIMIT_ENABLED", True)
-    if patient.is_limited() and (off or any(not limiter.enabled for limiter in patient.limiters)):
+    if patient.has_limits() and (off or any(not limiter.enabled for limiter in patient.limiters)):
         yield Finding(
             "limits-off",
             "RATELIMIT_ENABLED" if off else "Limiter",
@@ -167,26 +173,27 @@ def _limits_without_effect(patient: _Patient) -> Iterator[Finding]:
 
 def _weaker_limits(patient: _Patient) -> Iterator[Finding]:
     for operation in patient.operations:
-        if any(
-            spec.options.keys() - _NEUTRAL_OPTIONS
-            for spec in specs_of(patient.app.view_functions[operation.endpoint], operation.method)
-        ):
-            continue  # counted for other clients, or other requests: not to be compared
-        limits = [part.strip() for limit in operation.limits for part in limit.replace(",", ";").split(";")]
-        for index, weak in enumerate(limits):
-            strict = next((one for at, one in enumerate(limits) if at != index and _comes_first(one, weak, at < index)), None)
+        quotas = patient.quotas(operation)
+        for index, weak in enumerate(quotas):
+            strict = next((one for at, one in enumerate(quotas) if at != index and _comes_first(one, weak, at < index)), None)
             if strict is not None:
                 yield Finding(
                     "unreachable-limit",
                     f"{operation.method} {operation.rule} ({operation.endpoint})",
-                    f"No client can reach the limit {weak}: {strict} stops it before.",
+                    f"No client can reach the limit {weak.text}: {strict.text} stops it before.",
                     "Take out the one that was not meant.",
                 )
 
 
-def _comes_first(strict: str, weak: str, is_earlier: bool) -> bool:
-    """Is a limit the stricter one? Of two that are equal, the earlier."""
-    return implies(strict, weak) and (is_earlier or not implies(weak, strict))
+def _comes_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
+    """Does a limit stop a client always before another does? Of two that are equal, the earlier."""
+    one, other = strict.runtime, weak.runtime
+    alike = (one.key_func, one.cost, one.deduct_when) == (other.key_func, other.cost, other.deduct_when)
+    # What counts several endpoints together can be reached even where one of them is limited more strictly.
+    counted = strict.scope == weak.scope or strict.source == "application"
+    if strict.conditional or not alike or not counted:
+        return False
+    return implies(strict.text, weak.text) and (is_earlier or not implies(weak.text, strict.text))
 
 
 # -- how the app is served
@@ -194,7 +201,7 @@ def _comes_first(strict: str, weak: str, is_earlier: bool) -> bool:
 
 def _limits_in_memory(patient: _Patient) -> Iterator[Finding]:
     found = deployment.workers()
-    if found is not None and int(found.value) > 1 and patient.is_limited() and _counts_in_memory(patient):
+    if found is not None and int(found.value) > 1 and patient.has_limits() and _counts_in_memory(patient):
         yield Finding(
             "limits-in-memory",
             "RATELIMIT_STORAGE_URI",
@@ -212,7 +219,7 @@ def _counts_in_memory(patient: _Patient) -> bool:
 
 
 def _proxy_unread(patient: _Patient) -> Iterator[Finding]:
-    if not patient.is_limited() or deployment.reads_forwarded(patient.app.wsgi_app):
+    if not patient.has_limits() or deployment.reads_forwarded(patient.app.wsgi_app):
         return
     found = deployment.proxy()
     if rate_limits_of(patient.state).unread_forwarded or found is not None:

@@ -160,7 +160,7 @@ def test_guards_below_the_route_are_in_effect_in_any_number_and_order() -> None:
     app, _ = make()
 
     class Things(MethodView):
-        decorators = (requires_auth,)
+        decorators = [requires_auth]  # noqa: RUF012
 
         @rate_limit("5/second")
         def get(self) -> Any:
@@ -248,10 +248,10 @@ def test_a_pattern_of_which_all_endpoints_have_a_line_of_their_own_is_found() ->
 @pytest.mark.parametrize(
     ("limit", "weak"),
     [
-        ("10/second; 600/minute", "600/minute"),
-        ("10/second; 5/minute", "10/second"),
-        ("5/minute; 5/minute", "5/minute"),
-        ("1/hour, 20/day; 24/day", "24/day"),
+        ("10/second; 600/minute", "600 per 1 minute"),
+        ("10/second; 5/minute", "10 per 1 second"),
+        ("5/minute; 5/minute", "5 per 1 minute"),
+        ("1/hour, 20/day; 24/day", "24 per 1 day"),
     ],
 )
 def test_a_limit_weaker_than_another_is_found(limit: str, weak: str) -> None:
@@ -269,11 +269,30 @@ def test_limits_that_can_be_reached_are_fine(limit: str) -> None:
     assert diagnose(app) == ()
 
 
-def test_limits_counted_for_others_are_not_compared() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"key_func": lambda: "everybody"},
+        {"cost": 2},
+        {"exempt_when": lambda: False},
+        {"methods": ["POST"]},
+        {"scope": "shared"},
+    ],
+    ids=lambda options: "".join(options),
+)
+def test_limits_that_count_something_else_are_not_compared(options: dict[str, Any]) -> None:
     app, _ = make()
-    view = rate_limit("10/second")(rate_limit("5/minute", key_func=lambda: "everybody")(lambda: "x"))
+    view = rate_limit("10/second")(rate_limit("5/minute", **options)(lambda: "x"))
     app.add_url_rule("/x", view_func=view, endpoint="x")
     assert diagnose(app) == ()
+
+
+def test_a_limit_of_the_whole_app_is_reached_by_way_of_other_endpoints() -> None:
+    app, _ = make(RATELIMIT_APPLICATION="100/minute")
+    app.add_url_rule("/x", view_func=rate_limit("5/minute")(lambda: "x"), endpoint="x")
+    assert diagnose(app) == ()
+    app.add_url_rule("/y", view_func=rate_limit("100/second")(lambda: "x"), endpoint="y")
+    assert found(app) == [("unreachable-limit", "GET /y")]
 
 
 # -- several processes
