@@ -22,13 +22,13 @@ from .config import REFERENCE_ENDPOINT
 from .conversion import to_problem
 from .errors import ApiError, status_type
 from .response import respond
+from .routes import path_of
 from .state import AppState, current_request
 from .statuses import Retry
 
 _HTML, _JSON, _MARKDOWN = "text/html", "application/json", "text/markdown"
 #: How many pages, and catalogues of places where the app is mounted, are kept: they cannot change once it serves.
 _PAGES, _PLACES = 1_024, 8
-_VARIABLE = re.compile(r"<(?:[^:<>]*:)?([^<>]+)>")
 _STATUS = re.compile("[45][0-9]{2}")
 _CODE = re.compile(r"(?::[\w:]+:)?(``?)(.+?)\1")
 _MARKDOWN_SPECIAL = re.compile(r"([\\<>\[\]*_|#])")
@@ -174,7 +174,7 @@ class _Pages:
             "problem_example": entry.problem_example,
             "anywhere": entry.anywhere,
             "endpoints": [
-                {"method": place.method, "path": _path(place.rule), "retry": place.retry} for place in entry.occurrences
+                {"method": place.method, "path": path_of(place.rule), "retry": place.retry} for place in entry.occurrences
             ],
             "others": [other for other in others if other["url"] != self._url(entry.name)],
             "overview": self._url(),
@@ -186,7 +186,7 @@ class _Pages:
     def _endpoint(self, operation: Operation) -> dict[str, Any]:
         return {
             "method": operation.method,
-            "path": _path(operation.rule),
+            "path": path_of(operation.rule),
             "summary": operation.summary,
             "conditions": _conditions(operation),
             "errors": [self._line(self._known.error(error.type)) for error in operation.errors],
@@ -195,11 +195,6 @@ class _Pages:
 
 def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:
     return [{"name": field.name, "meaning": field.meaning, "example": field.example} for field in fields]
-
-
-def _path(rule: str) -> str:
-    """A rule as the callers of APIs write it: ``/vessels/{imo}``."""
-    return _VARIABLE.sub(r"{\1}", rule)
 
 
 def _described_body(example: Mapping[str, Any]) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Set
 from datetime import date
+from inspect import cleandoc
 from typing import Any
 
 _MAX_NODES = 10_000
 _MAX_DEPTH = 32
 _MAX_INT_BITS = 1_024
 _OMITTED = "…"
+
+
+def paragraphs(doc: str | None) -> tuple[str, str]:
+    """The first paragraph of a docstring as one line, and the rest as another."""
+    first, _, rest = cleandoc(doc or "").partition("\n\n")
+    return " ".join(first.split()), " ".join(rest.split())
 
 
 def as_text(value: object) -> str:

@@ -190,6 +190,13 @@ def test_an_error_without_a_place_says_so(app: Flask) -> None:
     assert "At any URL" in Page(get(app, "/errors/not-found")).text
 
 
+def test_the_body_is_described_as_it_is(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    errors.format(lambda problem: {"fault": problem.status})
+    page = get(make_app(errors, APIERRORS_REFERENCE_URL="/errors"), accept="application/json").get_json()
+    assert (page["body"], page["example"]) == ("Every error is JSON.", {"fault": 404})
+
+
 def test_an_api_without_endpoints_has_a_page(make_app: MakeApp) -> None:
     app = make_app(APIERRORS_REFERENCE_URL="/errors")
     assert "Endpoints" not in Page(get(app)).text
