@@ -20,7 +20,7 @@ from werkzeug.exceptions import (
 )
 
 from flask_apierrors import ApiError, FieldError, InvalidToken, Problem
-from flask_apierrors.errors import WERKZEUG_TEXTS, Sentence, default_sentence, status_title, status_type
+from flask_apierrors.errors import WERKZEUG_TEXTS, Sentence, default_sentence, page_name, status_title, status_type
 
 
 class VesselNotFound(ApiError, NotFound):
@@ -54,6 +54,25 @@ def test_type_and_title_are_never_inherited_by_a_class_with_a_name_of_its_own() 
 def test_the_base_class_has_neither_type_nor_title() -> None:
     assert ApiError.type is None
     assert ApiError.title is None
+
+
+def test_a_rule_for_trying_again_that_is_none_fails_where_it_is_written() -> None:
+    with pytest.raises(ValueError, match=r"Mistyped\.retry = 'later': choose one of never, after-delay, if-idempotent"):
+        type("Mistyped", (ApiError,), {"retry": "later"})
+
+
+@pytest.mark.parametrize(
+    ("type", "name"),
+    [
+        ("vessel-not-found", "vessel-not-found"),
+        ("https://example.com/errors/vessel", "vessel"),
+        ("https://example.com/errors#vessel", "vessel"),
+        ("urn:problem:vessel", "vessel"),
+        ("https://example.com/errors/", "errors"),
+    ],
+)
+def test_the_page_of_a_type_has_the_last_part_of_its_uri(type: str, name: str) -> None:
+    assert page_name(type) == name
 
 
 def test_an_error_holds_what_it_was_given() -> None:

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Request, abort
 from flask.views import MethodView, View
 
 from flask_apierrors import ApiErrors, produces, raises, requires_auth, requires_json, requires_permissions
-from flask_apierrors.guards import Check, Order, guard
+from flask_apierrors.guards import Check, Order, guard, marks_above
 from flask_apierrors.marks import Mark, marks_of
 
 
@@ -99,6 +99,30 @@ def test_what_was_guarded_before_stays_as_it_was(make_app: Callable[..., Flask])
     assert call(make_app(), one, headers={"Accept": "text/csv"}).status_code == 200
     assert call(make_app(), two, headers={"Accept": "text/csv"}).status_code == 406
     assert len(marks_of(one)) == 1
+
+
+def test_guards_that_were_put_on_later_are_known() -> None:
+    def view() -> str:
+        return "ok"
+
+    one = produces("text/csv")(view)
+    two: Any = requires_json(one)
+    assert [mark.name for mark in marks_above(view)] == ["produces", "requires_json"]
+    assert [mark.name for mark in marks_above(one)] == ["requires_json"]
+    assert marks_above(two) == ()
+    assert marks_above(len) == ()
+
+
+def test_a_view_without_a_hash_can_be_guarded(make_app: Callable[..., Flask]) -> None:
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self) -> str:
+            return "ok"
+
+    view = Unhashable()
+    assert call(make_app(), produces("text/csv")(view)).text == "ok"
+    assert marks_above(view) == ()
 
 
 def test_a_foreign_decorator_between_guards_keeps_running(make_app: Callable[..., Flask]) -> None:

@@ -103,12 +103,12 @@ KEYS = st.one_of(
 ANYTHING = st.recursive(
     SCALARS,
     lambda below: st.one_of(
-        st.lists(below),
+        st.lists(below, max_size=4),
         st.tuples(below, below),
-        st.dictionaries(KEYS, below),
-        st.frozensets(st.one_of(st.integers(), st.text())),
+        st.dictionaries(KEYS, below, max_size=4),
+        st.frozensets(st.integers() | st.text(), max_size=4),
     ),
-    max_leaves=30,
+    max_leaves=10,
 )
 
 
@@ -171,7 +171,9 @@ def test_anything_becomes_json_that_a_strict_parser_takes(value: object, strict_
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False), st.lists
+        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+        lambda below: st.lists(below, max_size=4),
+        max_leaves=10,
     )
 )
 def test_what_is_json_already_is_kept(value: object) -> None:
