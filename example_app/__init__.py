@@ -29,7 +29,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         RATELIMIT_DEFAULT="100 per minute",
         APIERRORS_RATE_LIMITS={"health.check": None},
         APIERRORS_REFERENCE_URL="/errors",
-        APIERRORS_REFERENCE_URL="/errors",
     )
     app.config.from_mapping(config)
     app.config.from_prefixed_env("TELEMETRY")
