@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -18,6 +19,8 @@ from .guards import Check, Order, guard
 from .headers import bearer_challenge, bearer_token
 from .marks import Mark, View
 from .state import RequestState, current_request, request_state
+
+_FORBIDDEN = Sentence(default_sentence(403))
 
 
 def requires_auth(view: View) -> View:
@@ -79,8 +82,13 @@ def _check_permissions(req: Request, names: tuple[str, ...]) -> None:
     hook = state.app.hooks.permissions_of
     granted = _as_names(permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal))
     if not all(name in granted for name in names):
-        challenge = bearer_challenge(state.app.config.realm, error="insufficient_scope", scope=" ".join(names))
-        raise ApiError(Sentence(default_sentence(403)), status=403, headers={"WWW-Authenticate": challenge})
+        challenge = _insufficient_scope(state.app.config.realm, names)
+        raise ApiError(_FORBIDDEN, status=403, headers={"WWW-Authenticate": challenge})
+
+
+@cache
+def _insufficient_scope(realm: str, names: tuple[str, ...]) -> str:
+    return bearer_challenge(realm, error="insufficient_scope", scope=" ".join(names))
 
 
 def _verified(req: Request) -> RequestState:

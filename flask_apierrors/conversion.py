@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask import Request, current_app
@@ -189,13 +190,23 @@ def _is_default(problem: Problem, exc: Exception, config: Config) -> bool:
 def _complete_401(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
     authorization = req.environ.get("HTTP_AUTHORIZATION")
     rejected = isinstance(exc, InvalidToken) or bearer_token(authorization) is not None
+    detail, headers = problem.detail, problem.headers
     if (rejected or authorization) and _is_default(problem, exc, config):
-        problem = problem._replace(detail=REJECTED_TOKEN if rejected else MALFORMED_AUTHORIZATION)
-    if _has(problem, "www-authenticate"):
-        return problem
-    said = exc.description if isinstance(exc, InvalidToken) and exc.description not in WERKZEUG_TEXTS else None
-    challenge = bearer_challenge(config.realm, error="invalid_token" if rejected else None, error_description=said)
-    return _with(problem, "WWW-Authenticate", challenge)
+        detail = REJECTED_TOKEN if rejected else MALFORMED_AUTHORIZATION
+    if not _has(problem, "www-authenticate"):
+        headers = (*headers, ("WWW-Authenticate", _challenge(exc, rejected, config.realm)))
+    return problem._replace(detail=detail, headers=headers)
+
+
+def _challenge(exc: Exception, rejected: bool, realm: str) -> str:
+    if isinstance(exc, InvalidToken) and exc.description not in WERKZEUG_TEXTS:
+        return bearer_challenge(realm, error="invalid_token", error_description=exc.description)
+    return _bare_challenge(realm, "invalid_token" if rejected else None)
+
+
+@cache
+def _bare_challenge(realm: str, error: str | None) -> str:
+    return bearer_challenge(realm, error=error)
 
 
 def _complete_405(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 from typing import Any, NoReturn
 
 from flask import Flask, Request
@@ -147,12 +148,16 @@ class StrictJsonRequest(Request):
 
 def unsupported_media_type(accepted: tuple[str, ...], method: str) -> ApiError:
     """A 415 that names what is taken (RFC 9110 section 15.5.16; for PATCH RFC 5789 section 2.2)."""
+    sentence, headers = _refusal(accepted, method == "PATCH")
+    return ApiError(sentence, status=415, headers=headers)
+
+
+@cache
+def _refusal(accepted: tuple[str, ...], patch: bool) -> tuple[Sentence, HeaderPairs]:
     listed = ", ".join(accepted)
-    headers: HeaderPairs = (("Accept", listed),)
-    if method == "PATCH":
-        headers += (("Accept-Patch", listed),)
+    headers: HeaderPairs = (("Accept", listed), ("Accept-Patch", listed)) if patch else (("Accept", listed),)
     wanted = accepted[0] if len(accepted) == 1 else f"one of {listed}"
-    return ApiError(Sentence(f"Unsupported media type. Send Content-Type: {wanted}."), status=415, headers=headers)
+    return Sentence(f"Unsupported media type. Send Content-Type: {wanted}."), headers
 
 
 def use_strict_json(app: Flask) -> None:
