@@ -17,6 +17,7 @@ from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 from flask_apierrors.config import _CHECKS, Config
+from tests.test_house import FLOOR_OF
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -120,3 +121,11 @@ def test_each_key_is_in_the_configuration_table_with_its_default(page: str) -> N
     defaults = Config()
     shown = {key: eval(value) for key, value in rows}  # literals of our own
     assert shown == {key: getattr(defaults, key.removeprefix("APIERRORS_").lower()) for key in _CHECKS}
+
+
+def test_contributing_lists_the_floors_of_the_house_from_below() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## The floors")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")]
+    listed = [module for row in rows for module in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted(FLOOR_OF)
+    assert [FLOOR_OF[module] for module in listed] == sorted(FLOOR_OF.values())
