@@ -155,7 +155,7 @@ _STATUSES: dict[int, Explanation] = {
         "if-idempotent",
     ),
     505: Explanation("The server does not speak this version of HTTP.", "Use HTTP/1.1 or a later version."),
-    507: Explanation("The server has no room left to store this.", "Try again later, with less.", "after-delay"),
+    507: Explanation("The server has no room left to store this.", "Make room, or send less."),
     508: Explanation("The server went round in circles over this request.", "Do not try again. Contact support."),
     511: Explanation(
         "The network that you are in wants you to sign in before it lets you out.", "Sign in to the network, then try again."
