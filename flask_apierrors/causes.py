@@ -13,7 +13,7 @@ from .conversion import BODILESS_METHODS
 from .errors import ApiError, InvalidToken, status_type
 from .marks import Mark
 from .rate_limits import QuotaExceeded, rate_limits_of
-from .routes import Limits, Route, limits_at, routes_of
+from .routes import Limits, Route, is_selective, limits_at, routes_of
 from .state import AppState
 
 _ApiErrorClass = type[ApiError]
@@ -48,7 +48,7 @@ def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Ca
     """What can go wrong at one method of one rule; the first cause of each error."""
     causes = [Cause(kind, mark.name) for mark in route.marks for kind in _kinds_of_mark(mark, state)]
     causes += _causes_of_limits(route.limits, state)
-    if "<" in route.rule:
+    if is_selective(route.rule):
         causes.append(Cause(bare(404), "routing"))
     causes.append(Cause(bare(405), "method"))
     if state.app.config.get("MAX_CONTENT_LENGTH") is not None and route.method not in BODILESS_METHODS:

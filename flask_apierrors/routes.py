@@ -17,6 +17,8 @@ from .text import paragraphs
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _VARIABLE = re.compile(r"<(?:[^:<>]*:)?([^<>]+)>")
+#: A variable that takes every text.
+_TEXT = re.compile(r"<(?:(?:default|string|path):)?[^:<>()]+>")
 
 
 class Limits(NamedTuple):
@@ -51,6 +53,11 @@ NOWHERE = Route("/", "GET", "", "", (), Limits(), ())
 def path_of(rule: str, variable: str = "{%s}") -> str:
     """A rule as the callers of an API write it: ``/vessels/{imo}``."""
     return _VARIABLE.sub(lambda match: variable % match[1], rule)
+
+
+def is_selective(rule: str) -> bool:
+    """Does a variable of the rule refuse some of the texts that may stand in its place, as ``<int:imo>`` does?"""
+    return "<" in _TEXT.sub("", rule)
 
 
 def routes_of(state: AppState) -> list[Route]:

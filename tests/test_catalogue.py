@@ -138,6 +138,26 @@ def test_each_method_of_each_rule_is_an_operation(app: Flask) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rule", "refuses"),
+    [
+        ("/all", False),
+        ("/<name>", False),
+        ("/<string:name>/<path:rest>", False),
+        ("/<default:name>", False),
+        ("/<int:imo>", True),
+        ("/<uuid:id>", True),
+        ("/<any(red, green):colour>", True),
+        ("/<string(length=2):country>", True),
+        ("/<name>/<float:height>", True),
+    ],
+)
+def test_routing_refuses_where_a_variable_does_not_take_every_text(make_app: MakeApp, rule: str, refuses: bool) -> None:
+    app = make_app()
+    app.add_url_rule(rule, "view", lambda **values: "")
+    assert ((404, "not-found", "routing") in errors_of(operation(app, rule))) is refuses
+
+
 def test_an_operation_tells_its_guards_and_its_docstring(app: Flask) -> None:
     op = operation(app, "/vessels/<int:imo>/<path:expression>")
     assert op.summary == "One vessel, by its number."
