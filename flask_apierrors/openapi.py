@@ -19,13 +19,13 @@ from .accept import PROBLEM_JSON
 from .catalogue import Entry, HeaderField, Operation, catalogue, find
 from .config import Config
 from .errors import status_type
+from .routes import path_of
 from .state import AppState
 from .statuses import HEADERS, REQUEST_ID, retry_for
 
 Object = dict[str, Any]
 """A part of an OpenAPI document."""
 
-_VARIABLE = re.compile(r"<(?:[^:<>]*:)?([^<>]+)>")
 _SCHEME = "Bearer"
 #: Fields that an error with this status never lacks.
 _ALWAYS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
@@ -154,8 +154,7 @@ class _Contract:
         self._entries = {entry.type: entry for entry in self._catalogue.errors}
         self._operations: dict[tuple[str, str], list[Operation]] = {}
         for operation in self._catalogue.operations:
-            template = _VARIABLE.sub(r"{\1}", operation.rule)
-            self._operations.setdefault((template, operation.method), []).append(operation)
+            self._operations.setdefault((path_of(operation.rule), operation.method), []).append(operation)
 
     def complete(self, path: str, item: Object) -> None:
         """Complete the operations of a path. Those that the app does not publish stay as they are."""
