@@ -1,0 +1,85 @@
+"""Schemathesis on the running example: every answer to what it makes up is one that ``/openapi.json`` tells."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from example_app import create_app
+
+pytest.importorskip("schemathesis", reason="needs Python 3.11")
+
+COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
+AUTHENTICATION = """
+[auth.openapi.Bearer]
+bearer = "{token}"
+[auth.openapi.Client]
+username = "bridge"
+password = "bridge-secret"
+"""
+
+#: A request that the schemas allow can be refused by a rule that no schema has, such as `from` before `to`.
+MOST = ("--exclude-checks", "positive_data_acceptance")
+#: What still holds when each second request is one too many.
+CONFORMANCE = (
+    "--checks",
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance,unsupported_method,allow_header_conformance",
+)
+Explore = Callable[..., None]
+
+
+@contextmanager
+def running(path: Path, **config: Any) -> Iterator[tuple[str, str]]:
+    """The example on a port of its own: its URL, and a token."""
+    app = create_app({"DATABASE": str(path / "telemetry.sqlite"), **config})
+    answer = app.test_client().post("/token", auth=("bridge", "bridge-secret"), headers={"Accept": "text/plain"})
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", answer.text
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explore:
+    """Let Schemathesis explore all operations of the example, with the same requests each time: it finds nothing."""
+    monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", True)
+
+    def run(*options: str, examples: int, **config: Any) -> None:
+        with running(tmp_path, **config) as (url, token):
+            (tmp_path / "schemathesis.toml").write_text(AUTHENTICATION.format(token=token))
+            bounds = ("--seed", "1", "--max-examples", str(examples), "--generation-database", "none", "--continue-on-failure")
+            line = (*COMMAND, "run", f"{url}/openapi.json", *bounds, "--no-color", *options)
+            done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
+        assert "Tested: 7" in done.stdout
+
+    return run
+
+
+def test_schemathesis_finds_nothing(explore: Explore) -> None:
+    explore(*MOST, examples=15, RATELIMIT_ENABLED=False)
+
+
+def test_schemathesis_finds_nothing_in_problem_json(explore: Explore) -> None:
+    accept = ("--header", "Accept: application/json, application/problem+json")
+    explore(*MOST, *accept, "--phases", "coverage,fuzzing", examples=5, RATELIMIT_ENABLED=False)
+
+
+def test_schemathesis_finds_nothing_beyond_the_rate_limits(explore: Explore) -> None:
+    limits = {"*": "1/minute", "tokens.create": "2/minute"}
+    explore(*CONFORMANCE, "--phases", "coverage,fuzzing", examples=5, APIERRORS_RATE_LIMITS=limits)
