@@ -119,7 +119,7 @@ def _definition(name: str, text: str, width: int) -> list[str]:
 @_as_json
 @_with_app
 def routes(app: Flask, as_json: bool) -> None:
-    """List the endpoints: their guards, their limits, and the errors that they can answer."""
+    """List the endpoints with their guards, limits and errors."""
     from .catalogue import catalogue
 
     known = catalogue(app, hidden=True)
@@ -165,9 +165,10 @@ def _errors(operation: Operation, names: dict[str, str]) -> list[str]:
 @_as_json
 @_with_app
 def show(app: Flask, type: str, as_json: bool) -> None:
-    """Explain an error: what it means, what to do about it, what it looks like, and where it occurs.
+    """Explain an error.
 
-    TYPE is the name of the error, or a status for all errors that have it.
+    What it means, what to do about it, what it looks like, and where it occurs. TYPE is the name of the error, or a
+    status for all errors that have it.
     """
     from .catalogue import catalogue
 
@@ -228,7 +229,10 @@ def _places(entry: Entry) -> Iterator[str]:
 @cli.command()
 @_with_app
 def openapi(app: Flask) -> None:
-    """Print the endpoints and their errors as OpenAPI 3.1, in JSON. Needs the extra `openapi`."""
+    """Print the endpoints and their errors as OpenAPI.
+
+    OpenAPI 3.1, in JSON. Needs the extra `openapi`.
+    """
     try:
         from .openapi import add_errors
     except ModuleNotFoundError as error:
@@ -263,7 +267,10 @@ def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
 @click.argument("file", default=_LOCK)
 @_with_app
 def freeze(app: Flask, file: str) -> None:
-    """Write the error contract to FILE, to be committed. "-" is the standard output."""
+    """Write the contract to a file.
+
+    FILE is to be committed; "-" is the standard output.
+    """
     from .contract import dumps
 
     try:
@@ -281,9 +288,10 @@ def freeze(app: Flask, file: str) -> None:
 @_as_json
 @_with_app
 def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
-    """Compare the contract in FILE ("-" is the standard input) with what the app answers now.
+    """Tell how the contract differs from a file.
 
-    Exits with 0 when clients go on to work, with 1 when something breaks them, with 2 when nothing could be compared.
+    Compares FILE ("-" is the standard input) with what the app answers now. Exits with 0 when clients go on to work,
+    with 1 when something breaks them, with 2 when nothing could be compared.
     """
     from .contract import compare
 
@@ -341,9 +349,10 @@ def _told(changes: Sequence[Change], width: int) -> Iterator[str]:
 @_as_json
 @_with_app
 def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
-    """Look for what is wrong or risky in the app, and say how to mend it.
+    """Find what is wrong or risky in the app.
 
-    Exits with 0 when nothing is found, with 1 when something is, with 2 when the app cannot be loaded.
+    Says of each thing how to mend it. Exits with 0 when nothing is found, with 1 when something is, with 2 when the
+    app cannot be loaded.
     """
     from .doctor import diagnose
 
@@ -364,8 +373,8 @@ def _is_ignored(finding: Finding, rule: str) -> bool:
 def _reported(findings: Sequence[Finding], width: int) -> Iterator[str]:
     if not findings:
         yield "Nothing found."
-    for finding in findings:
+    for index, finding in enumerate(findings):
+        yield from [""] if index else []
         yield f"{click.style(finding.code, fg='red')}: {finding.where}"
         yield from wrapped(finding.problem, width, "  ")
         yield from wrapped(f"Remedy: {finding.remedy}", width, "  ")
-        yield ""

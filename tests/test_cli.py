@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -278,6 +280,17 @@ def test_findings_can_be_ignored_by_kind_and_by_place(rule: str, status: int) ->
     assert run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--ignore", rule).exit_code == status
 
 
+# -- colours
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make(rate_limit("5/minute"), methods=("POST",))
+    assert "\x1b[31munguarded-write" in run(app, "doctor", color=True).output
+    assert "\x1b" not in run(app, "doctor").output
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run(app, "doctor", color=True).output
+
+
 # -- apps that cannot be used
 
 
@@ -348,6 +361,29 @@ def test_an_app_that_cannot_be_loaded_ends_with_2_and_says_why(source: str, told
     assert result.stdout == b""
     assert told in result.stderr.decode()
     assert "click/core.py" not in result.stderr.decode()
+
+
+def test_the_page_of_the_documentation_shows_what_is_printed(folder: Path) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for kind, text in re.findall(r"```(python|console)\n(.*?)```", page, re.DOTALL):
+        if kind == "python":
+            with (folder / "harbour.py").open("a", encoding="utf-8") as program:
+                program.write(text + "\n")
+        else:
+            assert printed(text, folder) == text
+
+
+def printed(session: str, folder: Path) -> str:
+    """The same session in a shell, with what is printed now."""
+    lines, status = "", 0
+    for line in re.findall(r"^\$ (.*)\n", session, re.MULTILINE):
+        lines += f"$ {line}\n"
+        if line == "echo $?":
+            lines += f"{status}\n"
+        else:
+            result = flask(folder, *shlex.split(line)[1:], COLUMNS="100", PYTHONIOENCODING="utf-8")
+            lines, status = lines + result.stdout.decode(), result.returncode
+    return lines
 
 
 def test_the_entry_point_needs_no_optional_library(folder: Path) -> None:
