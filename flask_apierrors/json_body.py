@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from functools import cache
 from typing import Any, NoReturn
 
@@ -16,6 +17,8 @@ from .headers import HeaderPairs
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_DEPTH = 100
+#: A pair of surrogates; half a pair, which is the group; or any other escape.
+_ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\u([dD][89a-fA-F])|\\.", re.DOTALL)
 
 
 class MalformedJson(ValueError):
@@ -73,10 +76,13 @@ class StrictJson:
             raise MalformedJson(what) from None
         if text.count("[") + text.count("{") > _MAX_DEPTH:
             _check_depth(value)
+        if "\\u" in text and any(escape[1] for escape in _ESCAPE.finditer(text)):
+            # Allowed by the grammar (RFC 8259 section 8.2), but no store, log or answer can encode it.
+            raise MalformedJson("a text holds half a surrogate pair")
         return value
 
     def _loads(self, text: str) -> Any:
-        if type(self._provider).loads is DefaultJSONProvider.loads:
+        if getattr(self._provider.loads, "__func__", None) is DefaultJSONProvider.loads:
             return _DECODER.decode(text)
         value = self._provider.loads(text)
         _check_numbers(value)

@@ -112,6 +112,11 @@ def test_what_looks_like_json_is_taken_when_rfc_8259_takes_it(text: str) -> None
         (b"1e400", "a number is too large"),
         (b"[-1e400]", "a number is too large"),
         (b"9" * 5_000, "an integer is too long"),
+        (rb'"\ud83d"', "a text holds half a surrogate pair"),
+        (rb'{"\uDC00": 1}', "a text holds half a surrogate pair"),
+        (rb'["\ude00\ud83d"]', "a text holds half a surrogate pair"),
+        (rb'["\ud83d\ud83d\ude00"]', "a text holds half a surrogate pair"),
+        (rb'["\\\ud83d\\ude00"]', "a text holds half a surrogate pair"),
         (b"[" * 100_000, "it is nested too deeply"),
         (b"[" * 100_000 + b"]" * 100_000, "it is nested too deeply"),
         (b'{"a":' * 100_000, "it is nested too deeply"),
@@ -159,6 +164,28 @@ def test_the_deepest_nesting_that_is_taken_is_taken() -> None:
     assert DEFAULT.loads(json.dumps([{}] * 500)) == [{}] * 500
 
 
+@given(VALUES)
+def test_escapes_of_whole_characters_are_taken(value: Any) -> None:
+    assert DEFAULT.loads(json.dumps([value, "😀\\😀", "\\ud83d"])) == [value, "😀\\😀", "\\ud83d"]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\\", "u", "\\ud83d", "\\ude00", "\\uDBFF", "\\uDFFF", "\\u0041", "d83d", "\\\\", "n"]), max_size=8
+    ).map("".join)
+)
+def test_what_is_taken_can_be_encoded(inside: str) -> None:
+    text = f'["{inside}"]'
+    try:
+        expected = json.loads(text)
+        expected[0].encode()
+    except ValueError:
+        with pytest.raises(MalformedJson):
+            DEFAULT.loads(text)
+    else:
+        assert DEFAULT.loads(text) == expected
+
+
 def test_a_byte_order_mark_is_taken_off() -> None:
     assert DEFAULT.loads(b"\xef\xbb\xbf[1]") == [1]
 
@@ -173,6 +200,12 @@ def test_a_provider_that_changes_only_the_encoding_keeps_the_quick_decoder() -> 
         sort_keys = False
 
     assert complaint(b"NaN", StrictJson(Encoding(Flask(__name__)))) == "NaN is not a JSON number"
+
+
+def test_a_provider_that_an_author_has_changed_is_used() -> None:
+    app = Flask(__name__)
+    app.json.loads = lambda text, **options: ["mine"]  # type: ignore[method-assign]
+    assert StrictJson(app.json).loads(b"[]") == ["mine"]
 
 
 # -- in an app
