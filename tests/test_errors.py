@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable
 from copy import copy
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
+from hypothesis import example, given
+from hypothesis import strategies as st
 from werkzeug.exceptions import (
     Conflict,
     HTTPException,
@@ -151,6 +154,75 @@ def test_an_error_answers_in_an_app_without_the_extension_too() -> None:
     assert "No vessel &lt;9&gt;." in response.text
     assert response.headers["X-Vessel"] == "9"
     assert response.headers["Retry-After"] == "0"
+
+
+# -- any object as a description
+
+
+class Shy:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = object.__hash__
+
+
+DESCRIPTIONS = st.recursive(
+    st.none()
+    | st.text()
+    | st.text(alphabet=st.characters(categories=["Cs", "Cc"]))
+    | st.binary()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([Shy(), ValueError("x"), Ellipsis, NotFound(), NotFound]),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def describing(make_app: Callable[..., Flask]) -> Flask:
+    """An app that answers 409 with what is in ``app.config["DETAIL"]``, in three ways."""
+    app = make_app()
+
+    @app.get("/<how>")
+    def view(how: str) -> str:
+        detail = app.config["DETAIL"]
+        if how == "abort":
+            abort(409, detail)
+        raise ApiError(detail, status=409, member=detail) if how == "status" else Taken(detail)
+
+    return app
+
+
+class Taken(ApiError, Conflict):
+    """The name is taken."""
+
+
+@given(detail=DESCRIPTIONS)
+@example(detail=Shy())
+@example(detail="")
+@example(detail=" \n")
+@example(detail={"a": 1})
+@example(detail=Conflict.description)
+def test_any_description_is_answered_with_a_sentence(
+    detail: Any, describing: Flask, strict_json: Callable[[bytes], Any]
+) -> None:
+    describing.config["DETAIL"] = detail
+    for how in ("abort", "status", "class"):
+        plain = describing.test_client().get(f"/{how}")
+        problem = describing.test_client().get(f"/{how}", headers={"Accept": "application/problem+json"})
+        assert plain.status_code == problem.status_code == 409
+        body = strict_json(plain.data)
+        assert list(body) == ["error"]
+        assert isinstance(body["error"], str)
+        assert body["error"].strip()
+        assert strict_json(problem.data)["detail"] == body["error"]
 
 
 # -- headers
