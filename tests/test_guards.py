@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from functools import wraps
 from itertools import permutations
 from typing import Any
 
-from flask import Blueprint, Flask, Request, abort
+import marshmallow as ma
+import pytest
+from flask import Blueprint, Flask, Request, abort, jsonify, request
 from flask.views import MethodView, View
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from flask_apierrors import ApiErrors, produces, raises, requires_auth, requires_json, requires_permissions
 from flask_apierrors.guards import Check, Order, guard, marks_above
@@ -233,3 +238,79 @@ def test_a_guard_raises_and_never_renders(make_app: Callable[..., Flask]) -> Non
     app = make_app()
     app.register_error_handler(406, lambda exc: ("the author's", 406))
     assert call(app, produces("text/csv")(lambda: "ok"), headers={"Accept": "image/png"}).text == "the author's"
+
+
+# -- whatever a client sends
+
+
+class Annotation(ma.Schema):
+    series = ma.fields.Str(required=True)
+    values = ma.fields.Dict(values=ma.fields.List(ma.fields.Float()))
+    children = ma.fields.List(ma.fields.Nested(lambda: Annotation()))
+
+
+@pytest.fixture(scope="module")
+def api(make_app: Callable[..., Flask]) -> Flask:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: {"scope": "write"} if token == "writer" else None)
+    app = make_app(errors, MAX_CONTENT_LENGTH=100_000)
+
+    @app.route("/<path:name>", methods=["GET", "POST", "PATCH", "DELETE"])
+    @requires_permissions("write")
+    @requires_json
+    @produces("application/json", "text/csv")
+    def view(name: str) -> Any:
+        loaded = Annotation().load(request.get_json()) if request.method in ("POST", "PATCH") else {}
+        return jsonify(loaded)
+
+    return app
+
+
+LATIN_1 = st.text(alphabet=st.characters(max_codepoint=255), max_size=30)
+JSON = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(["series", "values", "children", "x"]), below),
+    max_leaves=8,
+)
+HEADERS = st.fixed_dictionaries(
+    {"HTTP_AUTHORIZATION": st.sampled_from(["Bearer writer", "bearer writer ", "Basic \xed", "Bearer"]) | LATIN_1},
+    optional={
+        "HTTP_ACCEPT": st.sampled_from(["*/*", "text/csv;q=0", "application/problem+json", "image/png"]) | LATIN_1,
+        "CONTENT_TYPE": st.sampled_from(["application/json", "application/x+json", "multipart/form-data; boundary=a"])
+        | LATIN_1,
+        "CONTENT_LENGTH": st.sampled_from(["", "0", "-1", "abc", "1_0", "99999999999999999999", "\xb2"]),
+        "HTTP_TRANSFER_ENCODING": st.sampled_from(["chunked", "gzip", "\xff"]),
+        "HTTP_HOST": st.sampled_from(["", "evil.example", "[", "a b", "localhost:x", "\xff"]),
+        "HTTP_X_REQUEST_ID": LATIN_1,
+        "HTTP_COOKIE": LATIN_1,
+        "QUERY_STRING": st.sampled_from(["%", "%ff=%00", "a=%zz&&=", "\xff", "a" * 10_000]),
+        "PATH_INFO": st.sampled_from(["/", "/%", "/\xff", "/a//../b", "//", "/\x00", "/a\r\nb"]),
+    },
+)
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]),
+    headers=HEADERS,
+    body=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()),
+)
+@example(
+    method="POST", headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"}, body=b"[" * 90_000
+)
+@example(
+    method="POST", headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"}, body=b" " * 100_001
+)
+def test_no_request_is_a_500(
+    method: str, headers: dict[str, str], body: bytes, api: Flask, strict_json: Callable[[bytes], Any]
+) -> None:
+    response = api.test_client(use_cookies=False).open("/x", method=method, data=body, environ_overrides=headers)
+    assert response.status_code < 500
+    if response.status_code >= 400:
+        assert response.mimetype in ("application/json", "application/problem+json")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "Accept" in response.headers["Vary"]
+        assert not any("\r" in value or "\n" in value for _, value in response.headers)
+        if method != "HEAD":
+            found = strict_json(response.data)
+            assert found.get("error") or found.get("detail")
