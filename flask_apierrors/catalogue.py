@@ -274,7 +274,11 @@ class _Explainer:
     def _headers(self, kind: Kind, problem: Problem, places: Iterable[tuple[Route, str]]) -> tuple[HeaderField, ...]:
         """The fields at any of the places; the examples are of the first that has it."""
         found = dict(problem.headers)
-        for route, _ in places:
+        # What a route has besides its method and its marks makes no difference to which fields there are.
+        unlike = {
+            (route.method, *(mark.name for mark in route.marks), bool(route.limits.quotas)): route for route, _ in places
+        }
+        for route in unlike.values():
             for name, value in self._problem(kind, route, self._request(route)).headers:
                 found.setdefault(name, value)
         return tuple(_header_field(name, found[name]) for name in sorted(found))

@@ -13,7 +13,7 @@ from .conversion import BODILESS_METHODS
 from .errors import ApiError, InvalidToken, status_type
 from .marks import Mark
 from .rate_limits import QuotaExceeded, rate_limits_of
-from .routes import Limits, Route, is_selective, limits_at, routes_of
+from .routes import Limits, Route, is_selective, limits_at
 from .state import AppState
 
 _ApiErrorClass = type[ApiError]
@@ -142,8 +142,6 @@ def _kind_of_class(cls: type[HTTPException]) -> Kind:
 
 def possible_kinds(state: AppState) -> Iterator[Kind]:
     """What the app could answer, whether or not a route is known to: the author's first."""
-    for route in routes_of(state):
-        yield from (cause.kind for cause in causes_at(route, (), state))
     for cls in _subclasses(ApiError):
         yield _kind_of_class(cls) if cls.code else Kind(500, cls.type or status_type(500), cls)
     yield Kind(state.config.validation_status, "validation-failed")
