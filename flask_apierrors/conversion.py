@@ -110,8 +110,9 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     """The fields of an exception, less those that spoke of the HTML page."""
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
     delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
+    given = exc.headers if isinstance(exc, ApiError) and exc._headers_are_own else exc.get_headers(req.environ)
     fields = []
-    for pair in header_pairs(exc.get_headers(req.environ)):
+    for pair in header_pairs(given):
         name = pair[0].lower()
         if name == "retry-after":
             delay = pair[1] if delay is None else delay

@@ -91,6 +91,8 @@ class ApiError(HTTPException):
     title: ClassVar[str | None] = None
     #: May a client try again? ``never``, ``after-delay`` or ``if-idempotent``; by default it follows from the status.
     retry: ClassVar[Retry | None] = None
+    #: Are ``headers`` and ``retry_after`` all that ``get_headers`` would give, beside the page's Content-Type?
+    _headers_are_own: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -101,6 +103,8 @@ class ApiError(HTTPException):
             cls.type = "-".join(words).lower()
         if "title" not in cls.__dict__:
             cls.title = " ".join(words).capitalize()
+        usual = super().get_headers is HTTPException.get_headers
+        cls._headers_are_own = usual and cls.get_headers is ApiError.get_headers
 
     def __new__(cls, *args: Any, status: int | None = None, **kwargs: Any) -> Self:
         made: type[Self] = cls
