@@ -11,6 +11,7 @@ from .errors import FieldError
 from .text import as_text
 
 Path = tuple[str | int, ...]
+Node = tuple[int, Path, object]  # its depth, where it is, and itself
 
 #: Where webargs looked (its names) -> OpenAPI's ``in``; ``None`` is the body.
 LOCATIONS: dict[str, str | None] = {
@@ -34,6 +35,8 @@ _MAX_NAME = 100
 _MAX_TEXT = 1_000
 _FRAGMENT = "!$&'()*+,;=:@?~"
 _MISSING = object()
+_MAPPINGS = (dict, Mapping)  # the usual class first: an abstract one takes longer to ask
+_LISTS = (list, tuple, set, frozenset)
 
 
 class FieldMessage(str):
@@ -70,16 +73,17 @@ def describe(messages: object, most: int, location: str | None = None, data: obj
     :param data: What was validated, to tell a field named ``value`` from marshmallow's name for the value of a ``Dict``
         entry; ``None`` when that is not known. Never reported.
     """
-    leaves = _leaves(messages)
+    nodes: list[Node] = [(0, (), messages)]
+    budget = iter(range(_MAX_NODES))
     sentences: list[str] = []
     errors: list[FieldError] = []
-    for raw_path, leaf in islice(leaves, most):
+    for raw_path, leaf in islice(_leaves(nodes, budget), most):
         path = _wire_path(raw_path, data)
         text = _shortened(as_text(leaf).strip(), _MAX_TEXT) or "Invalid value."
         kind = f" {leaf.kind}" if isinstance(leaf, FieldMessage) else ""
         sentences.append(f"Invalid '{_dotted(path)}'{kind}: {text}" if path else text)
         errors.append(_field_error(text, path, location))
-    return Invalid(tuple(errors), tuple(sentences), sum(1 for _ in leaves))
+    return Invalid(tuple(errors), tuple(sentences), _count(nodes, budget))
 
 
 def describe_locations(messages: Mapping[Any, Any], most: int, data: object = None) -> Invalid:
@@ -92,26 +96,43 @@ def describe_locations(messages: Mapping[Any, Any], most: int, data: object = No
     return whole
 
 
-def _leaves(messages: object) -> Iterator[tuple[Path, object]]:
-    """The leaves of a tree, in order: without recursion, and without what is too deep or too much."""
-    stack: list[tuple[int, Path, object]] = [(0, (), messages)]
-    for _ in range(_MAX_NODES):
-        if not stack:
-            return
-        depth, path, node = stack.pop()
-        below = _below(path, node)
+def _leaves(nodes: list[Node], budget: Iterator[int]) -> Iterator[tuple[Path, object]]:
+    """The leaves of a tree, in order: without recursion, and without what is too deep or too much.
+
+    Takes them off ``nodes``, where the rest of the tree stays.
+    """
+    while nodes and next(budget, None) is not None:
+        depth, path, node = nodes.pop()
+        below = _below(node)
         if below is None:
             yield path, node
         elif depth < _MAX_DEPTH:
-            stack.extend((depth + 1, *child) for child in reversed(below))
+            nodes.extend((depth + 1, path + _steps(key), child) for key, child in reversed(below))
 
 
-def _below(path: Path, node: object) -> list[tuple[Path, object]] | None:
+def _count(nodes: list[Node], budget: Iterator[int]) -> int:
+    """How many leaves are left: without their paths, which would cost as much as the validation itself."""
+    left = [(depth, node) for depth, _, node in nodes]
+    count = 0
+    while left and next(budget, None) is not None:
+        depth, node = left.pop()
+        below = _below(node)
+        if below is None:
+            count += 1
+        elif depth < _MAX_DEPTH:
+            left.extend([(depth + 1, child) for _, child in below])
+    return count
+
+
+def _below(node: object) -> list[tuple[object, object]] | None:
+    """The parts of a node, each under its key, or under the name of no field in a list; ``None`` for a leaf."""
+    if type(node) is str:
+        return None
     try:
-        if isinstance(node, Mapping):
-            return [(path + _steps(key), child) for key, child in islice(node.items(), _MAX_NODES)]
-        if isinstance(node, list | tuple | set | frozenset):
-            return [(path, child) for child in islice(node, _MAX_NODES)]
+        if isinstance(node, _MAPPINGS):
+            return [(key, child) for key, child in islice(node.items(), _MAX_NODES)]
+        if isinstance(node, _LISTS):
+            return [(_SCHEMA, child) for child in islice(node, _MAX_NODES)]
     except Exception:
         return None
     return None
