@@ -138,7 +138,7 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
     order = Random(1)
     for _ in range(rounds):
         for name in order.sample(names, len(names)):
-            _seconds(calls[name], count // 4)  # the interpreter still runs what it specialised for the one before
+            _seconds(calls[name], count // 4 or 1)  # the interpreter still runs what it specialised for the one before
             times[name].append(_seconds(calls[name], count))
     gc.unfreeze()
     return times
