@@ -212,10 +212,7 @@ def _limits_in_memory(patient: _Patient) -> Iterator[Finding]:
 
 
 def _counts_in_memory(patient: _Patient) -> bool:
-    storages = [limiter.storage for limiter in patient.limiters if limiter.enabled]
-    if storages:
-        return any(isinstance(storage, MemoryStorage) for storage in storages)
-    return str(patient.app.config.get("RATELIMIT_STORAGE_URI") or "memory:").startswith("memory:")
+    return any(isinstance(limiter.storage, MemoryStorage) for limiter in patient.limiters if limiter.enabled)
 
 
 def _proxy_unread(patient: _Patient) -> Iterator[Finding]:
@@ -274,9 +271,9 @@ def _passes_on(handler: Callable[..., Any]) -> bool:
 def _foreign_shapes(patient: _Patient) -> Iterator[Finding]:
     if patient.state.hooks.format is not None:
         return  # the author's own shape: what it is, only a call could tell
-    functions = {patient.view(operation): operation.endpoint for operation in patient.operations}
-    functions |= {handler: f"errorhandler({cls.__name__})" for _, _, cls, handler in _handlers(patient)}
-    for function, name in functions.items():
+    functions = [(operation.endpoint, patient.view(operation)) for operation in patient.operations]
+    functions += [(f"errorhandler({cls.__name__})", handler) for _, _, cls, handler in _handlers(patient)]
+    for name, function in functions:
         for found in foreign_bodies(function):
             yield Finding(
                 "other-shape",

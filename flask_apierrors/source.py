@@ -81,10 +81,7 @@ def _answer(node: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
 
 
 def _name(node: ast.expr) -> str:
-    try:
-        return ast.unparse(node).removeprefix("flask.")
-    except (ValueError, RecursionError):
-        return ""
+    return ast.unparse(node).removeprefix("flask.")
 
 
 def _status(node: ast.expr | None) -> int | None:
@@ -110,8 +107,8 @@ def _has_error(body: ast.expr) -> bool | None:
     if isinstance(body, ast.Call) and _name(body.func) in _MAKERS:
         if len(body.args) == 1 and not body.keywords:
             return _has_error(body.args[0])
-        if not body.args:
-            return _has_member([keyword.arg and ast.Constant(keyword.arg) for keyword in body.keywords])
+        named = [keyword.arg and ast.Constant(keyword.arg) for keyword in body.keywords]
+        return _UNKNOWN if body.args else _has_member(named)
     return _UNKNOWN
 
 

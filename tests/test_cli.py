@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from flask import Flask
+from flask.cli import ScriptInfo
 from werkzeug.exceptions import NotFound
 
 from flask_apierrors import ApiError, ApiErrors, raises, rate_limit, requires_auth, requires_permissions
@@ -185,6 +186,11 @@ def test_openapi_without_apispec_names_the_extra(monkeypatch: pytest.MonkeyPatch
     assert "flask-apierrors[openapi]" in result.output
 
 
+def test_a_bug_in_openapi_is_not_taken_for_a_missing_apispec(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flask_apierrors.openapi", None)
+    assert isinstance(run(make(), "openapi").exception, ModuleNotFoundError)
+
+
 # -- freeze, diff
 
 
@@ -301,6 +307,37 @@ def test_an_app_without_the_contract_is_told_how_to_get_it(command: str) -> None
     assert result.output == (
         f"Error: The app {__name__!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.\n"
     )
+
+
+def load_and_run(create_app: Callable[[], Any]) -> Result:
+    return CliRunner().invoke(cli, ["routes"], obj=ScriptInfo(create_app=create_app))
+
+
+def failing() -> Flask:
+    return Flask(__name__, static_folder=7)  # type: ignore[arg-type]
+
+
+def ending() -> Flask:
+    sys.exit("No DATABASE_URL.")
+
+
+def refusing() -> Flask:
+    raise click.UsageError("Not so.")
+
+
+@pytest.mark.parametrize(
+    ("create_app", "told"),
+    [
+        (failing, "Error: The app could not be loaded.\n\nTraceback (most recent call last):\n"),
+        (ending, "Error: The app ended the process while it was loaded: No DATABASE_URL.\n"),
+        (refusing, "Error: Not so.\n"),
+    ],
+)
+def test_an_app_that_fails_while_it_is_made_ends_with_2_and_says_why(create_app: Callable[[], Any], told: str) -> None:
+    result = load_and_run(create_app)
+    assert result.exit_code == 2
+    assert told in result.output
+    assert "flask/cli.py" not in result.output
 
 
 def flask(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:

@@ -140,15 +140,14 @@ def nodes(value: Any) -> list[tuple[Any, Any]]:
     return [(value, name) for name in value] + [place for member in value.values() for place in nodes(member)]
 
 
-@given(st.data())
-def test_a_damaged_contract_is_refused_or_compared_but_never_fails(data: st.DataObject) -> None:
+@given(
+    st.sampled_from(range(len(nodes(WHOLE)))),
+    st.sampled_from([None, 1, "x", [], ["x"], [1], {}, {"x": 1}, {"x": []}, {"x": {}}]),
+)
+def test_a_damaged_contract_is_refused_or_compared_but_never_fails(index: int, value: Any) -> None:
     damaged = json.loads(dumps(WHOLE))
-    holder, name = data.draw(st.sampled_from(nodes(damaged)))
-    value = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )
-    holder[name] = data.draw(value)
+    holder, name = nodes(damaged)[index]
+    holder[name] = value
     try:
         read = loads(json.dumps(damaged))
     except ValueError:

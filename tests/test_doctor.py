@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, Response, jsonify, make_response
+from flask import Blueprint, Flask, Response, jsonify, make_response, request
 from flask.views import MethodView
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -287,6 +287,12 @@ def test_limits_that_count_something_else_are_not_compared(options: dict[str, An
     assert diagnose(app) == ()
 
 
+def test_a_limit_that_depends_on_the_request_is_not_compared() -> None:
+    app, _ = make()
+    app.add_url_rule("/x", view_func=rate_limit(lambda: request.args["limit"])(lambda: "x"), endpoint="x")
+    assert diagnose(app) == ()
+
+
 def test_a_limit_of_the_whole_app_is_reached_by_way_of_other_endpoints() -> None:
     app, _ = make(RATELIMIT_APPLICATION="100/minute")
     app.add_url_rule("/x", view_func=rate_limit("5/minute")(lambda: "x"), endpoint="x")
@@ -318,6 +324,11 @@ def test_workers_are_read_from_the_file_of_gunicorn_without_running_it(tmp_path:
     (tmp_path / "gunicorn.conf.py").write_text("raise SystemExit\nworkers = 3\nbind = ['0.0.0.0:80']\n")
     app, _ = make(RATELIMIT_DEFAULT="5/second")
     assert "gunicorn.conf.py starts 3" in only(app).problem
+
+
+def test_arguments_of_gunicorn_that_cannot_be_read_are_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "-w 4 '")
+    assert diagnose(make(RATELIMIT_DEFAULT="5/second")[0]) == ()
 
 
 @pytest.mark.parametrize("text", ["workers = ", "workers = cpus() * 2", "\0"])
@@ -411,6 +422,17 @@ def test_a_handler_that_hides_the_contract_is_found(caught: Any) -> None:
     ApiErrors(app)
     name = caught if isinstance(caught, int) or caught is not NotFound else 404
     assert ("hiding-handler", f"errorhandler({getattr(name, '__name__', name)})") in found(app)
+
+
+def test_a_handler_that_is_no_plain_function_is_found() -> None:
+    class Handler:
+        def __call__(self, error: Exception) -> Any:
+            return "no", 404
+
+    app, _ = make()
+    app.register_error_handler(404, Handler())
+    assert found(app) == [("hiding-handler", "errorhandler(404)")]
+    assert "Handler object" in only(app).where
 
 
 def test_a_handler_of_a_blueprint_is_found_where_the_api_has_endpoints_of_it() -> None:
@@ -522,6 +544,9 @@ def fine_views() -> Iterator[Callable[..., Any]]:
     def success() -> Any:
         return {"message": "yes"}, 201
 
+    def positional(body: Any = None) -> Any:
+        return jsonify(body, "no"), 404
+
     def ours() -> Any:
         return dict(error="no", reason=1), 404  # noqa: C408
 
@@ -533,7 +558,7 @@ def fine_views() -> Iterator[Callable[..., Any]]:
 
     namespace: dict[str, Any] = {}
     exec("def without_source():\n    return {'message': 'no'}, 404", namespace)
-    yield from (computed, spread, empty, success, ours, inner, namespace["without_source"])
+    yield from (computed, spread, positional, empty, success, ours, inner, namespace["without_source"])
 
 
 @pytest.mark.parametrize("view", list(fine_views()), ids=lambda view: view.__name__)
@@ -597,6 +622,13 @@ def test_the_doctor_asks_nothing_of_the_app() -> None:
 def test_views_that_are_no_plain_functions_are_no_trouble() -> None:
     app, _ = make()
 
+    class Unhashable:
+        __name__ = "unhashable"
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self) -> Any:
+            return {}
+
     class Callable_:
         __name__ = "callable"
 
@@ -606,4 +638,6 @@ def test_views_that_are_no_plain_functions_are_no_trouble() -> None:
     app.add_url_rule("/object", "object", Callable_())
     app.add_url_rule("/partial", "partial", partial(lambda x: x, "x"))
     app.add_url_rule("/builtin", "builtin", dict)
+    app.add_url_rule("/unhashable", "unhashable", requires_auth(Unhashable()))
+    app.add_url_rule("/open", "open", Unhashable())
     assert diagnose(app) == ()
