@@ -530,8 +530,8 @@ def apiflask_app(errors: ApiErrors) -> APIFlask:
 
     @app.errorhandler(apiflask.HTTPError)
     def answer(error: apiflask.HTTPError) -> Any:
-        if error.detail:
-            return errors.response(marshmallow.ValidationError(error.detail))
+        if error.status_code == 422 and error.detail:
+            return errors.response(marshmallow.ValidationError(next(iter(error.detail.values()))))
         return errors.response(ApiError(error.message, status=error.status_code, headers=error.headers))
 
     @app.spec_processor
