@@ -113,7 +113,12 @@ def _adder_to_apispec(spec: APISpec) -> _Add:
 
 
 def _adder_to_document(document: Object) -> _Add:
+    added: set[tuple[str, str]] = set()
+
     def add(section: str, name: str, component: Object) -> None:
+        if (section, name) in added:
+            return  # the same field with another example, such as a challenge of another scheme
+        added.add((section, name))
         known = document.setdefault("components", {}).setdefault(section, {}).setdefault(name, deepcopy(component))
         if known != component:
             raise DuplicateComponentNameError(f"#/components/{section}/{name} is there already, and is not ours. Rename it.")

@@ -19,7 +19,7 @@ from flask import Flask
 from flask.views import MethodView
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import Conflict, NotFound, Unauthorized
 
 from flask_apierrors import (
     ApiError,
@@ -386,6 +386,19 @@ def test_a_component_of_another_by_the_same_name_is_refused(app: Flask) -> None:
     taken = document() | {"components": {"schemas": {"ErrorBody": {"type": "string"}}}}
     with pytest.raises(DuplicateComponentNameError, match="schemas/ErrorBody is there already"):
         add_errors(taken, app)
+
+
+@both_ways
+def test_a_field_with_other_examples_elsewhere_is_one_component(app: Flask, described: Callable[..., Json]) -> None:
+    class InvalidClient(ApiError, Unauthorized):
+        """The client id or the secret is wrong."""
+
+        def get_headers(self, *args: Any) -> list[tuple[str, str]]:
+            return [("WWW-Authenticate", 'Basic realm="x"')]
+
+    app.add_url_rule("/token", "token", raises(InvalidClient)(lambda: ""))
+    made = described(app, written=paths() | {"/token": {"get": {"responses": {}}}})
+    assert response(made, "/token", "get", 401)["headers"]["WWW-Authenticate"]["required"] is True
 
 
 def test_an_older_openapi_is_refused(app: Flask) -> None:
