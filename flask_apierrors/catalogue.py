@@ -18,6 +18,7 @@ from .errors import ApiError, InvalidToken, Problem, page_name, status_type
 from .examples import example_exception
 from .formats import plain, problem_json
 from .marks import Mark
+from .rate_limits import QuotaExceeded
 from .response import respond
 from .routes import NOWHERE, Route, path_of, routes_of
 from .state import AppState
@@ -312,7 +313,7 @@ def _occurrence(kind: Kind, route: Route, cause: str, retry: Retry) -> Occurrenc
 def _explanation(kind: Kind) -> Explanation:
     """The author's: a docstring's first paragraph says what it means, what follows says what to do."""
     known = explanation(kind.status, kind.type)
-    if kind.cls is None or kind.cls is InvalidToken:
+    if kind.cls is None or kind.cls in (InvalidToken, QuotaExceeded):  # whose docstrings speak to authors
         return known
     meaning, action = paragraphs(kind.cls.__doc__)
     return Explanation(meaning or known.meaning, action or known.action, kind.cls.retry or known.retry)

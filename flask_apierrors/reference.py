@@ -20,7 +20,8 @@ from .accept import best_match
 from .catalogue import Catalogue, Entry, HeaderField, Operation, catalogue, find
 from .config import REFERENCE_ENDPOINT
 from .conversion import to_problem
-from .errors import ApiError, status_type
+from .errors import ApiError, status_title, status_type
+from .rate_limits import QuotaExceeded
 from .response import respond
 from .routes import path_of
 from .state import AppState, current_request
@@ -165,6 +166,7 @@ class _Pages:
             "type": entry.problem_example.get("type", entry.type),
             "status": entry.status,
             "title": entry.title,
+            "heading": _heading(entry),
             "meaning": entry.meaning,
             "action": entry.action,
             "retry": entry.retry,
@@ -181,7 +183,7 @@ class _Pages:
         }
 
     def _line(self, entry: Entry) -> dict[str, Any]:
-        return {"status": entry.status, "title": entry.title, "url": self._url(entry.name)}
+        return {"status": entry.status, "title": entry.title, "heading": _heading(entry), "url": self._url(entry.name)}
 
     def _endpoint(self, operation: Operation) -> dict[str, Any]:
         return {
@@ -191,6 +193,11 @@ class _Pages:
             "conditions": _conditions(operation),
             "errors": [self._line(self._known.error(error.type)) for error in operation.errors],
         }
+
+
+def _heading(entry: Entry) -> str:
+    """The title, in the words of the status where a registry chose long ones (``#quota-exceeded``)."""
+    return status_title(entry.status) if entry.type == QuotaExceeded.type else entry.title
 
 
 def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:

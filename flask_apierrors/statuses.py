@@ -182,7 +182,7 @@ HEADERS: dict[str, str] = {
     "Cache-Control": "`no-store`: an error is never kept in a cache.",
     "Content-Range": "How long the whole is of which a part was asked for.",
     "Content-Type": "`application/json`, or `application/problem+json` when the `Accept` header of the request names it.",
-    "RateLimit": "What is left of each limit (`r`), and in how many seconds it is whole again (`t`).",
+    "RateLimit": "What is left of the limit that you will meet first (`r`), and in how many seconds there is more (`t`).",
     "RateLimit-Policy": "The limits: how many requests (`q`) in how many seconds (`w`).",
     "Retry-After": "Seconds to wait before the next try.",
     "Vary": "Contains `Accept`: the format depends on it.",

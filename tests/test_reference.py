@@ -185,6 +185,18 @@ def test_the_page_of_an_error_says_whether_to_try_again(app: Flask, name: str, r
     assert rule in get(app, f"/errors/{name}", "application/json").get_json()["retry_rule"]
 
 
+def test_the_429_has_the_title_of_the_registry_and_a_heading_for_people(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", RATELIMIT_DEFAULT="1/day")
+    app.add_url_rule("/x", view_func=lambda: "")
+    page = get(app, "/errors/quota-exceeded", "application/json").get_json()
+    assert (
+        page["title"] == page["problem_example"]["title"] == "Request cannot be satisfied as assigned quota has been exceeded"
+    )
+    assert page["heading"] == "Too Many Requests"
+    assert page["meaning"].startswith("You have sent more requests")
+    assert "429 Too Many Requests" in Page(get(app, "/errors/quota-exceeded")).text
+
+
 def test_an_error_without_a_place_says_so(app: Flask) -> None:
     assert "No endpoint is documented to answer it." in Page(get(app, "/errors/locked")).text
     assert "At any URL" in Page(get(app, "/errors/not-found")).text
@@ -320,7 +332,7 @@ def test_the_formats_tell_the_same(app: Flask) -> None:
     html, markdown = Page(get(app)).text, get(app, accept="text/markdown").text
     for error in members["errors"]:
         assert f"]({error['url']})" in markdown
-        assert error["title"] in html
+        assert error["heading"] in html
     for endpoint in members["endpoints"]:
         line = f"{endpoint['method']} {endpoint['path']}"
         assert line in html
