@@ -41,6 +41,7 @@ class AnnotationSchema(Schema):
 @produces("application/json")
 @raises(ValidationError, DatabaseError)
 def list_all() -> Response:
+    """Get what people noticed in the measurements."""
     found = connection().execute(
         "SELECT id, series, time, author, text FROM annotations WHERE time >= ? AND time < ? ORDER BY time, id LIMIT ?",
         requested_window(),
@@ -55,6 +56,7 @@ def list_all() -> Response:
 @rate_limit("30/minute")
 @raises(ValidationError, DatabaseError)
 def create() -> tuple[Response, int, dict[str, str]]:
+    """Note down what you noticed in the measurements."""
     given = AnnotationSchema().load(request.get_json())
     row = (str(uuid4()), given["series"], int(given["time"].timestamp()), current_principal["sub"], given["text"])
     with connection() as store:
@@ -67,6 +69,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @rate_limit("30/minute")
 @raises(AnnotationNotFound, DatabaseError)
 def delete(id: UUID) -> tuple[str, int]:
+    """Delete an annotation."""
     with connection() as store:
         if not store.execute("DELETE FROM annotations WHERE id = ?", (str(id),)).rowcount:
             raise AnnotationNotFound(f"There is no annotation {id}.")

@@ -16,5 +16,6 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/health")
 @raises(DatabaseError)
 def check() -> Response:
+    """Tell whether the store can be read."""
     (measurements,) = connection().execute("SELECT count(*) FROM measurements").fetchone()
     return jsonify(status="ok", measurements=measurements)

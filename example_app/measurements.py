@@ -25,6 +25,7 @@ blueprint = Blueprint("measurements", __name__)
 @rate_limit("10/second")
 @raises(ValidationError, SeriesNotFound, DatabaseError)
 def read(domain: str, expression: str) -> Response:
+    """Get what the vessels measured. A `*` in the expression stands for one whole level."""
     window = requested_window()
     found = rows(requested_series(domain, expression), window)
     return as_csv(found) if negotiated_type == "text/csv" else jsonify(measurements=found)

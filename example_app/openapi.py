@@ -58,6 +58,7 @@ class Health(Schema):
 
 @blueprint.get("/openapi.json")
 def document() -> Response:
+    """Get the description of this API for programs (OpenAPI)."""
     known = current_app.extensions
     if "openapi" not in known:
         known["openapi"] = specification(current_app._get_current_object()).to_dict()  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ blueprint = Blueprint("statistics", __name__)
 @rate_limit("5/second")
 @raises(ValidationError, SeriesNotFound, DatabaseError)
 def read(domain: str, expression: str) -> Response:
+    """Get figures about what the vessels measured. A `*` in the expression stands for one whole level."""
     window = requested_window(without=("limit",))
     found = [summary(series, window) for series in requested_series(domain, expression)]
     return jsonify(statistics=[one for one in found if one])

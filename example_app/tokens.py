@@ -25,6 +25,7 @@ blueprint = Blueprint("tokens", __name__)
 @produces("application/json", "text/plain")
 @raises(InvalidClient)
 def create() -> Response:
+    """Get a token for one hour: send the client id and the client secret by HTTP Basic."""
     client_id, scope = authenticated_client()
     expires = int(time.time()) + LIFETIME
     claims = {"sub": client_id, "scope": scope, "aud": AUDIENCE, "exp": expires}
