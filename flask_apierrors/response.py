@@ -194,7 +194,7 @@ def finish(response: Response) -> Response:
             _add_fields(response, state.headers)
         if state.complete is not None:
             state.complete(response, state)
-    if isinstance(response.response, ClosingIterator) and _is_codeless(response):
+    if isinstance(response.response, ClosingIterator) and _is_codeless(response) and app_state().config.covers(req.path):
         app = app_state()
         report(RuntimeError("A view raised an HTTPException that has no code."), app)
         return respond(to_problem(InternalServerError(), req, app.config), req, app)

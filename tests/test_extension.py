@@ -133,6 +133,7 @@ def test_outside_the_prefixes_flasks_own_pages_stay() -> None:
     app.add_url_rule("/api/store", view_func=raiser(StoreError("secret")), endpoint="api_store")
     app.add_url_rule("/invalid", view_func=raiser(ma.ValidationError("no")), endpoint="invalid")
     app.add_url_rule("/empty", view_func=lambda: ("", 404), endpoint="empty")
+    app.add_url_rule("/codeless", view_func=raiser(HTTPException("as in Flask")), endpoint="codeless")
     for path in ("/api", "/api/nope", "/v2/nope", "/api/store"):
         assert get(app, path).content_type == "application/json"
     for path in ("/nope", "/apiary", "/v2x", "/store", "/invalid"):
@@ -140,6 +141,7 @@ def test_outside_the_prefixes_flasks_own_pages_stay() -> None:
         assert response.content_type == "text/html; charset=utf-8"
         assert response.status_code == (500 if path in ("/store", "/invalid") else 404)
     assert get(app, "/empty").data == b""
+    assert get(app, "/codeless").status_code == 200
     assert app.test_client().post("/ok").content_type == "text/html; charset=utf-8"
 
 
