@@ -157,6 +157,8 @@ class _Contract:
         self._scopes = not version.startswith("3.0")  # in 3.0 a Bearer scheme cannot have any
         self._add = add
         self._entries = {entry.type: entry for entry in self._catalogue.errors}
+        # The example of a field differs between errors; the component has the first one.
+        self._fields = {field.name: field for entry in reversed(self._catalogue.errors) for field in entry.headers}
         self._operations: dict[tuple[str, str], list[Operation]] = {}
         for operation in self._catalogue.operations:
             self._operations.setdefault((path_of(operation.rule), operation.method), []).append(operation)
@@ -270,7 +272,7 @@ class _Contract:
             headers[field.name] = self._header(field, required=True)
         for name in sorted(own.keys() - headers.keys()):
             if _ALWAYS.get(failure.status) == name:
-                headers[name] = self._header(own[name], required=True)
+                headers[name] = self._header(self._fields.get(name, own[name]), required=True)
             else:
                 headers[name] = _header(own[name], required=False)
         return headers | (self._limit_headers() if failure.limited else {})
@@ -294,6 +296,8 @@ def _declared_type(code: str, response: Any) -> str | None:
         return None
     if isinstance(response, str):
         response = _ref("responses", response)
+    if not isinstance(response, dict):
+        return None
     bodies = {content.get("schema", {}).get("$ref") for content in response.get("content", {}).values()}
     if response.get("$ref") == _ref("responses", _phrase(code))["$ref"]:
         return "validation-failed" if code == "422" else status_type(int(code))

@@ -19,7 +19,7 @@ from flask import Flask
 from flask.views import MethodView
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from werkzeug.exceptions import Conflict, NotFound, Unauthorized
+from werkzeug.exceptions import Conflict, NotFound, ServiceUnavailable, Unauthorized
 
 from flask_apierrors import (
     ApiError,
@@ -380,6 +380,25 @@ def test_paths_that_are_not_the_apps_and_hidden_ones_stay_as_they_are(
     made = described(app, written=json.loads(json.dumps(written)))["paths"]
     assert made["/elsewhere"] == written["/elsewhere"]
     assert made["/harbours"] == written["/harbours"]
+
+
+@both_ways
+def test_a_header_field_has_one_description_whatever_errors_have_it(
+    make_app: Callable[..., Flask], errors: ApiErrors, described: Callable[..., Json]
+) -> None:
+    app = make_app(errors)
+    app.add_url_rule("/x", "x", rate_limit("1/hour")(raises(ServiceUnavailable, Unauthorized)(lambda: "")))
+    app.add_url_rule("/y", "y", requires_auth(lambda: ""))
+    made = described(app, written={path: {"get": {"responses": {"500": {"description": "Mine."}}}} for path in ("/x", "/y")})
+    for status, name in [(401, "WWW-Authenticate"), (429, "Retry-After"), (503, "Retry-After")]:
+        assert response(made, "/x", "get", status)["headers"][name] == made["components"]["headers"][name]
+    assert add_errors(json.loads(json.dumps(made)), app) == made
+
+
+def test_what_is_not_a_response_stays(app: Flask) -> None:
+    written = paths()
+    written["/harbours"]["get"]["responses"]["400"] = None
+    assert by_function(app, written=written)["paths"]["/harbours"]["get"]["responses"]["400"] is None
 
 
 def test_a_component_of_another_by_the_same_name_is_refused(app: Flask) -> None:
