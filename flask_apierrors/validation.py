@@ -74,16 +74,15 @@ def describe(messages: object, most: int, location: str | None = None, data: obj
         entry; ``None`` when that is not known. Never reported.
     """
     nodes: list[Node] = [(0, (), messages)]
-    budget = iter(range(_MAX_NODES))
     sentences: list[str] = []
     errors: list[FieldError] = []
-    for raw_path, leaf in islice(_leaves(nodes, budget), most):
+    for raw_path, leaf in islice(_leaves(nodes), most):
         path = _wire_path(raw_path, data)
         text = _shortened(as_text(leaf).strip(), _MAX_TEXT) or "Invalid value."
         kind = f" {leaf.kind}" if isinstance(leaf, FieldMessage) else ""
         sentences.append(f"Invalid '{_dotted(path)}'{kind}: {text}" if path else text)
         errors.append(_field_error(text, path, location))
-    return Invalid(tuple(errors), tuple(sentences), _count(nodes, budget))
+    return Invalid(tuple(errors), tuple(sentences), _count(nodes))
 
 
 def describe_locations(messages: Mapping[Any, Any], most: int, data: object = None) -> Invalid:
@@ -96,12 +95,14 @@ def describe_locations(messages: Mapping[Any, Any], most: int, data: object = No
     return whole
 
 
-def _leaves(nodes: list[Node], budget: Iterator[int]) -> Iterator[tuple[Path, object]]:
+def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
     """The leaves of a tree, in order: without recursion, and without what is too deep or too much.
 
     Takes them off ``nodes``, where the rest of the tree stays.
     """
-    while nodes and next(budget, None) is not None:
+    for _ in range(_MAX_NODES):
+        if not nodes:
+            return
         depth, path, node = nodes.pop()
         below = _below(node)
         if below is None:
@@ -110,17 +111,22 @@ def _leaves(nodes: list[Node], budget: Iterator[int]) -> Iterator[tuple[Path, ob
             nodes.extend((depth + 1, path + _steps(key), child) for key, child in reversed(below))
 
 
-def _count(nodes: list[Node], budget: Iterator[int]) -> int:
-    """How many leaves are left: without their paths, which would cost as much as the validation itself."""
+def _count(nodes: list[Node]) -> int:
+    """How many leaves are left: without their paths, which cost as much as the validation itself."""
     left = [(depth, node) for depth, _, node in nodes]
-    count = 0
-    while left and next(budget, None) is not None:
+    count, budget = 0, _MAX_NODES
+    while left and budget > 0:
         depth, node = left.pop()
         below = _below(node)
         if below is None:
             count += 1
         elif depth < _MAX_DEPTH:
-            left.extend([(depth + 1, child) for _, child in below])
+            budget -= len(below)
+            for _, child in below:
+                if type(child) is str:
+                    count += 1
+                else:
+                    left.append((depth + 1, child))
     return count
 
 
