@@ -20,7 +20,11 @@ TIME_OUT = 0.4
 #: Seconds between two looks at a storage that failed.
 PROBE_INTERVAL = 1.0
 
+#: Seconds between two sweeps of the counters in memory.
+SWEEP_INTERVAL = 5.0
+
 _SCHEME = "guarded"
+_MEMORY_SCHEME = "swept-memory"
 _PROBE_KEY = "apierrors-probe"
 _logger = logging.getLogger("flask_apierrors")
 
@@ -33,13 +37,51 @@ class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
 
 
 def guarded_uri(uri: str) -> str:
-    """The URI by which ``limits`` makes a :class:`GuardedStorage` over the storage of a URI."""
-    return f"{_SCHEME}:{uri}"
+    """The URI by which ``limits`` makes what this module puts around, or in the place of, the storage of a URI."""
+    return f"{_MEMORY_SCHEME}://" if storage_scheme(uri) == "memory" else f"{_SCHEME}:{uri}"
 
 
 def storage_scheme(uri: str) -> str:
     """What kind of storage a URI names; the rest may hold a password, and belongs in no message."""
     return urlsplit(uri).scheme
+
+
+class _Sweep:
+    """Stands where ``MemoryStorage`` keeps its timer: lets a new one begin when the interval is over, not at once."""
+
+    def __init__(self) -> None:
+        self.timer: threading.Timer | None = None
+        self._due = time.monotonic() + SWEEP_INTERVAL
+
+    def is_alive(self) -> bool:
+        return time.monotonic() < self._due
+
+    def start(self) -> None:
+        self._due = time.monotonic() + SWEEP_INTERVAL
+        assert self.timer is not None
+        self.timer.daemon = True
+        self.timer.start()
+
+
+class SweptMemory(MemoryStorage):
+    """The counters of one process, which forgets the expired ones each :data:`SWEEP_INTERVAL`.
+
+    ``MemoryStorage`` itself starts a thread for that every 10 milliseconds while requests come, which costs them more
+    than the counting, and looks at each counter each time. That a counter has expired is seen whenever it is read.
+    """
+
+    STORAGE_SCHEME = [_MEMORY_SCHEME]  # noqa: RUF012 - declared so by the base class
+
+    @property
+    def timer(self) -> Any:
+        """What ``MemoryStorage`` asks whether a sweep is under way, and starts when not."""
+        return self._sweep
+
+    @timer.setter
+    def timer(self, timer: threading.Timer) -> None:
+        if "_sweep" not in self.__dict__:
+            self._sweep = _Sweep()
+        self._sweep.timer = timer
 
 
 class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
@@ -64,7 +106,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         self._uri = remote.removeprefix(f"{_SCHEME}:") if isinstance(remote, str) else ""
         self._options = default_options(storage_scheme(self._uri)) | options
         self._remote: Storage | None = None if isinstance(remote, str) else remote
-        self._memory = MemoryStorage() if fallback else None
+        self._memory = SweptMemory() if fallback else None
         self._retry_after = retry_after
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None

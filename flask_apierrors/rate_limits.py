@@ -11,11 +11,10 @@ import difflib
 import hashlib
 import logging
 import math
-import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,25 +27,31 @@ from .auth import principal_of
 from .config import REFERENCE_ENDPOINT
 from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
-from .headers import delay_seconds
+from .headers import HeaderPairs, delay_seconds
+from .limiter import (
+    LIMITING_KEYS,
+    Limiters,
+    falls_back,
+    guard_storage,
+    is_native,
+    legacy_field_names,
+    make_limiter,
+    parse_limit,
+)
 from .marks import Mark, View, marks_of
+from .quotas import Counters, Spent, identifiers, in_order, limit_text, nearest_of, numbered, policy_names, rate_limit_fields
+from .quotas import Quota as Quota
 from .state import AppState, RequestState, current_request, request_state
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter, RequestLimit
+    from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
     from flask_limiter._limits import RuntimeLimit
     from limits import RateLimitItem
-    from limits.storage import Storage
-    from limits.strategies import RateLimiter
 
 _logger = logging.getLogger("flask_apierrors")
 #: What Flask-Limiter writes for each exceeded limit is written here too.
 _exceeded_logger = logging.getLogger("flask-limiter")
-_REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
 _MOST_PLANS = 4_096
-_LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
-#: Below the resolution of what the storages tell: added, so that a client that waits this long is not a moment too early.
-_RESOLUTION = 0.002
 
 
 class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
@@ -96,25 +101,16 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
     except TypeError as error:
         raise TypeError(f"@rate_limit: {error}. It takes the options of Flask-Limiter's Limiter.limit.") from None
     if not callable(limit):
-        _parse(limit, f"@rate_limit({limit!r})")
+        parse_limit(limit, f"@rate_limit({limit!r})")
     spec = Spec(limit, options)
 
     def check(req: Request) -> None:
         state = request_state(req)
-        limits = rate_limits_of(state.app)
+        limits: RateLimits = state.app.rate_limits
         if limits.enabled:
             limits.count_view(spec, req, state)
 
     return lambda view: guard(view, Mark("rate_limit", (limit, spec)), Check(Order.RATE_LIMIT, check))
-
-
-def _parse(text: Any, source: str) -> list[RateLimitItem]:
-    from limits import parse_many
-
-    try:
-        return parse_many(text)
-    except ValueError:
-        raise ValueError(f"{source} is not a rate limit. {_REMEDY}") from None
 
 
 # -- who is counted
@@ -160,142 +156,6 @@ def _member(principal: Any, name: str) -> Any:
     return principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
 
 
-# -- one limit on one endpoint
-
-
-class Quota:
-    """One limit of one endpoint, parsed, with all that is the same for each request."""
-
-    __slots__ = (
-        "amount",
-        "conditional",
-        "head",
-        "item",
-        "key_func",
-        "parameters",
-        "runtime",
-        "scope",
-        "source",
-        "tail",
-        "window",
-    )
-
-    def __init__(self, source: str, runtime: RuntimeLimit, prefix: str, scope: str) -> None:
-        self.source = source
-        self.runtime = runtime
-        self.item = runtime.limit
-        self.amount = self.item.amount
-        self.window = self.item.get_expiry()
-        self.scope = scope
-        self.key_func = None if runtime.key_func is client_key else runtime.key_func
-        self.parameters = f";q={self.amount};w={self.window}"
-        self.conditional = runtime.exempt_when is not None or runtime.methods is not None
-        # The key as `limits` makes it, but for the client: making it anew for each request costs as much as counting.
-        key = self.item.key_for(*identifiers(prefix, "\0", scope))
-        self.head, _, self.tail = key.partition("\0")
-
-    @property
-    def text(self) -> str:
-        """The limit in words: ``10 per 1 second``."""
-        return limit_text(self.item)
-
-
-def _in_order(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
-    """Shortest window first: what a client meets most often, and soonest has again."""
-    return tuple(sorted(quotas, key=lambda quota: quota.window))
-
-
-def limit_text(item: RateLimitItem) -> str:
-    """A limit in words: ``10 per 1 second``, ``100 per 5 minutes``."""
-    plural = "s" if item.multiples > 1 else ""
-    return f"{item.amount} per {item.multiples} {item.GRANULARITY.name}{plural}"
-
-
-def identifiers(prefix: str, client: str, scope: str) -> tuple[str, ...]:
-    """What a counter is known by, in Flask-Limiter's order."""
-    return (prefix, client, scope) if prefix else (client, scope)
-
-
-class Spent:
-    """A quota as one request met it."""
-
-    __slots__ = ("client", "cost", "counts_later", "left", "quota", "reset")
-
-    def __init__(self, quota: Quota, client: str, cost: int) -> None:
-        self.quota = quota
-        self.client = client
-        self.cost = cost
-        #: Does it depend on the answer whether the request is counted?
-        self.counts_later = False
-        #: What is left of it; below zero when it was exceeded, `None` when only the storage knows.
-        self.left: int | None = None
-        #: Seconds until there is (more) quota again, when that has been asked for.
-        self.reset: int | None = None
-
-
-# -- the counters
-
-
-class Counters:
-    """Flask-Limiter's strategy and storage, with at most one more round trip to learn what is left."""
-
-    def __init__(self, strategy: RateLimiter, prefix: str) -> None:
-        from limits.storage import MemoryStorage
-        from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
-
-        self.strategy = strategy
-        self.prefix = prefix
-        self._storage: Storage = strategy.storage
-        self._fixed = isinstance(strategy, FixedWindowRateLimiter)
-        self._moving = isinstance(strategy, MovingWindowRateLimiter)
-        # Redis tells the life of a counter in whole seconds, rounded to the nearest.
-        self._rounding = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
-
-    def _identifiers(self, spent: Spent) -> tuple[str, ...]:
-        return identifiers(self.prefix, spent.client, spent.quota.scope)
-
-    def take(self, spent: Spent) -> bool:
-        """Count a request; is it within the limit? A fixed window tells at once what is left of it."""
-        quota = spent.quota
-        if not self._fixed:
-            return self.strategy.hit(quota.item, *self._identifiers(spent), cost=spent.cost)
-        spent.left = left = quota.amount - self._storage.incr(quota.head + spent.client + quota.tail, quota.window, spent.cost)
-        return left >= 0
-
-    def has_room(self, spent: Spent) -> bool:
-        """Would the request be within the limit? Counts nothing."""
-        return self.strategy.test(spent.quota.item, *self._identifiers(spent), cost=spent.cost)
-
-    def measure(self, spent: Spent) -> None:
-        """Learn what is left and when there is more."""
-        quota = spent.quota
-        if self._fixed:
-            key = quota.head + spent.client + quota.tail
-            if spent.left is None:
-                spent.left = quota.amount - self._storage.get(key)
-            reset_at = self._storage.get_expiry(key)
-        else:
-            reset_at, spent.left = self.strategy.get_window_stats(quota.item, *self._identifiers(spent))
-        spent.reset = self.seconds_until(reset_at, quota.window)
-
-    def measure_exceeded(self, spent: Spent) -> None:
-        """Learn how long to wait until a request of this cost is within the limit again."""
-        if spent.cost > 1 and not self._fixed:
-            # The storage tells when the first place is free again, not the one that this request needs.
-            spent.reset = spent.quota.window * (1 if self._moving else 2)
-        else:
-            self.measure(spent)
-            spent.reset = max(1, spent.reset or 0)
-        spent.left = 0
-
-    def seconds_until(self, reset_at: float, window: int) -> int:
-        """Whole seconds, rounded up, until a moment of which the storage told, seconds since the epoch."""
-        left = reset_at - time.time()
-        if self._fixed:
-            return max(0, min(window, math.ceil(left + self._rounding)))
-        return max(0, math.ceil(left + _RESOLUTION))
-
-
 # -- all limits of one app
 
 
@@ -330,12 +190,12 @@ class RateLimits:
         self._plans: dict[tuple[str | None, str | None, str], Plan] = {}
         self._views: dict[tuple[Spec, str, str], tuple[Quota, ...]] = {}
         limiters = app.extensions.get("limiter", ())
-        app.extensions["limiter"] = _Limiters(limiters, self)
+        app.extensions["limiter"] = Limiters(limiters, self.adopt)
         if limiters:
             self.adopt(next(iter(limiters)))
         elif state.config.rate_limits or any(key.startswith("RATELIMIT_") for key in app.config):
             self._make(app)
-        if state.config.rate_limits or any(app.config.get(key) for key in _LIMITING_KEYS):
+        if state.config.rate_limits or any(app.config.get(key) for key in LIMITING_KEYS):
             self._watch(app)
 
     # -- the Limiter
@@ -343,7 +203,7 @@ class RateLimits:
     @property
     def enabled(self) -> bool:
         """Is anything limited? Makes the Limiter, if nobody has."""
-        return self._made().enabled
+        return (self._limiter or self._made()).enabled
 
     def _made(self) -> Limiter:
         if self._limiter is None:
@@ -354,18 +214,7 @@ class RateLimits:
         return self._limiter
 
     def _make(self, app: Flask) -> None:
-        from flask_limiter import Limiter
-
-        uri, options = _storage_arguments(app, self._state.config.retry_after)
-        limiter = Limiter(app.config.get("RATELIMIT_KEY_FUNC") or client_key, storage_uri=uri, storage_options=options)
-        # Flask-Limiter puts its hooks into an app that does not know it yet. This app shall do without: they look up the
-        # limits anew for each request, also to a view that nothing limits.
-        limiters: _Limiters = app.extensions["limiter"]
-        limiters.add_ours(limiter)
-        _init(limiter, app)
-        if limiter.enabled:
-            _check_limits(limiter, app, self._state.config.rate_limits)
-        self._use(limiter, app)
+        self._use(make_limiter(app, self._state, app.config.get("RATELIMIT_KEY_FUNC") or client_key), app)
 
     def adopt(self, limiter: Limiter) -> None:
         """Use a Limiter that the app's author made, with its hooks, instead of one of ours."""
@@ -375,7 +224,7 @@ class RateLimits:
         if self._limiter is not None:
             app.extensions["limiter"].discard(self._limiter)
         if limiter.enabled:
-            _guard_storage(limiter, app, self._state.config.retry_after)
+            guard_storage(limiter, app, self._state.config.retry_after)
         self._use(limiter, app)
         app.after_request(_add_native_fields)
         self._use_hooks(app)
@@ -396,6 +245,8 @@ class RateLimits:
         return limiter
 
     def _use(self, limiter: Limiter, app: Flask) -> None:
+        from flask_limiter import RateLimitExceeded
+
         if limiter.enabled:
             self.counters = Counters(limiter.limiter, limiter._key_prefix)
         self._on_breach = limiter._on_breach
@@ -405,10 +256,12 @@ class RateLimits:
         self._identifies = bool(app.config.get("RATELIMIT_REQUEST_IDENTIFIER"))
         self._emergency = app.config.get("RATELIMIT_IN_MEMORY_FALLBACK")
         self._meta = app.config.get("RATELIMIT_META")
-        self._field_names = _field_names(app) if limiter._headers_enabled else ()
+        self._has_meta_limits = bool(self._meta)
+        self._field_names = legacy_field_names(app) if limiter._headers_enabled else ()
         if limiter not in _FILTERED:
             _FILTERED.add(limiter)
             limiter.request_filter(_is_not_for_native)
+        self._state.converters[RateLimitExceeded] = _converted
         self._plans.clear()
         self._views.clear()
         self._limiter = limiter
@@ -445,7 +298,7 @@ class RateLimits:
 
     def _has_dynamic_limits(self) -> bool:
         config = self._state.app.config
-        return self._hooked or any(callable(config.get(key)) for key in _LIMITING_KEYS)
+        return self._hooked or any(callable(config.get(key)) for key in LIMITING_KEYS)
 
     def _made_plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
         known = self._made().limit_manager
@@ -461,17 +314,17 @@ class RateLimits:
         found, limit = configured_limit(self._state.config.rate_limits, endpoint)
         if found:
             own = self._quotas("endpoint", self._made().limit(limit), identity, method) if limit else ()
-            return Plan(_in_order(for_all + own) if limit else (), governed=True, replaced=True)
+            return Plan(in_order(for_all + own) if limit else (), governed=True, replaced=True)
         view = self._state.app.view_functions.get(endpoint)
         specs = specs_of(view, method)
         # As in Flask-Limiter: a decorated limit replaces the default ones, for the methods that it names.
         decorated = any(spec.holds_for(method) for spec in specs) and any(spec.overrides_defaults for spec in specs)
         if self._hooked:
             # Its hooks count for the views that have its own decorators, and for those that have none.
-            return Plan(for_all, governed=True) if decorated and not _is_native(view) else Plan()
-        if decorated or _is_native(view):
+            return Plan(for_all, governed=True) if decorated and not is_native(view) else Plan()
+        if decorated or is_native(view):
             return Plan(for_all)
-        return Plan(_in_order(for_all + self._quotas("default", known.default_limits, identity, method)))
+        return Plan(in_order(for_all + self._quotas("default", known.default_limits, identity, method)))
 
     def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
         """The limits of an endpoint, for the catalogue: the whole app's first. Makes no Limiter where nothing is limited.
@@ -505,11 +358,13 @@ class RateLimits:
         """Is a request to limit refused with a 503 while the storage is down?"""
         app = self._state.app
         uri = app.config.get("RATELIMIT_STORAGE_URI") or "memory://"
-        return not (uri.startswith("memory:") or _falls_back(app) or app.config.get("RATELIMIT_SWALLOW_ERRORS"))
+        return not (uri.startswith("memory:") or falls_back(app) or app.config.get("RATELIMIT_SWALLOW_ERRORS"))
 
     def _quotas(self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str) -> tuple[Quota, ...]:
         prefix = self.counters.prefix
-        return _in_order(Quota(source, limit, prefix, limit.scope_for(identity, method)) for limit in limits)
+        quotas = in_order(Quota(source, limit, prefix, limit.scope_for(identity, method), client_key) for limit in limits)
+        self._has_meta_limits = self._has_meta_limits or any(quota.runtime.meta_limits for quota in quotas)
+        return quotas
 
     def _view_quotas(self, spec: Spec, identity: str, method: str) -> tuple[Quota, ...]:
         key = (spec, identity, method)
@@ -577,24 +432,27 @@ class RateLimits:
         """
         counters = self.counters
         over: list[Spent] = []
-        if self._meta or any(quota.runtime.meta_limits for quota in quotas):
+        if self._has_meta_limits:
             self._check_meta(quotas, spent, req, state)
         for quota in quotas:
             runtime = quota.runtime
             if quota.conditional and (runtime.is_exempt or runtime.method_exempt):
                 continue
-            one = Spent(quota, self._client(quota, req, state), runtime.deduction_amount)
+            cost = runtime.deduction_amount if quota.cost is None else quota.cost
+            one = Spent(quota, self._client(quota, req, state), cost)
             spent.append(one)
-            one.counts_later = runtime.deduct_when is not None
-            looks = one.counts_later or (over and self._fail_first)
+            looks = quota.counts_later or (over and self._fail_first)
             if not (counters.has_room(one) if looks else counters.take(one)):
                 over.append(one)
         if over:
-            self._count_meta(over, req, state)
+            if self._has_meta_limits:
+                self._count_meta(over, req, state)
             raise self._exceeded(over, spent)
 
     def _client(self, quota: Quota, req: Request, state: RequestState) -> str:
-        return (quota.key_func() if quota.key_func is not None else None) or _client(req, state)
+        if quota.key_func is None:
+            return _client(req, state)
+        return quota.key_func() or _client(req, state)
 
     def _meta_quotas(self, quotas: Iterable[Quota], req: Request) -> tuple[Quota, ...]:
         """The limits on how often limits may be exceeded: the configured ones, then those of the quotas."""
@@ -616,27 +474,28 @@ class RateLimits:
 
     def _exceeded(self, over: list[Spent], spent: list[Spent], on_breach: Any = None) -> QuotaExceeded:
         """The 429: tells the first limit that was exceeded, and how long to wait for all of them."""
-        first = over[0]
         for one in over:
             self.counters.measure_exceeded(one)
             _exceeded_logger.info("ratelimit %s (%s) exceeded at endpoint: %s", one.quota.item, one.client, one.quota.scope)
-        names = _policy_names(spent)
+        names = policy_names(spent)
+        limit = over[0].quota.runtime
         wait = max(one.reset or 1 for one in over)
-        made = quota_exceeded(first.quota.runtime, wait, [names[spent.index(one)] for one in over])
-        made.response = self._on_breach_response(first, on_breach or self._on_breach)
+        made = quota_exceeded(
+            limit, wait, [names[spent.index(one)] for one in over], rate_limit_fields(spent, nearest_of(spent))
+        )
+        on_breach = on_breach or self._on_breach
+        if on_breach is not None or limit.on_breach is not None:
+            made.response = self._on_breach_response(over[0], on_breach)
         return made
 
     def _on_breach_response(self, spent: Spent, on_breach: Any) -> Response | None:
-        callbacks = [call for call in dict.fromkeys((on_breach, spent.quota.runtime.on_breach)) if call is not None]
-        if not callbacks:
-            return None
         from flask_limiter import RequestLimit
 
         args = list(identifiers(self.counters.prefix, spent.client, spent.quota.scope))
         limit = RequestLimit(self._made(), spent.quota.item, args, True, spent.quota.runtime.shared)
         found = None
-        for callback in callbacks:
-            made = callback(limit)
+        for callback in dict.fromkeys((on_breach, spent.quota.runtime.on_breach)):
+            made = None if callback is None else callback(limit)
             found = made if isinstance(made, Response) else found
         return found
 
@@ -658,56 +517,35 @@ class RateLimits:
         spent: list[Spent] = state.spent or []
         try:
             for one in spent:
-                deduct_when = one.quota.runtime.deduct_when
-                if one.counts_later and deduct_when is not None and deduct_when(response):
+                if one.quota.counts_later and one.reset is None and one.quota.runtime.deduct_when(response):  # type: ignore[misc]
                     self.counters.take(one)
             if spent:
-                self._add_fields(response, spent)
+                self._tell(response, spent)
         except Exception:
             _logger.exception("Telling the client its rate limits failed")
 
-    def _add_fields(self, response: Response, spent: list[Spent]) -> None:
-        nearest = _nearest(spent)
+    def _tell(self, response: Response, spent: list[Spent]) -> None:
+        nearest = nearest_of(spent)
         if nearest.reset is None:
             self.counters.measure(nearest)
-        names = _policy_names(spent)
-        policy = ", ".join(f'"{name}"{one.quota.parameters}' for name, one in zip(names, spent, strict=True))
-        left = max(0, nearest.left or 0)
+        fields = rate_limit_fields(spent, nearest)
         headers = response.headers
-        headers["RateLimit-Policy"] = policy
-        headers["RateLimit"] = f'"{names[spent.index(nearest)]}";r={left};t={nearest.reset}'
+        told = headers.get("RateLimit")
+        if told is None:
+            for name, value in fields:
+                headers.add(name, value)
+        elif told != fields[1][1]:
+            for name, value in fields:
+                headers.set(name, value)
         if self._field_names:
             reset_at = math.ceil(time.time()) + (nearest.reset or 0)
-            for name, value in zip(self._field_names, (nearest.quota.amount, left, reset_at), strict=True):
-                headers[name] = str(value)
+            for name, number in zip(
+                self._field_names, (nearest.quota.amount, max(0, nearest.left or 0), reset_at), strict=True
+            ):
+                headers.set(name, str(number))
 
 
-def _nearest(spent: list[Spent]) -> Spent:
-    """The quota that limits a client first: the exceeded one, else the one of which the smallest part is left."""
-    if len(spent) == 1:
-        return spent[0]
-    measured = [one for one in spent if one.reset is not None]
-    if measured:
-        return max(measured, key=lambda one: one.reset or 0)
-    return min(spent, key=lambda one: 1 if one.left is None else one.left / one.quota.amount)
-
-
-def _policy_names(spent: list[Spent]) -> list[str]:
-    """A name for each quota of a request, by where it comes from: ``default``, ``endpoint``, ``endpoint-2``."""
-    if len(spent) == 1:
-        return [spent[0].quota.source]
-    return _numbered([one.quota.source for one in spent])
-
-
-def _numbered(sources: list[str]) -> list[str]:
-    names: list[str] = []
-    for index, source in enumerate(sources):
-        before = sources[:index].count(source)
-        names.append(f"{source}-{before + 1}" if before else source)
-    return names
-
-
-def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str]) -> QuotaExceeded:
+def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()) -> QuotaExceeded:
     """The 429 for a limit, to retry after so many seconds; an ``error_message`` of the author replaces the sentence."""
     said = limit.error_message() if callable(limit.error_message) else limit.error_message
     text = limit_text(limit.limit)
@@ -715,7 +553,7 @@ def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str]) -> Qu
         unit = "second" if seconds == 1 else "seconds"
         said = Sentence(f"Too many requests: the limit is {text}. Retry after {seconds} {unit}.")
     members: dict[str, Any] = {"limit": text, "violated-policies": policies}
-    return QuotaExceeded(said, retry_after=seconds, **members)
+    return QuotaExceeded(said, headers=fields, retry_after=seconds, **members)
 
 
 # -- endpoints
@@ -725,11 +563,6 @@ def specs_of(view: Any, method: str) -> list[Spec]:
     """What ``rate_limit`` was given for a view: on itself, or on the method of its class."""
     views = (view, getattr(getattr(view, "view_class", None), method.lower(), None))
     return [mark.values[1] for found in views for mark in marks_of(found) if mark.name == "rate_limit"]
-
-
-def _is_native(view: Any) -> bool:
-    """Has a view one of Flask-Limiter's own decorators?"""
-    return hasattr(view, "__wrapper-limiter-instance")
 
 
 def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[bool, str | None]:
@@ -757,22 +590,6 @@ def check_endpoints(app: Flask, limits: Mapping[str, str | None]) -> None:
 # -- the wiring
 
 
-class _Limiters(set["Limiter"]):
-    """Flask-Limiter's set of the Limiters of an app: tells when the author's own one comes, in whichever order."""
-
-    def __init__(self, limiters: Collection[Limiter], limits: RateLimits) -> None:
-        super().__init__(limiters)
-        self._limits = limits
-
-    def add(self, limiter: Limiter) -> None:
-        if limiter not in self:
-            super().add(limiter)
-            self._limits.adopt(limiter)
-
-    def add_ours(self, limiter: Limiter) -> None:
-        super().add(limiter)
-
-
 _FILTERED: weakref.WeakSet[Limiter] = weakref.WeakSet()
 
 
@@ -782,7 +599,6 @@ def use_rate_limits(app: Flask, state: AppState) -> None:
     :raises ValueError: for a limit, a storage or a strategy that cannot be right; the message names the remedy.
     """
     state.rate_limits = RateLimits(app, state)
-    state.converters[TooManyRequests] = _converted
 
 
 def limiter_of(app: Flask) -> Limiter:
@@ -813,103 +629,12 @@ def _is_not_for_native() -> bool:
     return req.method == "OPTIONS" or rate_limits_of(state).leaves_nothing_to_native(req)
 
 
-def _storage_arguments(app: Flask, retry_after: int) -> tuple[str, dict[str, Any]]:
-    from .rate_limit_storage import guarded_uri, storage_scheme
-
-    uri = app.config.get("RATELIMIT_STORAGE_URI") or "memory://"
-    if storage_scheme(uri) == "memory":
-        return uri, {}
-    return guarded_uri(uri), {"fallback": _falls_back(app), "retry_after": retry_after}
-
-
-def _falls_back(app: Flask) -> bool:
-    return bool(app.config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True) or app.config.get("RATELIMIT_IN_MEMORY_FALLBACK"))
-
-
-def _guard_storage(limiter: Limiter, app: Flask, retry_after: int) -> None:
-    from limits.storage import MemoryStorage
-
-    from .rate_limit_storage import GuardedStorage
-
-    storage = limiter.limiter.storage
-    if not isinstance(storage, MemoryStorage | GuardedStorage):
-        limiter.limiter.storage = GuardedStorage(storage, fallback=_falls_back(app), retry_after=retry_after)
-
-
-def _init(limiter: Limiter, app: Flask) -> None:
-    """Let the Limiter read its configuration.
-
-    :raises ValueError: instead of what Flask-Limiter and its libraries raise.
-    """
-    from limits.errors import ConfigurationError
-    from limits.strategies import STRATEGIES
-
-    strategy = app.config.get("RATELIMIT_STRATEGY", "fixed-window")
-    if strategy not in STRATEGIES:
-        raise ValueError(f"RATELIMIT_STRATEGY = {strategy!r}: choose from {', '.join(sorted(STRATEGIES))}.")
-    try:
-        limiter.init_app(app)
-        if limiter.enabled:
-            remote = getattr(limiter.storage, "remote", None)
-            STRATEGIES[strategy](remote or limiter.storage)
-    except (ConfigurationError, ImportError, TypeError) as error:
-        raise _storage_error(app, error) from None
-    except NotImplementedError:
-        raise ValueError(
-            f"RATELIMIT_STRATEGY = {strategy!r} needs another storage than RATELIMIT_STORAGE_URI names."
-        ) from None
-
-
-def _storage_error(app: Flask, error: Exception) -> ValueError:
-    """Says what is wrong with the storage, without its URI: that may hold a password."""
-    from .rate_limit_storage import storage_scheme
-
-    scheme = storage_scheme(app.config.get("RATELIMIT_STORAGE_URI") or "memory://")
-    text = str(error)
-    if "unknown storage scheme" in text:
-        return ValueError(
-            f"RATELIMIT_STORAGE_URI begins with {scheme!r}. Begin it with memory://, redis://, or another storage."
-        )
-    if "prerequisite" in text or "minimum version" in text or isinstance(error, ImportError):
-        driver = scheme.partition("+")[0]
-        extra = {"rediss": "redis", "valkeys": "valkey"}.get(driver, driver)
-        return ValueError(
-            f"RATELIMIT_STORAGE_URI: the driver for {scheme} is missing. Install it: pip install 'limits[{extra}]'."
-        )
-    return ValueError(f"RATELIMIT_STORAGE_URI or RATELIMIT_STORAGE_OPTIONS ({scheme}): {text}")
-
-
-def _check_limits(limiter: Limiter, app: Flask, by_endpoint: Mapping[str, str | None]) -> None:
-    """Read each configured limit now. What a function gives can be read only when it is asked.
-
-    :raises ValueError: for one that cannot be read.
-    """
-    for key in (*_LIMITING_KEYS, "RATELIMIT_META"):
-        value = app.config.get(key)
-        if value and not callable(value):
-            _parse(value, f"{key} = {value!r}")
-    for endpoint, limit in by_endpoint.items():
-        if limit is not None:
-            _parse(limit, f"APIERRORS_RATE_LIMITS: {limit!r} for {endpoint!r}")
-
-
-def _field_names(app: Flask) -> tuple[str, str, str]:
-    """The fields of ``RATELIMIT_HEADERS_ENABLED``, which came before the standard's."""
-    name = app.config.get
-    return (
-        name("RATELIMIT_HEADER_LIMIT", "X-RateLimit-Limit"),
-        name("RATELIMIT_HEADER_REMAINING", "X-RateLimit-Remaining"),
-        name("RATELIMIT_HEADER_RESET", "X-RateLimit-Reset"),
-    )
-
-
 # -- Flask-Limiter's own decorators
 
 
-def _converted(exc: TooManyRequests) -> HTTPException:
-    """Flask-Limiter's 429 as one of ours; any other 429 as it is."""
-    flask_limiter = sys.modules.get("flask_limiter")
-    if flask_limiter is None or not isinstance(exc, flask_limiter.RateLimitExceeded) or exc.response is not None:
+def _converted(exc: RateLimitExceeded) -> HTTPException:
+    """Flask-Limiter's 429 as one of ours; with a response of the author's as it is."""
+    if exc.response is not None:
         return exc
     current = _exceeded_natively(exc.limit.limit)
     seconds = exc.limit.limit.get_expiry()
@@ -947,7 +672,7 @@ def _add_native_fields(response: Response) -> Response:
 
 def _native_fields(response: Response, limiter: Limiter, counters: Counters) -> None:
     limits = limiter.current_limits
-    names = _numbered(["default"] * len(limits))
+    names = numbered(["default"] * len(limits))
     nearest = limiter.current_limit or limits[0]
     name = names[next((index for index, limit in enumerate(limits) if limit is nearest), 0)]
     policies = (f'"{name}";q={one.limit.amount};w={one.limit.get_expiry()}' for name, one in zip(names, limits, strict=True))

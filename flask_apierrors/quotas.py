@@ -1,0 +1,187 @@
+"""One limit on one endpoint, what a request takes of it, and what the client is told is left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask_limiter._limits import RuntimeLimit
+    from limits import RateLimitItem
+    from limits.storage import Storage
+    from limits.strategies import RateLimiter
+
+#: Below the resolution of what the storages tell: added, so that a client that waits this long is not a moment too early.
+_RESOLUTION = 0.002
+
+
+class Quota:
+    """One limit of one endpoint, parsed, with all that is the same for each request."""
+
+    __slots__ = (
+        "amount",
+        "conditional",
+        "cost",
+        "counts_later",
+        "head",
+        "item",
+        "key_func",
+        "parameters",
+        "runtime",
+        "scope",
+        "source",
+        "tail",
+        "window",
+    )
+
+    def __init__(self, source: str, runtime: RuntimeLimit, prefix: str, scope: str, default_key: Callable[[], str]) -> None:
+        self.source = source
+        self.runtime = runtime
+        self.item = runtime.limit
+        self.amount = self.item.amount
+        self.window = self.item.get_expiry()
+        self.scope = scope
+        self.key_func = None if runtime.key_func is default_key else runtime.key_func
+        self.parameters = f";q={self.amount};w={self.window}"
+        self.cost = None if callable(runtime.cost) else runtime.cost
+        self.conditional = runtime.exempt_when is not None or runtime.methods is not None
+        self.counts_later = runtime.deduct_when is not None
+        # The key as `limits` makes it, but for the client: making it anew for each request costs as much as counting.
+        key = self.item.key_for(*identifiers(prefix, "\0", scope))
+        self.head, _, self.tail = key.partition("\0")
+
+    @property
+    def text(self) -> str:
+        """The limit in words: ``10 per 1 second``."""
+        return limit_text(self.item)
+
+
+def in_order(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
+    """Shortest window first: what a client meets most often, and soonest has again."""
+    return tuple(sorted(quotas, key=lambda quota: quota.window))
+
+
+def limit_text(item: RateLimitItem) -> str:
+    """A limit in words: ``10 per 1 second``, ``100 per 5 minutes``."""
+    plural = "s" if item.multiples > 1 else ""
+    return f"{item.amount} per {item.multiples} {item.GRANULARITY.name}{plural}"
+
+
+def identifiers(prefix: str, client: str, scope: str) -> tuple[str, ...]:
+    """What a counter is known by, in Flask-Limiter's order."""
+    return (prefix, client, scope) if prefix else (client, scope)
+
+
+class Spent:
+    """A quota as one request met it."""
+
+    __slots__ = ("client", "cost", "key", "left", "quota", "reset")
+
+    def __init__(self, quota: Quota, client: str, cost: int) -> None:
+        self.quota = quota
+        self.client = client
+        self.cost = cost
+        self.key = quota.head + client + quota.tail
+        #: What is left of it; below zero when it was exceeded, `None` when only the storage knows.
+        self.left: int | None = None
+        #: Seconds until there is (more) quota again, when that has been asked for.
+        self.reset: int | None = None
+
+
+class Counters:
+    """Flask-Limiter's strategy and storage, with at most one more round trip to learn what is left."""
+
+    def __init__(self, strategy: RateLimiter, prefix: str) -> None:
+        from limits.storage import MemoryStorage
+        from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+
+        self.strategy = strategy
+        self.prefix = prefix
+        self._storage: Storage = strategy.storage
+        self._fixed = isinstance(strategy, FixedWindowRateLimiter)
+        self._moving = isinstance(strategy, MovingWindowRateLimiter)
+        # Redis tells the life of a counter in whole seconds, rounded to the nearest.
+        self._rounding = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
+
+    def _identifiers(self, spent: Spent) -> tuple[str, ...]:
+        return identifiers(self.prefix, spent.client, spent.quota.scope)
+
+    def take(self, spent: Spent) -> bool:
+        """Count a request; is it within the limit? A fixed window tells at once what is left of it."""
+        quota = spent.quota
+        if not self._fixed:
+            return self.strategy.hit(quota.item, *self._identifiers(spent), cost=spent.cost)
+        spent.left = left = quota.amount - self._storage.incr(spent.key, quota.window, spent.cost)
+        return left >= 0
+
+    def has_room(self, spent: Spent) -> bool:
+        """Would the request be within the limit? Counts nothing."""
+        return self.strategy.test(spent.quota.item, *self._identifiers(spent), cost=spent.cost)
+
+    def measure(self, spent: Spent) -> None:
+        """Learn what is left and when there is more."""
+        quota = spent.quota
+        if self._fixed:
+            if spent.left is None:
+                spent.left = quota.amount - self._storage.get(spent.key)
+            reset_at = self._storage.get_expiry(spent.key)
+        else:
+            reset_at, spent.left = self.strategy.get_window_stats(quota.item, *self._identifiers(spent))
+        spent.reset = self.seconds_until(reset_at, quota.window)
+
+    def measure_exceeded(self, spent: Spent) -> None:
+        """Learn how long to wait until a request of this cost is within the limit again."""
+        if spent.cost > 1 and not self._fixed:
+            # The storage tells when the first place is free again, not the one that this request needs.
+            spent.reset = spent.quota.window * (1 if self._moving else 2)
+        else:
+            self.measure(spent)
+            spent.reset = max(1, spent.reset or 0)
+        spent.left = 0
+
+    def seconds_until(self, reset_at: float, window: int) -> int:
+        """Whole seconds, rounded up, until a moment of which the storage told, seconds since the epoch."""
+        left = reset_at - time.time()
+        if self._fixed:
+            return max(0, min(window, math.ceil(left + self._rounding)))
+        return max(0, math.ceil(left + _RESOLUTION))
+
+
+def rate_limit_fields(spent: list[Spent], nearest: Spent) -> tuple[tuple[str, str], tuple[str, str]]:
+    """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4)."""
+    name = nearest.quota.source
+    policy = f'"{name}"{nearest.quota.parameters}'
+    if len(spent) > 1:
+        names = policy_names(spent)
+        name = names[spent.index(nearest)]
+        policy = ", ".join(f'"{each}"{one.quota.parameters}' for each, one in zip(names, spent, strict=True))
+    left = nearest.left
+    return ("RateLimit-Policy", policy), ("RateLimit", f'"{name}";r={left if left and left > 0 else 0};t={nearest.reset}')
+
+
+def nearest_of(spent: list[Spent]) -> Spent:
+    """The quota that limits a client first: the exceeded one, else the one of which the smallest part is left."""
+    if len(spent) == 1:
+        return spent[0]
+    measured = [one for one in spent if one.reset is not None]
+    if measured:
+        return max(measured, key=lambda one: one.reset or 0)
+    return min(spent, key=lambda one: 1 if one.left is None else one.left / one.quota.amount)
+
+
+def policy_names(spent: list[Spent]) -> list[str]:
+    """A name for each quota of a request, by where it comes from: ``default``, ``endpoint``, ``endpoint-2``."""
+    if len(spent) == 1:
+        return [spent[0].quota.source]
+    return numbered([one.quota.source for one in spent])
+
+
+def numbered(sources: list[str]) -> list[str]:
+    """Each name once: the second of the same gets a ``-2``."""
+    names: list[str] = []
+    for index, source in enumerate(sources):
+        before = sources[:index].count(source)
+        names.append(f"{source}-{before + 1}" if before else source)
+    return names
