@@ -96,11 +96,9 @@ def diagnose(app: Flask) -> tuple[Finding, ...]:
 
 
 def _guards_above_route(patient: _Patient) -> Iterator[Finding]:
-    served = patient.app.view_functions
-    for endpoint, view in served.items():
-        elsewhere = {mark for other in served.values() if _is_same_function(other, view) for mark in marks_of(other)}
-        lost = [mark for mark in marks_above(view) if mark not in elsewhere]
-        names = [mark.name for mark in lost] + (["Limiter.limit"] if _has_lost_native_limit(view, patient) else [])
+    for endpoint, view in patient.app.view_functions.items():
+        names = [mark.name for mark in _lost_marks(view, patient)]
+        names += ["Limiter.limit"] if _has_lost_native_limit(view, patient) else []
         if names:
             decorators = ", ".join(f"@{name}" for name in dict.fromkeys(names))
             yield Finding(
@@ -111,8 +109,16 @@ def _guards_above_route(patient: _Patient) -> Iterator[Finding]:
             )
 
 
-def _is_same_function(one: Any, other: Any) -> bool:
-    return one is not other and inspect.unwrap(one) is inspect.unwrap(other)
+def _lost_marks(view: Any, patient: _Patient) -> list[Mark]:
+    """The guards that were put on a view later, unless another endpoint serves the function with them: that is meant."""
+    lost = marks_above(view)
+    if not lost:
+        return []
+    function = inspect.unwrap(view)
+    others = [
+        other for other in patient.app.view_functions.values() if other is not view and inspect.unwrap(other) is function
+    ]
+    return [mark for mark in lost if not any(mark in marks_of(other) for other in others)]
 
 
 def _has_lost_native_limit(view: Any, patient: _Patient) -> bool:

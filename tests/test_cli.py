@@ -361,13 +361,23 @@ def test_the_command_is_found_by_flask(folder: Path) -> None:
     assert b"\x1b" not in result.stdout
 
 
-def test_the_command_works_on_the_example(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "told"), [("routes", "404 series-not-found"), ("openapi", '"Vary"'), ("doctor", "Nothing found.")]
+)
+def test_the_command_works_on_the_example(command: str, told: str, folder: Path) -> None:
     pytest.importorskip("jwt")
-    result = flask(
-        folder, "--app", "example_app", "apierrors", "routes", PYTHONPATH=str(ROOT), TELEMETRY_DATABASE=str(folder / "db")
-    )
+    pytest.importorskip("apispec")
+    example = {"PYTHONPATH": str(ROOT), "TELEMETRY_DATABASE": str(folder / "db")}
+    result = flask(folder, "--app", "example_app", "apierrors", command, **example)
     assert (result.returncode, result.stderr) == (0, b"")
-    assert b"404 series-not-found" in result.stdout
+    assert told in result.stdout.decode()
+
+
+def test_openapi_of_the_example_is_valid(folder: Path) -> None:
+    example_app = pytest.importorskip("example_app")
+    validator = pytest.importorskip("openapi_spec_validator")
+    app = example_app.create_app({"DATABASE": str(folder / "db")})
+    validator.validate(parse_strictly(run(app, "openapi").output))
 
 
 def test_the_output_is_ascii_where_the_encoding_has_no_more(folder: Path) -> None:
