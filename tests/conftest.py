@@ -13,6 +13,8 @@ from hypothesis import settings
 from flask_apierrors import ApiErrors
 
 settings.register_profile("project", deadline=None, max_examples=100)
+#: ``pytest --hypothesis-profile=thorough``: minutes instead of seconds.
+settings.register_profile("thorough", deadline=None, max_examples=5_000)
 settings.load_profile("project")
 
 
