@@ -20,7 +20,8 @@ from .contract import implies
 from .extension import ApiErrors
 from .guards import marks_above
 from .marks import Mark, marks_of
-from .rate_limits import Quota, configured_limit, rate_limits_of, specs_of
+from .quotas import Quota
+from .rate_limits import configured_limit, rate_limits_of, specs_of
 from .source import foreign_bodies, place_of
 from .state import AppState
 
