@@ -172,7 +172,7 @@ def _register_handlers(app: Flask, state: AppState) -> None:
     from marshmallow import ValidationError
 
     _register_handler(app, HTTPException)
-    _register_handler(app, ValidationError)
+    _register_handler(app, ValidationError, _answer_and_let_go)
     # What gunicorn raises inside a view that reads a body whose chunks are none, or end early: the client's mistake.
     server = sys.modules.get("gunicorn.http.errors")
     for cls in (server.ParseException, server.NoMoreData) if server else ():
@@ -180,14 +180,25 @@ def _register_handlers(app: Flask, state: AppState) -> None:
         _register_handler(app, cls)
 
 
-def _register_handler(app: Flask, cls: type[Exception]) -> None:
+def _answer_and_let_go(exc: Exception, app: AppState) -> Any:
+    """Answer, then break the circle of the exception and the frame of marshmallow that raised it and still names it.
+
+    It would keep the request in memory until the garbage collector comes. A debugger needs it.
+    """
+    answered = answer(exc, app)
+    if not app.app.debug:
+        exc.__traceback__ = None
+    return answered
+
+
+def _register_handler(app: Flask, cls: type[Exception], handle: Callable[[Any, AppState], Any] = answer) -> None:
     """Handle a class of exceptions, unless the author does: a second handler would silently replace the first."""
     if issubclass(cls, HTTPException) and cls is not HTTPException:
         return  # reaches the handler of HTTPException; one by code would come before those of blueprints
     taken: Mapping[Any, Any] = app.error_handler_spec[None][None]
     if cls not in taken:
         state: AppState = app.extensions["apierrors"]
-        app.register_error_handler(cls, lambda exc: answer(exc, state))
+        app.register_error_handler(cls, lambda exc: handle(exc, state))
 
 
 def _annotated(converter: Converter, answer: type[HTTPException]) -> Converter:

@@ -9,7 +9,7 @@ from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Blueprint, Flask, Response, abort
+from flask import Blueprint, Flask, Request, Response, abort
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest, Conflict, Gone, HTTPException, NotFound, ServiceUnavailable
@@ -17,6 +17,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
 from flask_apierrors import ApiError, ApiErrors
+from flask_apierrors.state import current_request
 from tests.conftest import parse_strictly
 
 
@@ -391,3 +392,24 @@ def test_installing_leaves_the_configuration_of_logging_to_the_author() -> None:
     app = Flask("an_app_that_nobody_logged_to")
     ApiErrors(app)
     assert logging.getLogger(app.name).handlers == []
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_validation_error_keeps_its_request_in_memory_for_a_debugger_alone(debug: bool) -> None:
+    app = Flask(__name__)
+    app.debug = debug
+    ApiErrors(app)
+    seen: list[weakref.ref[Request]] = []
+
+    @app.get("/")
+    def view() -> Any:
+        seen.append(weakref.ref(current_request()))
+        return ma.Schema.from_dict({"limit": ma.fields.Integer()})().load({"limit": "many"})
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert app.test_client().get("/").status_code == 400
+        assert (seen[0]() is not None) is debug
+    finally:
+        gc.enable()
