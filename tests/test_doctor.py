@@ -598,6 +598,15 @@ def test_an_unguarded_write_is_found(method: str) -> None:
     assert found(app) == [("unguarded-write", f"{method} /x/<name>")]
 
 
+def test_a_401_that_is_converted_guards_where_it_is_declared_alone() -> None:
+    app, errors = make()
+    errors.convert(PermissionError, to=Unauthorized)
+    app.add_url_rule("/x", "x", lambda: "x", methods=["POST"])
+    assert found(app) == [("unguarded-write", "POST /x")]
+    app.add_url_rule("/y", "y", raises(PermissionError)(lambda: "y"), methods=["POST"])
+    assert found(app) == [("unguarded-write", "POST /x")]
+
+
 def test_a_hidden_endpoint_is_looked_at_too() -> None:
     app, errors = make()
     app.add_url_rule("/x", "x", lambda: "x", methods=["POST"])
