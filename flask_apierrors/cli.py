@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .doctor import Finding
 
 _LOCK = "apierrors.lock.json"
-_VARIABLE = re.compile(r"<(?:[^:<>]*:)?([^<>]+)>")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -41,7 +40,7 @@ def cli() -> None:
 
 
 def _with_app(command: Callable[..., None]) -> Callable[..., None]:
-    """Call a command with the app, inside its context. An app that cannot be used ends it: no finding, and no traceback."""
+    """Call a command with the app, inside its context; end with a sentence when the app cannot be used."""
 
     @click.pass_context
     def loaded(ctx: click.Context, /, **options: Any) -> None:
@@ -247,12 +246,14 @@ def openapi(app: Flask) -> None:
 
 def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
     """What is known of the endpoints without their errors: the parameters in their paths."""
+    from .routes import path_of
+
     paths: dict[str, Any] = {}
     for operation in operations:
-        path = paths.setdefault(_VARIABLE.sub(r"{\1}", operation.rule), {})
-        names = _VARIABLE.findall(operation.rule)
+        path = path_of(operation.rule)
+        names = re.findall(r"{(\w+)}", path)
         parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
-        path[operation.method.lower()] = {
+        paths.setdefault(path, {})[operation.method.lower()] = {
             "summary": operation.summary,
             "parameters": parameters,
             "responses": {"2XX": {"description": "Success."}},
