@@ -108,7 +108,7 @@ def _width() -> int:
 
 def _definition(name: str, text: str, width: int) -> list[str]:
     """A name, and what is said about it."""
-    return [click.style(name, bold=True), *wrapped(text, width, "  ")]
+    return [click.style(line, bold=True) for line in wrapped(name, width)] + wrapped(text, width, "  ")
 
 
 # -- routes
@@ -204,7 +204,8 @@ def _explained(entry: Entry, width: int) -> Iterator[str]:
         yield from ("", click.style(name, bold=True), *json.dumps(body, indent=2, ensure_ascii=False).splitlines())
     yield ""
     yield from _definition("Where", "", width)
-    yield from (f"  {place}" for place in _places(entry))
+    for place in _places(entry):
+        yield from wrapped(place, width, "  ")
 
 
 _RETRIES = {

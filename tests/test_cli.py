@@ -151,6 +151,13 @@ def test_show_names_the_headers_with_an_example() -> None:
     assert 'WWW-Authenticate: Bearer realm="api"' in output
 
 
+def test_show_fits_the_terminal_but_for_bodies_which_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "36")
+    output = run(make(), "show", "forbidden").output
+    for line in re.sub(r"\n{\n.*?\n}\n", "\n", output, flags=re.DOTALL).splitlines():
+        assert len(line) <= 36
+
+
 def test_show_as_json_is_a_list_of_entries() -> None:
     found = parse_strictly(run(make(), "show", "404", "--json").output)
     assert [entry["type"] for entry in found] == ["not-found", "vessel-not-found"]
