@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
 _WITH_DELAY = (ApiError, TooManyRequests, ServiceUnavailable)
+_PAGE = HTTPException().get_headers()
 _PAGE_FIELDS = ("content-type", "content-length")
 #: Exceptions whose text is Werkzeug's own, which may repeat what the client sent.
 _TALKATIVE = (BadRequestKeyError, SecurityError)
@@ -111,6 +112,8 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
     delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
     given = exc.headers if isinstance(exc, ApiError) and exc._headers_are_own else exc.get_headers(req.environ)
+    if delay is None and (not given or given == _PAGE):
+        return ()
     fields = []
     for pair in header_pairs(given):
         name = pair[0].lower()

@@ -213,10 +213,11 @@ def _is_codeless(response: Response) -> bool:
 
 def _add_fields(response: Response, fields: HeaderPairs) -> None:
     for name, value in fields:
-        if name not in response.headers:
+        present = response.headers.getlist(name)
+        if not present:
             response.headers.add(name, value)
         elif name == "Vary":
-            response.headers[name] = merged_list(*response.headers.getlist(name), value)
+            response.headers[name] = merged_list(*present, value)
 
 
 def _filled(response: Response, req: Request, app: AppState) -> Response:
