@@ -118,9 +118,8 @@ def _method_of_class(view: Any, method: str) -> Any:
 
 
 def _summary(view: Any, method: str) -> str:
-    cls = getattr(view, "view_class", None)
-    own = getattr(getattr(cls, method.lower(), None), "__doc__", None)
-    return paragraphs(own or getattr(view, "__doc__", None))[0]
+    own = getattr(getattr(view, "view_class", None), method.lower(), None) or view
+    return paragraphs(own.__doc__ or view.__doc__)[0]
 
 
 def limits_at(endpoint: str | None, method: str, state: AppState) -> Limits:

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView, View
 from flask_limiter import Limiter
+from limits.storage import MemoryStorage
 from marshmallow import Schema, ValidationError, fields
 from werkzeug.exceptions import (
     BadGateway,
@@ -469,8 +470,10 @@ def test_the_limits_of_a_limiter_of_the_authors_own_are_known(make_app: MakeApp)
 
 
 def test_a_storage_that_must_be_there_can_be_missing(make_app: MakeApp) -> None:
-    pytest.importorskip("redis")
-    storage = {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:1", "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}
+    class Elsewhere(MemoryStorage):
+        STORAGE_SCHEME = ("elsewhere",)
+
+    storage = {"RATELIMIT_STORAGE_URI": "elsewhere://", "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}
     app = limited_app(make_app, rate_limit("10/second"), **storage)
     assert errors_of(operation(app)) == {LIMITED, (503, "service-unavailable", "RATELIMIT_STORAGE_URI")}
 
