@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_apierrors.text import as_json, as_text
+from flask_apierrors.text import as_json, as_text, paragraphs
 
 
 class Lazy:
@@ -155,6 +155,18 @@ def test_a_text_can_be_encoded_and_never_raises(value: object) -> None:
 @given(st.text())
 def test_a_clean_text_is_kept(text: str) -> None:
     assert as_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("doc", "found"),
+    [
+        (None, ("", "")),
+        ("One line.", ("One line.", "")),
+        ("First\n    line.\n\n    And\n    more.\n\n    Last.\n    ", ("First line.", "And more. Last.")),
+    ],
+)
+def test_a_docstring_is_a_summary_and_the_rest(doc: str | None, found: tuple[str, str]) -> None:
+    assert paragraphs(doc) == found
 
 
 # -- JSON
