@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from .headers import HeaderPairs
+
 if TYPE_CHECKING:
     from flask_limiter._limits import RuntimeLimit
     from limits import RateLimitItem
@@ -149,7 +151,7 @@ class Counters:
         return max(0, math.ceil(left + _RESOLUTION))
 
 
-def rate_limit_fields(spent: list[Spent], nearest: Spent) -> tuple[tuple[str, str], tuple[str, str]]:
+def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
     """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4)."""
     name = nearest.quota.source
     policy = f'"{name}"{nearest.quota.parameters}'

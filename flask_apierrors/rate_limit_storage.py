@@ -72,6 +72,22 @@ class SweptMemory(MemoryStorage):
 
     STORAGE_SCHEME = [_MEMORY_SCHEME]  # noqa: RUF012 - declared so by the base class
 
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
+        super().__init__(uri, wrap_exceptions, **options)
+        self._lock = threading.Lock()
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Add to a counter, and give the value that this made: no two requests are told the same."""
+        with self._lock:
+            if not self._sweep.is_alive():
+                return super().incr(key, expiry, amount)  # begins a sweep
+            now = time.time()
+            if self.expirations.get(key, 0.0) <= now:
+                self.expirations[key] = now + expiry
+                self.storage[key] = 0
+            value = self.storage[key] = self.storage[key] + amount
+            return value
+
     @property
     def timer(self) -> Any:
         """What ``MemoryStorage`` asks whether a sweep is under way, and starts when not."""

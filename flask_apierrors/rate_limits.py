@@ -60,6 +60,12 @@ class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
     type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     title = "Request cannot be satisfied as assigned quota has been exceeded"
 
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        """The fields as they were made: nothing in them is an author's."""
+        if self.headers is None or self.retry_after is None:
+            return super().get_headers(environ, scope)
+        return [("Content-Type", "text/html; charset=utf-8"), *self.headers, ("Retry-After", str(self.retry_after))]
+
 
 # -- the decorator
 
@@ -478,11 +484,11 @@ class RateLimits:
             self.counters.measure_exceeded(one)
             _exceeded_logger.info("ratelimit %s (%s) exceeded at endpoint: %s", one.quota.item, one.client, one.quota.scope)
         names = policy_names(spent)
+        nearest = nearest_of(spent)
+        fields = rate_limit_fields(spent, nearest) + self._legacy_fields(nearest)
+        violated = names if len(spent) == 1 else [names[spent.index(one)] for one in over]
         limit = over[0].quota.runtime
-        wait = max(one.reset or 1 for one in over)
-        made = quota_exceeded(
-            limit, wait, [names[spent.index(one)] for one in over], rate_limit_fields(spent, nearest_of(spent))
-        )
+        made = quota_exceeded(limit, nearest.reset or 1, violated, fields)
         on_breach = on_breach or self._on_breach
         if on_breach is not None or limit.on_breach is not None:
             made.response = self._on_breach_response(over[0], on_breach)
@@ -526,23 +532,23 @@ class RateLimits:
 
     def _tell(self, response: Response, spent: list[Spent]) -> None:
         nearest = nearest_of(spent)
+        headers = response.headers
         if nearest.reset is None:
             self.counters.measure(nearest)
-        fields = rate_limit_fields(spent, nearest)
-        headers = response.headers
-        told = headers.get("RateLimit")
-        if told is None:
-            for name, value in fields:
-                headers.add(name, value)
-        elif told != fields[1][1]:
-            for name, value in fields:
-                headers.set(name, value)
-        if self._field_names:
-            reset_at = math.ceil(time.time()) + (nearest.reset or 0)
-            for name, number in zip(
-                self._field_names, (nearest.quota.amount, max(0, nearest.left or 0), reset_at), strict=True
-            ):
-                headers.set(name, str(number))
+        elif headers.get("RateLimit") is not None:
+            return  # a 429, which has its fields from the exception
+        for name, value in rate_limit_fields(spent, nearest):
+            headers.add(name, value)
+        for name, value in self._legacy_fields(nearest):
+            headers.set(name, value)
+
+    def _legacy_fields(self, nearest: Spent) -> HeaderPairs:
+        """The fields of ``RATELIMIT_HEADERS_ENABLED``, but for ``Retry-After``, which belongs to a 429."""
+        if not self._field_names:
+            return ()
+        reset_at = math.ceil(time.time()) + (nearest.reset or 0)
+        values = (nearest.quota.amount, max(0, nearest.left or 0), reset_at)
+        return tuple((name, str(value)) for name, value in zip(self._field_names, values, strict=True))
 
 
 def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()) -> QuotaExceeded:
