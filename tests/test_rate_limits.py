@@ -6,9 +6,11 @@ import gc
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_apierrors import ApiErrors, InvalidToken, rate_limit, requires_auth, requires_json
+from flask_apierrors import ApiErrors, InvalidToken, rate_limit, rate_limit_storage, requires_auth, requires_json
 
 PROBLEM = {"Accept": "application/problem+json"}
 
@@ -876,3 +878,96 @@ def test_flask_limiter_is_not_imported_before_an_app_needs_it() -> None:
         assert not {"flask_limiter", "limits"} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], check=True, timeout=60)
+
+
+# -- what is relied on in Flask-Limiter and limits: a new version that moves it fails here
+
+
+def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(make_app: Callable[..., Flask]) -> None:
+    app = make_app(RATELIMIT_STORAGE_URI="memory://")
+    assert not app.before_request_funcs
+    assert not app.teardown_request_funcs
+    assert [function.__name__ for function in app.after_request_funcs[None]] == ["finish"]
+
+
+def test_a_limiter_has_the_attributes_that_are_read() -> None:
+    limiter = Limiter(get_remote_address, storage_uri="memory://", key_prefix="shop", default_limits=["1/hour"])
+    limiter.init_app(Flask(__name__))
+    names = ("_key_prefix", "_on_breach", "_on_meta_breach", "_fail_on_first_breach", "_swallow_errors", "_headers_enabled")
+    assert [getattr(limiter, name) for name in names] == ["shop", None, None, True, False, False]
+    assert limiter.limiter.storage is limiter.storage
+    assert [str(limit.limit) for limit in limiter.limit_manager.default_limits] == ["1 per 1 hour"]
+    assert limiter.limit_manager.application_limits == []
+
+
+def test_a_limit_gives_its_parsed_limits_with_all_options() -> None:
+    limiter = Limiter(get_remote_address, storage_uri="memory://")
+    first, second = limiter.limit("1/second; 5/hour", per_method=True, scope="x", cost=2, methods=["GET"])
+    assert (str(first.limit), str(second.limit)) == ("1 per 1 second", "5 per 1 hour")
+    assert first.scope_for("ships", "GET") == "ships:x:GET"
+    assert (first.key_func, first.deduction_amount, first.methods) == (get_remote_address, 2, ("get",))
+    (shared,) = limiter.shared_limit("1/second", scope="all")
+    assert shared.scope_for("ships", "GET") == "all"
+
+
+def test_flask_limiter_and_we_count_on_the_same_counters(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_KEY_PREFIX="shop")
+    with app.app_context():
+        limiter = errors.limiter
+
+    @app.get("/x")
+    @rate_limit("4/hour")
+    def ours() -> dict[str, str]:
+        return {}
+
+    @app.get("/y", endpoint="native")
+    @limiter.limit("4/hour")
+    def native() -> dict[str, str]:
+        return {}
+
+    client = app.test_client()
+    assert statuses(client, "/x", 1) + statuses(client, "/y", 2) == [200] * 3
+    storage: Any = limiter.storage
+    assert storage.storage == {"LIMITER/shop/127.0.0.1/ours/4/1/hour": 1, "LIMITER/shop/127.0.0.1/native/4/1/hour": 2}
+    item = next(iter(limiter.limit("4/hour"))).limit
+    assert limiter.limiter.hit(item, "shop", "127.0.0.1", "ours")
+    assert client.get("/x").headers["RateLimit"].startswith('"endpoint";r=1;')
+
+
+# -- counters in memory
+
+
+def test_counting_in_memory_is_exact_over_threads(make_app: Callable[..., Flask]) -> None:
+    app = limited_app(make_app, "100/hour")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: app.test_client().get("/limited").status_code, range(300)))
+    assert (found.count(200), found.count(429)) == (100, 200)
+
+
+def test_counting_in_memory_starts_no_thread_for_each_request(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited_app(make_app, "100/hour").test_client()
+    client.get("/limited")
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1])
+    for _ in range(20):
+        time.sleep(0.015)
+        client.get("/limited")
+    assert len(started) <= 1
+
+
+def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit_storage, "SWEEP_INTERVAL", 0.1)
+    storage = rate_limit_storage.SweptMemory()
+    for number in range(50):
+        storage.incr(f"client-{number}", 1)
+    end = time.monotonic() + 20
+    while len(storage.storage) > 1:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        storage.incr("other", 1)
+    assert set(storage.storage) <= {"other"}
+    assert set(storage.expirations) <= {"other"}
