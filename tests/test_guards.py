@@ -280,7 +280,7 @@ HEADERS = st.fixed_dictionaries(
         | LATIN_1,
         "CONTENT_LENGTH": st.sampled_from(["", "0", "-1", "abc", "1_0", "99999999999999999999", "\xb2"]),
         "HTTP_TRANSFER_ENCODING": st.sampled_from(["chunked", "gzip", "\xff"]),
-        "HTTP_HOST": st.sampled_from(["", "evil.example", "a b", "localhost:x", "\xff"]),
+        "HTTP_HOST": st.sampled_from(["", "evil.example", "a b", "\xff"]),
         "HTTP_X_REQUEST_ID": LATIN_1,
         "HTTP_COOKIE": LATIN_1,
         "QUERY_STRING": st.sampled_from(["%", "%ff=%00", "a=%zz&&=", "\xff", "a" * 10_000]),
