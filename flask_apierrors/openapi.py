@@ -57,17 +57,17 @@ class ApiErrorsPlugin(BasePlugin):
         """
         self._version = str(spec.openapi_version)
         self._add = _adder_to_apispec(spec)
-        self._contract = self._read()
+        self._errors = self._read()
 
     def operation_helper(self, path: str | None = None, operations: Object | None = None, **kwargs: Any) -> None:
         """Add the errors to the operations of one path."""
         if self._rules != _count_rules(self._app):
-            self._contract = self._read()  # a blueprint was registered since
-        self._contract.complete(path or "", operations or {})
+            self._errors = self._read()  # a blueprint was registered since
+        self._errors.complete(path or "", operations or {})
 
-    def _read(self) -> _Contract:
+    def _read(self) -> _Errors:
         self._rules = _count_rules(self._app)
-        return _Contract(self._app, self._root_path, self._version, self._add)
+        return _Errors(self._app, self._root_path, self._version, self._add)
 
 
 def add_errors(document: Object, app: Flask, *, root_path: str = "") -> Object:
@@ -79,9 +79,9 @@ def add_errors(document: Object, app: Flask, *, root_path: str = "") -> Object:
     :raises ValueError: when it is older than OpenAPI 3.
     :raises DuplicateComponentNameError: when it has a component of its own by the name of one of ours.
     """
-    contract = _Contract(app, root_path, str(document.get("openapi", "2.0")), _adder_to_document(document))
+    errors = _Errors(app, root_path, str(document.get("openapi", "2.0")), _adder_to_document(document))
     for path, item in document.get("paths", {}).items():
-        contract.complete(path, item)
+        errors.complete(path, item)
     return document
 
 
@@ -144,7 +144,7 @@ class _Failure(NamedTuple):
         return "-".join(re.sub(r"[^A-Za-z0-9_]", "", name) for name in names) + (".limited" if self.limited else "")
 
 
-class _Contract:
+class _Errors:
     """The errors of one app, as they are written into one document."""
 
     def __init__(self, app: Flask, root_path: str, version: str, add: _Add) -> None:
