@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, current_app
 from werkzeug.test import create_environ
 
 from .accept import PROBLEM_JSON
@@ -146,7 +147,7 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
     :raises RuntimeError: when the app has no ``ApiErrors``.
     """
     state = _state(app)
-    with app.app_context():
+    with _context(app):
         routes = [route for route in routes_of(state) if hidden or not _is_hidden(route.endpoint, state)]
         common = common_causes(routes, state)
         found = [(route, causes_at(route, common, state)) for route in routes]
@@ -163,7 +164,7 @@ def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
     that is defined, and the bare statuses from 400 to 599. ``None`` for anything else.
     """
     state = _state(app)
-    with app.app_context():
+    with _context(app):
         for kind in possible_kinds(state):
             if page_name(kind.type) == name:
                 return _Explainer(state, root_path).entry(kind, [])
@@ -175,6 +176,11 @@ def _state(app: Flask) -> AppState:
     if state is None:
         raise RuntimeError("This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) first.")
     return state
+
+
+def _context(app: Flask) -> AbstractContextManager[Any]:
+    """The app's context: the one that there is, so that a request's own is not torn down twice."""
+    return nullcontext() if current_app and current_app._get_current_object() is app else app.app_context()  # type: ignore[attr-defined]
 
 
 def _is_hidden(endpoint: str, state: AppState) -> bool:

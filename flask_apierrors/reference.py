@@ -26,6 +26,7 @@ from .response import respond
 from .routes import path_of
 from .state import AppState, current_request
 from .statuses import Retry
+from .text import as_text
 
 _HTML, _JSON, _MARKDOWN = "text/html", "application/json", "text/markdown"
 #: How many pages, and catalogues of places where the app is mounted, are kept: they cannot change once it serves.
@@ -120,9 +121,9 @@ def _page(state: AppState, known: Catalogue, root_path: str, name: str | None, m
     page = _Pages(known, lambda end="": _url(state, root_path, end))
     content = page.overview() if entry is None else page.error(entry)
     if media_type == _JSON:
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(content, indent=2) + "\n"
     template = f"{'overview' if entry is None else 'error'}.{'html' if media_type == _HTML else 'md'}"
-    return _templates().get_template(template).render(page=content)
+    return as_text(_templates().get_template(template).render(page=content))
 
 
 def _url(state: AppState, root_path: str, name: str = "") -> str:
@@ -275,8 +276,8 @@ def _markdown(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Text for a code span in a table of Markdown."""
-    return text.replace("`", "'").replace("|", "\\|")
+    """Text for a code span in a table of Markdown, where a backslash before a bar can be shown by no means."""
+    return re.sub(r"\\*\|", r"\\|", text.replace("`", "'"))
 
 
 def _indented(value: object) -> str:

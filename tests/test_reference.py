@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from flask import Flask, abort, request
 from flask_limiter import Limiter
+from hypothesis import example, given
+from hypothesis import strategies as st
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, ImATeapot, NotFound, ServiceUnavailable
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -344,9 +346,13 @@ def test_markdown_is_well_formed(app: Flask) -> None:
         text = get(app, path, "text/markdown").text
         assert text.count("```") % 2 == 0
         assert "\n\n\n" not in text
-        for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-            columns = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
-            assert len(columns) == 1, block
+        check_tables(text)
+
+
+def check_tables(markdown: str) -> None:
+    for block in re.findall(r"(?:^\|.*\n)+", markdown, re.MULTILINE):
+        columns = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in block.split("\n")[:-1]}
+        assert len(columns) == 1, block
 
 
 # -- what authors wrote is text
@@ -367,6 +373,46 @@ def test_markdown_escapes_what_authors_wrote(app: Flask) -> None:
     assert r"\<i\>Vessel\</i\> not \[found\]" in text
     assert r"this `IMO` number \| \<b\>is\</b\> registered" in text
     assert "Look it up in `GET /vessels`." in text
+
+
+@given(st.text(), st.text(st.sampled_from("`<>&|[]_*\\\n #\"'-:!")))
+@example("\ud800", "`` ``` ` |")
+@example("", "`a\\|b`")
+def test_no_text_of_an_author_breaks_a_page(title: str, text: str) -> None:
+    class Odd(ApiError, NotFound):
+        pass
+
+    Odd.title, Odd.__doc__ = title, f"{text}\n\n{title}"
+    app = Flask(__name__)
+    app.config["APIERRORS_REFERENCE_URL"] = "/errors"
+    ApiErrors(app)
+
+    @app.get("/x")
+    @raises(Odd)
+    def view() -> None: ...
+
+    view.__doc__ = text
+    plain_tags = tags_of("/errors", make_plain())
+    assert tags_of("/errors", app) - {"code"} == plain_tags - {"code"}
+    for path in ("/errors", "/errors/odd"):
+        assert get(app, path, "application/json").get_json()
+        check_tables(get(app, path, "text/markdown").text)
+
+
+def tags_of(path: str, app: Flask) -> set[str]:
+    return {tag for tag, _ in Page(get(app, path)).elements}
+
+
+def make_plain() -> Flask:
+    app = Flask(__name__)
+    app.config["APIERRORS_REFERENCE_URL"] = "/errors"
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", raises(NotFound)(view_with_docstring))
+    return app
+
+
+def view_with_docstring() -> None:
+    """Say something."""
 
 
 def test_pages_name_no_python(app: Flask) -> None:
