@@ -142,6 +142,11 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         return self._remote
 
     @property
+    def storage(self) -> Any:
+        """The driver's client, which `flask limiter config` shows; `None` while there is none."""
+        return getattr(self._remote, "storage", None)
+
+    @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
         """What may come out of here as an error of the storage: nothing."""
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -47,9 +48,15 @@ def _missing(name: str, remedy: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
+    """A port for a server that is to come back on it: not one of those that the system gives to connections meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as bound:
+            try:
+                bound.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -76,8 +83,12 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: accepts(self.port), f"{self._arguments[0]} to listen")
+        wait_until(self._listens, f"{self._arguments[0]} to listen")
+
+    def _listens(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return accepts(self.port)
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None

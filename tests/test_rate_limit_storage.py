@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
+from flask.cli import FlaskGroup
 from flask_limiter import Limiter
 from limits.storage import MemoryStorage
 
@@ -47,9 +48,11 @@ def collected() -> Iterator[None]:
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
     server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
@@ -308,6 +311,21 @@ def test_options_of_the_administrator_win(redis: Redis) -> None:
     options = remote.storage.connection_pool.connection_kwargs  # type: ignore[attr-defined]
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (2, TIME_OUT)
     assert options["retry"].get_retries() == 0
+
+
+def test_the_command_line_of_flask_limiter_shows_and_clears(redis: Redis) -> None:
+    app = limited_app(RATELIMIT_DEFAULT="1/hour", **patient(redis))
+    app.add_url_rule("/default", "default", lambda: {})
+    client = app.test_client()
+    assert [client.get("/default").status_code for _ in range(2)] == [200, 429]
+    runner, flask = app.test_cli_runner(), FlaskGroup(create_app=lambda: app)
+    shown = runner.invoke(flask, args=["limiter", "config"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert "GuardedStorage" in shown.output
+    assert "OK" in shown.output
+    cleared = runner.invoke(flask, args=["limiter", "clear", "--key", "127.0.0.1", "-y"])
+    assert cleared.exit_code == 0, cleared.output
+    assert client.get("/default").status_code == 200
 
 
 def test_memory_is_not_guarded() -> None:
