@@ -253,7 +253,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"prose": _prose, "md": _markdown, "code": _code, "json": _indented}
+    environment.filters |= {"prose": _prose, "path": _breakable, "md": _markdown, "code": _code, "json": _indented}
     environment.globals |= {"short_retry": _SHORT_RETRY, "style": Markup(_style())}  # noqa: S704 - our own file
     return environment
 
@@ -266,6 +266,11 @@ def _style() -> str:
 def _prose(text: str) -> Markup:
     """Escaped text, in which what stands between backticks is code."""
     return Markup(_CODE.sub(r"<code>\2</code>", str(escape(text))))  # noqa: S704 - escaped one step before
+
+
+def _breakable(path: str) -> Markup:
+    """An escaped path, which a narrow screen breaks after a slash."""
+    return Markup("/<wbr>").join(map(escape, path.split("/")))
 
 
 def _markdown(text: str) -> str:
