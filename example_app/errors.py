@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 from flask import current_app
 from werkzeug.exceptions import NotFound, ServiceUnavailable, Unauthorized
@@ -16,7 +17,14 @@ errors = ApiErrors()
 
 
 class InvalidClient(ApiError, Unauthorized):
-    """The client id or the client secret is missing or wrong. Send both by HTTP Basic."""
+    """The client id or the client secret is missing or wrong.
+
+    Send both by HTTP Basic.
+    """
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        # A challenge of its own: the other endpoints ask for Bearer tokens.
+        return [*super().get_headers(environ, scope), ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"')]
 
 
 class SeriesNotFound(ApiError, NotFound):

@@ -43,7 +43,7 @@ def authenticated_client() -> tuple[str, str]:
     client_id, secret = basic_credentials()
     client = current_app.config["CLIENTS"].get(client_id, UNKNOWN)
     if not hmac.compare_digest(secret.encode(), client["secret"].encode()):
-        raise refused("The client id or the client secret is wrong.")
+        raise InvalidClient("The client id or the client secret is wrong.")
     return client_id, client["scope"]
 
 
@@ -53,10 +53,5 @@ def basic_credentials() -> tuple[str, str]:
     except ValueError:  # of credentials that are not ASCII
         given = None
     if given is None or given.type != "basic":
-        raise refused("Send a client id and its secret by HTTP Basic.")
+        raise InvalidClient("Send a client id and its secret by HTTP Basic.")
     return given.username or "", given.password or ""
-
-
-def refused(reason: str) -> InvalidClient:
-    """A 401 with the challenge of this endpoint: the others ask for Bearer tokens."""
-    return InvalidClient(reason, headers={"WWW-Authenticate": 'Basic realm="telemetry", charset="UTF-8"'})

@@ -576,6 +576,17 @@ def test_a_class_that_wants_arguments_is_explained_without_them(make_app: MakeAp
     assert found.error("fussy").title == "Fussy"
 
 
+def test_a_class_tells_the_headers_that_it_always_has(make_app: MakeApp) -> None:
+    class Moved(ApiError, Conflict):
+        def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+            return [*super().get_headers(environ, scope), ("X-Owner", "me"), ("Retry-After", "2.5")]
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(Moved)(view_of()))
+    fields = catalogue(app).error("moved").headers
+    assert [(field.name, field.example) for field in fields] == [("Retry-After", "3"), ("X-Owner", "me")]
+
+
 def test_the_examples_are_what_is_really_answered(app: Flask) -> None:
     client = app.test_client()
     poor = {"Authorization": "Bearer poor"}
