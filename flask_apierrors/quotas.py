@@ -159,8 +159,8 @@ def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
         names = policy_names(spent)
         name = names[spent.index(nearest)]
         policy = ", ".join(f'"{each}"{one.quota.parameters}' for each, one in zip(names, spent, strict=True))
-    left = nearest.left
-    return ("RateLimit-Policy", policy), ("RateLimit", f'"{name}";r={left if left and left > 0 else 0};t={nearest.reset}')
+    left = f'"{name}";r={max(0, nearest.left or 0)}'
+    return ("RateLimit-Policy", policy), ("RateLimit", left if nearest.reset is None else f"{left};t={nearest.reset}")
 
 
 def nearest_of(spent: list[Spent]) -> Spent:

@@ -193,6 +193,7 @@ class RateLimits:
         #: Did a proxy name the client, and nothing read it?
         self.unread_forwarded = False
         self._checked = not state.config.rate_limits
+        self._replaces = bool(state.config.rate_limits)
         self._plans: dict[tuple[str | None, str | None, str], Plan] = {}
         self._views: dict[tuple[Spec, str, str], tuple[Quota, ...]] = {}
         limiters = app.extensions.get("limiter", ())
@@ -225,7 +226,7 @@ class RateLimits:
     def adopt(self, limiter: Limiter) -> None:
         """Use a Limiter that the app's author made, with its hooks, instead of one of ours."""
         app = self._state.app
-        if self._limiter is limiter:
+        if self._hooked or self._limiter is limiter:
             return
         if self._limiter is not None:
             app.extensions["limiter"].discard(self._limiter)
@@ -403,8 +404,8 @@ class RateLimits:
         method = req.method
         if method == "OPTIONS":
             return
-        identity = self._identity(req)
-        if self._state.config.rate_limits and self.plan(req.endpoint, identity, method).replaced:
+        identity = self._identity(req) if self._identifies else req.endpoint or ""
+        if self._replaces and self.plan(req.endpoint, identity, method).replaced:
             return
         self._count(self._view_quotas(spec, identity, method), req, state)
 
@@ -445,7 +446,8 @@ class RateLimits:
             if quota.conditional and (runtime.is_exempt or runtime.method_exempt):
                 continue
             cost = runtime.deduction_amount if quota.cost is None else quota.cost
-            one = Spent(quota, self._client(quota, req, state), cost)
+            client = _client(req, state) if quota.key_func is None else self._client(quota, req, state)
+            one = Spent(quota, client, cost)
             spent.append(one)
             looks = quota.counts_later or (over and self._fail_first)
             if not (counters.has_room(one) if looks else counters.take(one)):
@@ -531,16 +533,18 @@ class RateLimits:
             _logger.exception("Telling the client its rate limits failed")
 
     def _tell(self, response: Response, spent: list[Spent]) -> None:
-        nearest = nearest_of(spent)
+        nearest = spent[0] if len(spent) == 1 else nearest_of(spent)
         headers = response.headers
         if nearest.reset is None:
             self.counters.measure(nearest)
         elif headers.get("RateLimit") is not None:
             return  # a 429, which has its fields from the exception
-        for name, value in rate_limit_fields(spent, nearest):
-            headers.add(name, value)
         for name, value in self._legacy_fields(nearest):
             headers.set(name, value)
+        if response.status_code >= 400:
+            _agree_with_retry_after(nearest, response)
+        for name, value in rate_limit_fields(spent, nearest):
+            headers.add(name, value)
 
     def _legacy_fields(self, nearest: Spent) -> HeaderPairs:
         """The fields of ``RATELIMIT_HEADERS_ENABLED``, but for ``Retry-After``, which belongs to a 429."""
@@ -549,6 +553,13 @@ class RateLimits:
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
         values = (nearest.quota.amount, max(0, nearest.left or 0), reset_at)
         return tuple((name, str(value)) for name, value in zip(self._field_names, values, strict=True))
+
+
+def _agree_with_retry_after(spent: Spent, response: Response) -> None:
+    """Leave the time out, which is optional, where the author names an earlier one in ``Retry-After`` (section 6)."""
+    delay = delay_seconds(response.headers.get("Retry-After"))
+    if delay is not None and spent.reset is not None and delay < spent.reset:
+        spent.reset = None
 
 
 def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()) -> QuotaExceeded:

@@ -628,7 +628,7 @@ def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(make_app:
     answer = app.test_client().get("/x")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "120"
-    assert answer.headers["RateLimit"].startswith('"endpoint";r=4;')
+    assert answer.headers["RateLimit"] == '"endpoint";r=4', "no time that Retry-After contradicts"
 
 
 def test_several_limits_tell_the_one_that_is_nearest(make_app: Callable[..., Flask], clock: Clock) -> None:
@@ -769,6 +769,17 @@ def test_a_limiter_of_the_author_is_used_in_either_order(first: str) -> None:
     assert [client.options("/native").status_code for _ in range(9)] == [200] * 9
     paths = ["/ours?who=d", "/plain?who=d", "/ours?who=d", "/plain?who=d", "/plain?who=d", "/native?who=d", "/native?who=d"]
     assert [client.get(path).status_code for path in paths] == [200] * 6 + [429], "the application limit counts each once"
+
+
+def test_two_limiters_of_the_author_are_both_kept(make_app: Callable[..., Flask]) -> None:
+    app = limited_app(make_app, "5/minute")
+    limiters = [
+        Limiter(get_remote_address, default_limits=[limit], storage_uri="memory://") for limit in ("2/minute", "9/minute")
+    ]
+    for limiter in limiters:
+        limiter.init_app(app)
+    assert app.extensions["limiter"] == set(limiters)
+    assert statuses(app.test_client(), "/free", 3) == [200, 200, 429]
 
 
 def test_a_limiter_of_the_author_replaces_ours_that_the_configuration_made(make_app: Callable[..., Flask]) -> None:
