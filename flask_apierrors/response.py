@@ -97,7 +97,7 @@ def _answer(exc: Exception, req: Request, app: AppState) -> Any:
     if isinstance(found, HTTPException):
         if found.response is not None:
             return _copy(found.response)
-        if isinstance(found.code, int) and found.code < 400:
+        if isinstance(found.code, int) and found.code < 400 and not isinstance(found, ApiError):
             return found
     problem = to_problem(found, req, app.config)
     if (problem.status == 500 or (problem.status > 500 and converter is not None)) and not _is_crash(exc):

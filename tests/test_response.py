@@ -436,6 +436,7 @@ def test_a_crash_tells_nothing_and_is_logged_and_signalled_once(caplog: pytest.L
         InternalServerError("secret"),
         ApiError("secret", status=500, headers={"X-Secret": "secret"}, member="secret", errors=[FieldError("secret")]),
         ApiError("secret", status=700),
+        ApiError("secret", status=200),
         type("Odd", (HTTPException,), {"code": "404"})("secret"),
     ],
 )
