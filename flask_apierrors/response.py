@@ -80,8 +80,8 @@ def _converter(exc: Exception, app: AppState) -> Converter | None:
     if app.converters or app.hooks.converters:
         for cls in type(exc).__mro__:
             converter = app.hooks.converters.get(cls) or app.converters.get(cls)
-            if converter is not None:
-                return converter
+            if converter is not None or cls is HTTPException:
+                return converter  # what is both, such as a missing form field, is an HTTPException before a KeyError
     return None
 
 

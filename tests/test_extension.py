@@ -236,6 +236,16 @@ def test_http_exceptions_can_be_converted_too() -> None:
     assert get(app, "/nope").status_code == 410
 
 
+def test_a_missing_form_field_stays_a_400_though_it_is_a_key_error_too() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(LookupError, to=Gone)
+    app.add_url_rule("/form", view_func=lambda: request.form["absent"], endpoint="form")
+    app.add_url_rule("/key", view_func=lambda: {}["absent"], endpoint="key")
+    assert get(app, "/form").status_code == 400
+    assert get(app, "/key").status_code == 410
+
+
 def test_a_users_handler_for_the_converted_class_wins() -> None:
     app = new_app()
     app.register_error_handler(StoreError, lambda exc: ("mine", 418))
