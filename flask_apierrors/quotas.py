@@ -28,6 +28,7 @@ class Quota:
         "cost",
         "counts_later",
         "head",
+        "is_plain",
         "item",
         "key_func",
         "parameters",
@@ -50,6 +51,7 @@ class Quota:
         self.cost = None if callable(runtime.cost) else runtime.cost
         self.conditional = runtime.exempt_when is not None or runtime.methods is not None
         self.counts_later = runtime.deduct_when is not None
+        self.is_plain = self.cost is not None and not (self.conditional or self.counts_later or self.key_func)
         # The key as `limits` makes it, but for the client: making it anew for each request costs as much as counting.
         key = self.item.key_for(*identifiers(prefix, "\0", scope))
         self.head, _, self.tail = key.partition("\0")
@@ -104,8 +106,10 @@ class Counters:
         self._storage: Storage = strategy.storage
         self._fixed = isinstance(strategy, FixedWindowRateLimiter)
         self._moving = isinstance(strategy, MovingWindowRateLimiter)
-        # Redis tells the life of a counter in whole seconds, rounded to the nearest.
-        self._rounding = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
+        self._margin = _RESOLUTION
+        if self._fixed:
+            # Redis tells the life of a counter in whole seconds, rounded to the nearest.
+            self._margin = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
 
     def _identifiers(self, spent: Spent) -> tuple[str, ...]:
         return identifiers(self.prefix, spent.client, spent.quota.scope)
@@ -124,14 +128,13 @@ class Counters:
 
     def measure(self, spent: Spent) -> None:
         """Learn what is left and when there is more."""
-        quota = spent.quota
         if self._fixed:
             if spent.left is None:
-                spent.left = quota.amount - self._storage.get(spent.key)
+                spent.left = spent.quota.amount - self._storage.get(spent.key)
             reset_at = self._storage.get_expiry(spent.key)
         else:
-            reset_at, spent.left = self.strategy.get_window_stats(quota.item, *self._identifiers(spent))
-        spent.reset = self.seconds_until(reset_at, quota.window)
+            reset_at, spent.left = self.strategy.get_window_stats(spent.quota.item, *self._identifiers(spent))
+        spent.reset = self.seconds_until(reset_at, spent.quota.window)
 
     def measure_exceeded(self, spent: Spent) -> None:
         """Learn how long to wait until a request of this cost is within the limit again."""
@@ -145,10 +148,10 @@ class Counters:
 
     def seconds_until(self, reset_at: float, window: int) -> int:
         """Whole seconds, rounded up, until a moment of which the storage told, seconds since the epoch."""
-        left = reset_at - time.time()
-        if self._fixed:
-            return max(0, min(window, math.ceil(left + self._rounding)))
-        return max(0, math.ceil(left + _RESOLUTION))
+        left = reset_at - time.time() + self._margin
+        if left <= 0:
+            return 0
+        return min(window, math.ceil(left)) if self._fixed else math.ceil(left)
 
 
 def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
@@ -159,8 +162,9 @@ def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
         names = policy_names(spent)
         name = names[spent.index(nearest)]
         policy = ", ".join(f'"{each}"{one.quota.parameters}' for each, one in zip(names, spent, strict=True))
-    left = f'"{name}";r={max(0, nearest.left or 0)}'
-    return ("RateLimit-Policy", policy), ("RateLimit", left if nearest.reset is None else f"{left};t={nearest.reset}")
+    left = nearest.left if nearest.left is not None and nearest.left > 0 else 0
+    time_left = "" if nearest.reset is None else f";t={nearest.reset}"
+    return ("RateLimit-Policy", policy), ("RateLimit", f'"{name}";r={left}{time_left}')
 
 
 def nearest_of(spent: list[Spent]) -> Spent:
