@@ -11,27 +11,39 @@ from werkzeug.datastructures import Headers
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+#: For Werkzeug's constructor, which looks for a Content-Type.
+_STAND_IN = Headers([("Content-Type", "application/json")])
+
 
 class ReadyResponse(Response):
-    """A short body with its headers, sent as they are unless anything about them was changed after they were made.
+    """A short body with its fields, sent as they are unless somebody looked at the headers or changed anything.
 
-    Werkzeug copies and scans the headers of each response, and wraps its body, when it is sent. Most errors leave the app
-    untouched, so that there is nothing to find.
+    Werkzeug makes a ``Headers`` of the fields, copies and scans it when it sends them, and wraps the body. Most errors
+    leave the app without anybody asking for that.
+
+    :param fields: Header fields that need no further check: :func:`~flask_apierrors.headers.header_value` made their values.
     """
 
     def __init__(self, body: bytes, status: str, fields: Iterable[tuple[str, str]]) -> None:
-        headers = Headers()
-        headers[:] = [*fields, ("Content-Length", str(len(body)))]
-        super().__init__([body], status, headers)
-        self._made: Any = (headers.to_wsgi_list(), self.response, self.status)
+        super().__init__([body], status, _STAND_IN)
+        del self.headers  # made when somebody asks
+        self._fields = [*fields, ("Content-Length", str(len(body)))]
+        self._made: Any = (self.response, self.status)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "headers":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.headers = Headers()
+        self.headers[:] = self._fields
+        return self.headers
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it: by Werkzeug, when it was changed or is not to be sent whole."""
-        fields, body, status = self.headers.to_wsgi_list(), self.response, self.status
-        if (fields, body, status) != self._made or environ["REQUEST_METHOD"] == "HEAD":
+        changed = "headers" in vars(self) or self._made != (self.response, self.status)
+        if changed or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        start_response(status, fields)
-        return body  # type: ignore[return-value]
+        start_response(self.status, self._fields.copy())
+        return self.response  # type: ignore[return-value]
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call a function when it was sent: for Werkzeug to do."""

@@ -77,6 +77,11 @@ def without_content(response):
     return response
 
 
+def with_a_look(response):
+    assert response.headers["Vary"] == "Accept"
+    return response
+
+
 def with_location(response):
     response.location = "/größe"
     return response
@@ -102,6 +107,7 @@ def with_pickle(response):
 
 CHANGES = [
     unchanged,
+    with_a_look,
     with_header,
     with_less,
     with_other_headers,
@@ -147,9 +153,22 @@ def test_it_can_be_sent_twice():
     assert sent(response) == sent(response)
 
 
-def test_a_line_break_in_a_header_never_leaves_the_process():
-    with pytest.raises(ValueError, match="newline"):
-        ReadyResponse(BODY, "410 GONE", [("X-Name", "a\r\nSet-Cookie: b=c")])
+def test_what_a_server_does_to_the_list_of_headers_stays_with_the_server():
+    response = ready()
+    seen = []
+
+    def start_response(status, headers, exc_info=None):
+        seen.append(sorted(headers))
+        headers.append(("Date", "today"))
+
+    for _ in range(2):
+        response(create_environ("/"), start_response)
+    assert seen[0] == seen[1]
+
+
+def test_it_has_no_other_attributes_than_flasks_response():
+    with pytest.raises(AttributeError, match="'ReadyResponse' object has no attribute 'header'"):
+        ready().header  # noqa: B018
 
 
 def test_an_app_with_a_response_class_of_its_own_answers_in_it():
