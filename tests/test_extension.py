@@ -9,7 +9,7 @@ from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Blueprint, Flask, Request, Response, abort
+from flask import Blueprint, Flask, Request, Response, abort, request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest, Conflict, Gone, HTTPException, NotFound, ServiceUnavailable
