@@ -588,8 +588,11 @@ def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], field
 
 def specs_of(view: Any, method: str) -> list[Spec]:
     """What ``rate_limit`` was given for a view: on itself, or on the method of its class."""
-    views = (view, getattr(getattr(view, "view_class", None), method.lower(), None))
-    return [mark.values[1] for found in views for mark in marks_of(found) if mark.name == "rate_limit"]
+    cls = getattr(view, "view_class", None)
+    handler = getattr(cls, method.lower(), None)
+    if handler is None and method == "HEAD":
+        handler = getattr(cls, "get", None)
+    return [mark.values[1] for found in (view, handler) for mark in marks_of(found) if mark.name == "rate_limit"]
 
 
 def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[bool, str | None]:

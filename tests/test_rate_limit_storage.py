@@ -394,6 +394,14 @@ def test_memcached_counts_and_falls_back() -> None:
         server.kill()
 
 
+def test_a_strategy_that_the_storage_does_not_have_fails_at_start() -> None:
+    pytest.importorskip("pymemcache")
+    with pytest.raises(ValueError, match="RATELIMIT_STRATEGY = 'moving-window' needs another storage"):
+        limited_app(
+            RATELIMIT_STORAGE_URI="memcached://127.0.0.1:1", RATELIMIT_STRATEGY="moving-window", RATELIMIT_DEFAULT="1/hour"
+        )
+
+
 @pytest.mark.parametrize(
     "scheme", ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached", "mongodb"]
 )

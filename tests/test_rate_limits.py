@@ -191,6 +191,9 @@ def test_async_views_and_method_views_are_limited(make_app: Callable[..., Flask]
     assert statuses(client, "/async", 3) == [200, 200, 429]
     assert statuses(client, "/ships", 3) == [200, 200, 429]
     assert [client.post("/ships").status_code for _ in range(2)] == [200, 429]
+    other = {"REMOTE_ADDR": "10.0.0.2"}
+    heads = [client.head("/ships", environ_base=other).status_code for _ in range(3)]
+    assert heads == [200, 200, 429], "by the limit of get, not by the default"
     assert statuses(client, "/decorated", 4) == [200, 200, 200, 429]
 
 
