@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -117,17 +117,26 @@ def _count(nodes: list[Node]) -> int:
     count, budget = 0, _MAX_NODES
     while left and budget > 0:
         depth, node = left.pop()
-        below = _below(node)
+        below = _children(node)
         if below is None:
             count += 1
         elif depth < _MAX_DEPTH:
-            budget -= len(below)
-            for _, child in below:
+            for child in islice(below, budget):
                 if type(child) is str:
                     count += 1
                 else:
                     left.append((depth + 1, child))
+            budget -= len(below)
     return count
+
+
+def _children(node: object) -> Collection[object] | None:
+    if type(node) is list:
+        return node
+    if type(node) is dict:
+        return node.values()
+    below = _below(node)
+    return None if below is None else [child for _, child in below]
 
 
 def _below(node: object) -> list[tuple[object, object]] | None:
