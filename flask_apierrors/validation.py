@@ -11,7 +11,7 @@ from .errors import FieldError
 from .text import as_text
 
 Path = tuple[str | int, ...]
-Node = tuple[int, Path, object]  # its depth, where it is, and itself
+Node = tuple[int, Path, object, object]  # its depth, where its parent is, its key, and itself
 
 #: Where webargs looked (its names) -> OpenAPI's ``in``; ``None`` is the body.
 LOCATIONS: dict[str, str | None] = {
@@ -73,7 +73,7 @@ def describe(messages: object, most: int, location: str | None = None, data: obj
     :param data: What was validated, to tell a field named ``value`` from marshmallow's name for the value of a ``Dict``
         entry; ``None`` when that is not known. Never reported.
     """
-    nodes: list[Node] = [(0, (), messages)]
+    nodes: list[Node] = [(0, (), _SCHEMA, messages)]
     sentences: list[str] = []
     errors: list[FieldError] = []
     for raw_path, leaf in islice(_leaves(nodes), most):
@@ -103,17 +103,18 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
     for _ in range(_MAX_NODES):
         if not nodes:
             return
-        depth, path, node = nodes.pop()
+        depth, parent, key, node = nodes.pop()
+        path = parent + _steps(key)
         below = _below(node)
         if below is None:
             yield path, node
         elif depth < _MAX_DEPTH:
-            nodes.extend((depth + 1, path + _steps(key), child) for key, child in reversed(below))
+            nodes.extend([(depth + 1, path, *part) for part in reversed(below)])
 
 
 def _count(nodes: list[Node]) -> int:
     """How many leaves are left: without their paths, which cost as much as the validation itself."""
-    left = [(depth, node) for depth, _, node in nodes]
+    left = [(depth, node) for depth, _, _, node in nodes]
     count, budget = 0, _MAX_NODES
     while left and budget > 0:
         depth, node = left.pop()
@@ -209,5 +210,10 @@ def _dotted(path: Path) -> str:
 def _field_error(text: str, path: Path, location: str | None) -> FieldError:
     if location is not None:
         return FieldError(text, parameter=_dotted(path) if path else None, location=location)
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return FieldError(text, pointer="#" + "".join("/" + quote(step, safe=_FRAGMENT) for step in steps))
+    return FieldError(text, pointer="#" + "".join(["/" + _pointed(str(step)) for step in path]))
+
+
+def _pointed(step: str) -> str:
+    if step.isascii() and (step.isidentifier() or step.isdigit()):
+        return step
+    return quote(step.replace("~", "~0").replace("/", "~1"), safe=_FRAGMENT)
