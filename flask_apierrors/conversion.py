@@ -229,6 +229,8 @@ def _complete_413(problem: Problem, exc: Exception, req: Request, config: Config
 
 
 def _complete_429(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
+    if "{" not in problem.detail and ("Retry-After", "0") not in problem.headers and _has(problem, "retry-after"):
+        return problem
     given = next((value for name, value in problem.headers if name.lower() == "retry-after"), config.retry_after)
     seconds = str(max(1, int(given)))
     others = tuple(pair for pair in problem.headers if pair[0].lower() != "retry-after")
