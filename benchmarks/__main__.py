@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
@@ -19,17 +21,17 @@ def main() -> None:
     chosen = _arguments()
     _print_machine(chosen.rounds)
     apps = paths.make_contenders()
-    for section in (_paths, _guards, _imports, _scaling, _memory, _http):
+    for section in (_paths, _guards, _imports, _limits, _scaling, _memory, _http):
         section(chosen, apps)
 
 
 def _arguments() -> argparse.Namespace:
-    names = [row.name for row in (*PATHS, *GUARDED)] + ["import", "scaling", "memory", "http"]
+    names = [row.name for row in (*PATHS, *GUARDED)] + ["import", "limits", "scaling", "memory", "http"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to bare Flask; smaller is better.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run, all of it by default: {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=100, help="rounds of each race (default: %(default)s; 10 is quick)")
     parser.add_argument("--errors", type=int, default=100_000, help="errors of the memory check (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=3, help="seconds of each HTTP run (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of each HTTP run (default: %(default)s)")
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(names)
     if unknown:
@@ -78,6 +80,13 @@ def _imports(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
     if "import" in chosen.names:
         header = ["ratio", "flask", "flask again", "flask_apierrors", "best peer was", "wanted"]
         _print_table(header, [imports.run(max(6, chosen.rounds // 4))])
+
+
+def _limits(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "limits" in chosen.names:
+        print(flush=True)
+        command = [sys.executable, "-m", "benchmarks.rate_limits", "--rounds", str(chosen.rounds)]
+        subprocess.run(command, check=True, timeout=600)
 
 
 def _scaling(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """What every benchmark shares: requests without a server, interleaved rounds, medians of per-round ratios.
 
 The machine is never quiet, so only the time of the thread on a CPU counts, contenders take turns within each round, a
-ratio is taken within a round, and the answer is the median of the rounds. Two copies of one app (the A/A control) show what is left of the noise.
+ratio is taken within a round, and the answer is the median of the rounds. Two copies of one app (the A/A control) show
+what is left of the noise.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ CONTENDERS = {
     "APIFlask": "apiflask_app",
     "flask_apierrors": "apierrors",
 }
-_NAMES = ("success", "unknown", "abort", "401", "406")
+_NAMES = ("success", "unknown", "abort", "403", "406")
 _CONNECTIONS = 4
 _TURNS = 3
 
@@ -37,17 +37,22 @@ def application(module: str) -> Any:
 
 def run(seconds: int) -> list[tuple[str, ...]]:
     """A row for each path: the median of a few short runs in turn, and the ratio of the times to those of the floor."""
-    rows = []
-    for path in (path for path in PATHS if path.name in _NAMES):
-        rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-        for _ in range(_TURNS):
-            for name, module in CONTENDERS.items():
-                with _server(module) as port:
-                    _load(port, path.request, 1)
-                    rates[name].append(_load(port, path.request, seconds))
-        floor = median(rates["floor"])
-        rows.append((path.title, *(f"{median(rate):,.0f} ({floor / median(rate):.2f})" for rate in rates.values())))
-    return rows
+    paths = [path for path in PATHS if path.name in _NAMES]
+    rates: dict[tuple[str, str], list[float]] = {}
+    for _ in range(_TURNS):
+        for name, module in CONTENDERS.items():
+            with _server(module) as port:
+                _load(port, paths[0].request, 1)
+                for path in paths:
+                    rates.setdefault((path.name, name), []).append(_load(port, path.request, seconds))
+    return [(path.title, *_cells(path.name, rates)) for path in paths]
+
+
+def _cells(path: str, rates: dict[tuple[str, str], list[float]]) -> Iterator[str]:
+    floor = median(rates[path, "floor"])
+    for name in CONTENDERS:
+        rate = median(rates[path, name])
+        yield f"{rate:,.0f} ({floor / rate:.2f})"
 
 
 @contextmanager
