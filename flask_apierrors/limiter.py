@@ -34,6 +34,8 @@ def make_limiter(app: Flask, state: AppState, key_func: Callable[[], str]) -> Li
     _init(limiter, app)
     if limiter.enabled:
         _check_limits(app, state.config.rate_limits)
+    else:
+        limiters.discard(limiter)  # it has no storage, which Flask-Limiter's command line would ask for
     return limiter
 
 

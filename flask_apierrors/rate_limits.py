@@ -313,8 +313,6 @@ class RateLimits:
         if endpoint is None:
             # No route: only a limit of the whole app can mean this request.
             return Plan() if self._hooked else Plan(self._quotas("application", known.application_limits, "", method))
-        if endpoint.rpartition(".")[2] == "static":
-            return Plan()
         if endpoint == REFERENCE_ENDPOINT:
             # It explains the very 429 that a client got, and costs nothing.
             return Plan(governed=True)
@@ -323,6 +321,8 @@ class RateLimits:
         if found:
             own = self._quotas("endpoint", self._made().limit(limit), identity, method) if limit else ()
             return Plan(in_order(for_all + own) if limit else (), governed=True, replaced=True)
+        if endpoint.rpartition(".")[2] == "static":
+            return Plan()
         view = self._state.app.view_functions.get(endpoint)
         specs = specs_of(view, method)
         # As in Flask-Limiter: a decorated limit replaces the default ones, for the methods that it names.

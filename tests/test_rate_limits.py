@@ -442,6 +442,11 @@ def test_limits_by_endpoint_from_configuration_alone(make_app: Callable[..., Fla
     assert statuses(client, "/free", 4) == [200, 200, 200, 429]
 
 
+def test_files_are_limited_when_the_administrator_names_them(make_app: Callable[..., Flask]) -> None:
+    client = make_app(APIERRORS_RATE_LIMITS={"static": "1/minute"}).test_client()
+    assert statuses(client, "/static/x.css", 2) == [404, 429]
+
+
 def test_none_lifts_a_decorators_limit(make_app: Callable[..., Flask]) -> None:
     client = limited_app(make_app, "1/minute", APIERRORS_RATE_LIMITS={"limited": None}).test_client()
     assert statuses(client, "/limited", 3) == [200] * 3
@@ -470,6 +475,7 @@ def test_the_switch_turns_everything_off(make_app: Callable[..., Flask]) -> None
     client = app.test_client()
     assert [status for path in ("/limited", "/free", "/native") for status in statuses(client, path, 3)] == [200] * 9
     assert "RateLimit" not in client.get("/limited").headers
+    assert not app.extensions["limiter"]
 
 
 def test_a_default_limit_may_be_a_function(make_app: Callable[..., Flask]) -> None:
