@@ -343,8 +343,8 @@ def test_a_redis_behind_sentinels(tmp_path: Path, redis: Redis) -> None:
     sentinel = Redis(tmp_path)
     sentinel.port = port
     sentinel._arguments = [sentinel._arguments[0], str(settings), "--sentinel"]
-    sentinel.start()
     try:
+        sentinel.start()
         app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"redis+sentinel://127.0.0.1:{port}/main")
         client = app.test_client()
         assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
@@ -356,7 +356,6 @@ def test_a_redis_behind_sentinels(tmp_path: Path, redis: Redis) -> None:
         assert client.get("/").status_code == 200
         assert time.monotonic() - begun < PATIENCE
     finally:
-        sentinel.thaw()
         redis.thaw()
         sentinel.kill()
 
@@ -366,8 +365,8 @@ def test_a_redis_cluster_may_be_away_at_the_start(tmp_path: Path) -> None:
     app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"redis+cluster://127.0.0.1:{node.port}")
     client = app.test_client()
     assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
-    node.start()
     try:
+        node.start()
         node.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         recover(app)
         assert [client.get("/").status_code for _ in range(3)][2] == 429
@@ -379,8 +378,8 @@ def test_a_redis_cluster_may_be_away_at_the_start(tmp_path: Path) -> None:
 def test_memcached_counts_and_falls_back() -> None:
     pytest.importorskip("pymemcache")
     server = Server(memcached_program(), "-l", "127.0.0.1", "-p", "{port}", "-u", "nobody")
-    server.start()
     try:
+        server.start()
         app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"memcached://127.0.0.1:{server.port}")
         client = app.test_client()
         answers = [client.get("/") for _ in range(3)]
