@@ -459,6 +459,39 @@ def test_options_requests_are_not_counted(make_app: Callable[..., Flask]) -> Non
     assert statuses(client, "/limited", 2) == [200, 429]
 
 
+def test_a_view_that_answers_options_itself_is_not_limited_there(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+
+    @app.route("/x", methods=["OPTIONS"], provide_automatic_options=False)
+    @rate_limit("1/minute")
+    def view() -> dict[str, str]:
+        return {}
+
+    assert [app.test_client().options("/x").status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_request_identifier_joins_endpoints(make_app: Callable[..., Flask]) -> None:
+    app = make_app(RATELIMIT_REQUEST_IDENTIFIER=lambda: "ships", RATELIMIT_DEFAULT="2/minute")
+    app.add_url_rule("/a", "a", lambda: {})
+    app.add_url_rule("/b", "b", lambda: {})
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/a", "/b", "/a")] == [200, 200, 429]
+
+
+def test_a_crash_in_deduct_when_is_logged_and_costs_nobody_the_answer(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+
+    @app.get("/x")
+    @rate_limit("1/minute", deduct_when=lambda response: 1 / 0 > 0)
+    def view() -> dict[str, str]:
+        return {}
+
+    assert app.test_client().get("/x").status_code == 200
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_the_switch_turns_everything_off(make_app: Callable[..., Flask]) -> None:
     errors = ApiErrors()
     app = limited_app(
