@@ -105,6 +105,8 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
             return
         depth, parent, key, node = nodes.pop()
         path = parent + _steps(key)
+        if type(node) is list and len(node) == 1:
+            node = node[0]  # most fields have one text, in a list of its own
         below = _below(node)
         if below is None:
             yield path, node
@@ -204,7 +206,7 @@ def _child(node: object, step: str | int) -> object:
 
 
 def _dotted(path: Path) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    return "".join([f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]).removeprefix(".")
 
 
 def _field_error(text: str, path: Path, location: str | None) -> FieldError:
