@@ -6,6 +6,7 @@ import json
 import math
 import re
 from functools import cache
+from itertools import chain
 from typing import Any, NoReturn
 
 from flask import Flask, Request
@@ -17,6 +18,7 @@ from .headers import HeaderPairs
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_DEPTH = 100
+_CONTAINERS = (dict, list)
 #: A pair of surrogates; half a pair, which is the group; or any other escape.
 _ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\u([dD][89a-fA-F])|\\.", re.DOTALL)
 
@@ -100,10 +102,10 @@ def _decoded(data: str | bytes) -> str:
 
 def _check_depth(value: Any) -> None:
     """Refuse what can be read, but not followed by code that calls itself for each level, as marshmallow does."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(_MAX_DEPTH):
-        children = (child for item in level for child in (item.values() if isinstance(item, dict) else item))
-        level = [child for child in children if isinstance(child, dict | list)]
+        parts = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [child for child in chain.from_iterable(parts) if isinstance(child, _CONTAINERS)]
         if not level:
             return
     raise MalformedJson("it is nested too deeply")
