@@ -73,8 +73,8 @@ class Problem(NamedTuple):
 class ApiError(HTTPException):
     """An error with a sentence for the client, to raise or to subclass.
 
-    A subclass that is to have a status of its own names Werkzeug's class for it: ``class VesselNotFound(ApiError,
-    NotFound)``. Its docstring is the text of the reference page.
+    A subclass that is to have a status of its own names Werkzeug's class for it, ``class VesselNotFound(ApiError,
+    NotFound)``, or a ``code``. Its docstring is the text of the reference page.
 
     :param detail: The sentence; by default the one for the type or the status. Never sent when the status is 500.
     :param status: The status, for an error without a class. The exception then is of Werkzeug's class for it as well,
@@ -108,8 +108,9 @@ class ApiError(HTTPException):
 
     def __new__(cls, *args: Any, status: int | None = None, **kwargs: Any) -> Self:
         made: type[Self] = cls
-        if cls.code is None and status in default_exceptions:
-            made = _class_with_status(cls, status)  # type: ignore[arg-type]
+        wanted = cls.code or status
+        if wanted in default_exceptions and not issubclass(cls, default_exceptions[wanted]):
+            made = _class_with_status(cls, wanted)  # type: ignore[arg-type]
         return super().__new__(made)
 
     def __init__(
@@ -144,9 +145,8 @@ class ApiError(HTTPException):
 @cache
 def _class_with_status(cls: Any, status: int) -> Any:
     bases = (cls, default_exceptions[status])
-    return type(
-        cls.__name__, bases, {"__module__": cls.__module__, "__doc__": cls.__doc__, "type": cls.type, "title": cls.title}
-    )
+    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "type": cls.type, "title": cls.title}
+    return type(cls.__name__, bases, names)
 
 
 class InvalidToken(ApiError, Unauthorized):

@@ -49,6 +49,8 @@ def answer(exc: Exception, app: AppState) -> Any:
     """
     req = current_request()
     if not app.config.covers(req.path):
+        if isinstance(exc, ApiError):
+            exc.headers = to_problem(exc, req, app.config).headers  # a page needs its challenge and its Allow, too
         if isinstance(exc, HTTPException):
             return exc
         raise exc

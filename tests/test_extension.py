@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest, Conflict, Gone, HTTPException, NotFo
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
-from flask_apierrors import ApiError, ApiErrors
+from flask_apierrors import ApiError, ApiErrors, requires_auth
 from flask_apierrors.state import current_request
 from tests.conftest import parse_strictly
 
@@ -144,6 +144,16 @@ def test_outside_the_prefixes_flasks_own_pages_stay() -> None:
     assert get(app, "/empty").data == b""
     assert get(app, "/codeless").status_code == 200
     assert app.test_client().post("/ok").content_type == "text/html; charset=utf-8"
+
+
+def test_a_guard_outside_the_prefixes_still_sends_its_challenge() -> None:
+    app = new_app(APIERRORS_URL_PREFIXES=("/api",))
+    errors = ApiErrors(app)
+    errors.verify_token(lambda token: None)
+    app.add_url_rule("/page", view_func=requires_auth(lambda: "page"), endpoint="page")
+    response = get(app, "/page")
+    assert (response.status_code, response.content_type) == (401, "text/html; charset=utf-8")
+    assert response.headers.getlist("WWW-Authenticate") == ['Bearer realm="api"']
 
 
 def test_a_mounted_api_knows_its_prefix_without_the_mount_point() -> None:

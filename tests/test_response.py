@@ -534,12 +534,15 @@ def test_an_authors_handler_wins_whether_it_came_before_or_after() -> None:
     app.register_error_handler(HTTPException, lambda exc: ("before", exc.code))
     ApiErrors(app)
     app.register_error_handler(409, lambda exc: ("by code", 409))
+    with_code = type("WithCode", (ApiError,), {"code": 409})
+    app.add_url_rule("/e", view_func=raiser(with_code("x")), endpoint="e")
     app.add_url_rule("/c", view_func=raiser(Conflict()), endpoint="c")
     app.add_url_rule("/d", view_func=raiser(ApiError("x", status=409)), endpoint="d")
     client = app.test_client()
     assert client.get("/nope").data == b"before"
     assert client.get("/c").data == b"by code"
-    assert client.get("/d").data == b"by code"
+    for path in ("/d", "/e"):
+        assert client.get(path).data == b"by code"
 
 
 def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_back_is_ours() -> None:
