@@ -111,7 +111,8 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
         if below is None:
             yield path, node
         elif depth < _MAX_DEPTH:
-            nodes.extend([(depth + 1, path, *part) for part in reversed(below)])
+            deeper = depth + 1
+            nodes.extend([(deeper, path, step, child) for step, child in reversed(below)])
 
 
 def _count(nodes: list[Node]) -> int:
@@ -146,6 +147,8 @@ def _below(node: object) -> list[tuple[object, object]] | None:
     """The parts of a node, each under its key, or under the name of no field in a list; ``None`` for a leaf."""
     if type(node) is str:
         return None
+    if type(node) is dict:
+        return list(node.items())
     try:
         if isinstance(node, _MAPPINGS):
             return [(key, child) for key, child in islice(node.items(), _MAX_NODES)]
