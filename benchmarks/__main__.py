@@ -31,7 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run, all of it by default: {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=100, help="rounds of each race (default: %(default)s; 10 is quick)")
     parser.add_argument("--errors", type=int, default=100_000, help="errors of the memory check (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=2, help="seconds of each HTTP run (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="seconds of each HTTP run (default: %(default)s)")
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(names)
     if unknown:
@@ -102,7 +102,7 @@ def _memory(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
 
 def _http(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
     if "http" in chosen.names:
-        _print_table(["requests a second over HTTP", *over_http.CONTENDERS], over_http.run(chosen.seconds))
+        _print_table(["CPU time of the server, a request", *over_http.CONTENDERS], over_http.run(chosen.seconds))
 
 
 if __name__ == "__main__":
