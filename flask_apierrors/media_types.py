@@ -54,9 +54,7 @@ def produces(*media_types: str) -> Callable[[View], View]:
         media_type = chosen[accept] if accept else media_types[0]
         if media_type is None:
             raise ApiError(Sentence(sentence), status=406)
-        state = request_state(req)
-        state.negotiated_type = media_type
-        state.headers += (("Vary", "Accept"),)
+        request_state(req).negotiated_type = media_type
 
     return lambda view: guard(view, Mark("produces", media_types), Check(Order.ACCEPT, check))
 

@@ -192,8 +192,8 @@ def finish(response: Response) -> Response:
     req = current_request()
     state = known_request_state(req)
     if state is not None:
-        if state.headers:
-            _add_fields(response, state.headers)
+        if state.negotiated_type is not None:
+            response.headers["Vary"] = merged_list(*response.headers.getlist("Vary"), "Accept")
         if state.complete is not None:
             state.complete(response, state)
     if isinstance(response.response, ClosingIterator) and _is_codeless(response) and app_state().config.covers(req.path):
@@ -211,15 +211,6 @@ def _is_codeless(response: Response) -> bool:
     """Did Flask call an ``HTTPException`` without a code as a WSGI application? It does so past every handler, with 200."""
     is_page = response.status_code == 200 and response.content_type == _HTML and not response.direct_passthrough
     return is_page and (response.content_length or _MAX_PAGE) < _MAX_PAGE and response.get_data().startswith(_CODELESS)
-
-
-def _add_fields(response: Response, fields: HeaderPairs) -> None:
-    for name, value in fields:
-        present = response.headers.getlist(name)
-        if not present:
-            response.headers.add(name, value)
-        elif name == "Vary":
-            response.headers[name] = merged_list(*present, value)
 
 
 def _filled(response: Response, req: Request, app: AppState) -> Response:

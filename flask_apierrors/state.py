@@ -15,7 +15,6 @@ from flask import Flask, Request, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from .config import Config
-from .headers import HeaderPairs
 
 if TYPE_CHECKING:
     from .errors import Problem
@@ -79,8 +78,6 @@ class RequestState:
     principal: Any = None
     rejection: HTTPException | None = None
     negotiated_type: str | None = None
-    #: Fields for the answer, whatever it will be.
-    headers: HeaderPairs = ()
     #: What the request was counted for, and what then completes its answer: see ``rate_limits``.
     spent: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None

@@ -404,6 +404,8 @@ def test_log_records_have_the_request_id_of_the_answer(caplog: pytest.LogCapture
     response = get(app, "/boom")
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.request_id == response.headers["X-Request-ID"]  # type: ignore[attr-defined]
+    app.logger.warning("its own", extra={"request_id": "given"})
+    assert caplog.records[-1].request_id == "given"  # type: ignore[attr-defined]
     app.logger.warning("outside")
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 

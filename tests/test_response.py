@@ -559,6 +559,19 @@ def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_ba
     assert [type(exc) for exc in seen] == [KeyError, NotFound]
 
 
+def test_what_a_catch_all_answers_is_the_answer() -> None:
+    app, _ = make()
+    app.register_error_handler(Exception, lambda exc: ("mine", 404))
+    assert app.test_client().get("/nope").data == b"mine"
+
+
+def test_an_empty_body_that_cannot_be_filled_gives_the_static_500(caplog: pytest.LogCaptureFixture) -> None:
+    app, errors = make(lambda: ("", 404))
+    errors.format(lambda problem: 1 / 0)
+    assert strict_json(app.test_client().get("/x")) == {"error": INTERNAL}
+    assert len(error_records(caplog)) == 1
+
+
 def test_a_catch_all_that_fails_is_a_crash(caplog: pytest.LogCaptureFixture) -> None:
     app, _ = make(lambda: abort(404))
     app.register_error_handler(Exception, lambda exc: 1 / 0)
