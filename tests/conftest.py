@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from flask_apierrors import ApiErrors
 
-settings.register_profile("project", deadline=None, max_examples=100)
+settings.register_profile("project", deadline=None, max_examples=50)
 #: ``pytest --hypothesis-profile=thorough``: minutes instead of seconds.
 settings.register_profile("thorough", deadline=None, max_examples=5_000)
 settings.load_profile("project")
