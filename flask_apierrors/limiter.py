@@ -110,7 +110,7 @@ def _init(limiter: Limiter, app: Flask) -> None:
         if limiter.enabled:
             remote = getattr(limiter.storage, "remote", None)
             STRATEGIES[strategy](remote or limiter.storage)
-    except (ConfigurationError, ImportError, TypeError) as error:
+    except (ConfigurationError, ImportError, TypeError, ValueError) as error:
         raise _storage_error(app, error) from None
     except NotImplementedError:
         raise ValueError(
@@ -134,7 +134,10 @@ def _storage_error(app: Flask, error: Exception) -> ValueError:
         return ValueError(
             f"RATELIMIT_STORAGE_URI: the driver for {scheme} is missing. Install it: pip install 'limits[{extra}]'."
         )
-    return ValueError(f"RATELIMIT_STORAGE_URI or RATELIMIT_STORAGE_OPTIONS ({scheme}): {text}")
+    return ValueError(
+        f"RATELIMIT_STORAGE_URI ({scheme}) or RATELIMIT_STORAGE_OPTIONS cannot be used ({type(error).__name__}). "
+        "The first is a URI such as redis://host:6379, the second a dict of options of its driver."
+    )
 
 
 def _check_limits(app: Flask, by_endpoint: Mapping[str, str | None]) -> None:

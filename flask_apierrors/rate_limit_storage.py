@@ -157,8 +157,8 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         """Make the remote storage. Most connect on first use; that of a Redis cluster does at once."""
         try:
             self._remote = _remote_storage(self._uri, self._options)
-        except (ConfigurationError, ImportError, TypeError):
-            raise
+        except (ConfigurationError, ImportError, TypeError, ValueError):
+            raise  # a mistake in the configuration, which no waiting will mend
         except Exception as failure:
             self._fall_back(failure)
 

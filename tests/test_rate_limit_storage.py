@@ -16,7 +16,9 @@ import pytest
 from flask import Flask, request
 from flask.cli import FlaskGroup
 from flask_limiter import Limiter
+from limits import parse
 from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from flask_apierrors import ApiErrors, rate_limit
 from flask_apierrors.rate_limit_storage import PROBE_INTERVAL, TIME_OUT, GuardedStorage, default_options
@@ -464,3 +466,17 @@ def survived(load: Load, server: Gunicorn) -> None:
     assert set(load.statuses) == {200}, load.figures()
     assert max(load.seconds) < PATIENCE, load.figures()
     assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_the_counters_of_a_guarded_storage_can_be_forgotten(fallback: bool) -> None:
+    storage = GuardedStorage(MemoryStorage(), fallback=fallback)
+    window = SlidingWindowCounterRateLimiter(storage)
+    item = parse("1/minute")
+    assert [window.hit(item, "a"), window.hit(item, "a")] == [True, False]
+    window.clear(item, "a")
+    assert window.hit(item, "a")
+    storage.incr("b", 60)
+    storage.reset()
+    assert storage.get("b") == 0
+    assert window.hit(item, "a")

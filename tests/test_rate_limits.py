@@ -1024,3 +1024,112 @@ def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
         storage.incr("other", 1)
     assert set(storage.storage) <= {"other"}
     assert set(storage.expirations) <= {"other"}
+
+
+# -- what rarely happens
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:port"},
+        {"RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:1", "RATELIMIT_STORAGE_OPTIONS": "socket_timeout=1"},
+    ],
+)
+def test_a_storage_that_cannot_be_read_fails_at_start_and_keeps_its_password(
+    make_app: Callable[..., Flask], config: dict[str, str]
+) -> None:
+    pytest.importorskip("redis")
+    with pytest.raises(ValueError, match="RATELIMIT_STORAGE_OPTIONS") as caught:
+        make_app(**config)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_authors_limiter_that_is_switched_off_limits_nothing() -> None:
+    app = Flask(__name__)
+    limiter = Limiter(get_remote_address, app=app, default_limits=["1/minute"], storage_uri="memory://")
+    limiter.enabled = False
+    ApiErrors(app)
+    app.add_url_rule("/x", view_func=rate_limit("1/minute")(lambda: "x"))
+    assert statuses(app.test_client(), "/x", 3) == [200, 200, 200]
+
+
+def test_an_authors_503_in_a_key_function_passes_as_it_is(make_app: Callable[..., Flask]) -> None:
+    def key() -> str:
+        raise ServiceUnavailable("The directory is away.")
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=rate_limit("1/minute", key_func=key)(lambda: "x"))
+    answer = app.test_client().get("/x")
+    assert (answer.status_code, answer.get_json()) == (503, {"error": "The directory is away."})
+
+
+def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]) -> None:
+    pytest.importorskip("redis")
+    errors = ApiErrors()
+    app = make_app(
+        errors,
+        RATELIMIT_STORAGE_URI="redis://127.0.0.1:1",
+        RATELIMIT_DEFAULT="100/minute",
+        RATELIMIT_IN_MEMORY_FALLBACK="2/minute",
+    )
+    with app.app_context():
+        decorate = errors.limiter.limit("50/minute")
+    app.add_url_rule("/native", view_func=decorate(lambda: "x"), endpoint="native")
+    client = app.test_client()
+    client.get("/native")  # finds out that the storage is away
+    assert 429 in statuses(client, "/native", 3)
+
+
+def test_a_limiter_may_limit_another_app_too_that_has_no_contract(make_app: Callable[..., Flask]) -> None:
+    ours, other = make_app(), Flask("other")
+    limiter = Limiter(get_remote_address, default_limits=["1/minute"], storage_uri="memory://")
+    for app in (ours, other):
+        app.add_url_rule("/x", view_func=lambda: "x", endpoint="x")
+        limiter.init_app(app)
+    assert ours.test_client().get("/x").status_code == 200
+    answer = other.test_client().get("/x")
+    assert (answer.status_code, answer.content_type) == (429, "text/html; charset=utf-8")
+
+
+def test_a_native_429_of_another_request_is_answered_with_the_whole_window(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    with app.app_context():
+        decorate = errors.limiter.limit("1/minute")
+    app.add_url_rule("/native", view_func=decorate(lambda: "x"), endpoint="native")
+    kept: list[Exception] = []
+
+    @app.errorhandler(RateLimitExceeded)
+    def keep(exc: RateLimitExceeded) -> Response:
+        kept.append(exc)
+        return errors.response(exc)
+
+    @app.get("/again")
+    def again() -> Response:
+        return errors.response(kept[0])
+
+    client = app.test_client()
+    assert statuses(client, "/native", 2) == [200, 429]
+    answer = client.get("/again")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+
+
+def test_a_storage_that_fails_while_a_native_limit_is_told_costs_the_fields_alone(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    with app.app_context():
+        limiter = errors.limiter
+    app.add_url_rule("/native", view_func=limiter.limit("1/minute")(lambda: "x"), endpoint="native")
+    client = app.test_client()
+
+    def fail(*_: Any) -> float:
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(type(limiter.storage), "get_expiry", fail)
+    assert statuses(client, "/native", 2) == [200, 429]
+    assert "RateLimit" not in client.get("/native").headers
+    assert client.get("/native").headers["Retry-After"] == "60"
+    assert "gone" in caplog.text
