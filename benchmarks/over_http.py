@@ -15,13 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from .common import Request, quiet
+from .common import Request, Rounds, quiet
 from .paths import PATHS
 
 CONTENDERS = {
@@ -42,24 +41,20 @@ def application(module: str) -> Any:
 
 
 def run(seconds: int) -> list[tuple[str, ...]]:
-    """A row for each path: the median of a few short runs in turn, and the ratio to the floor's."""
-    paths = [path for path in PATHS if path.name in _NAMES]
-    costs: dict[tuple[str, str], list[float]] = {}
+    """A row for each path: the servers are loaded in turn; medians of the turns, and of the ratios within a turn."""
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(_server(module)) for name, module in CONTENDERS.items()}
+        return [_row(path.title, path.request, servers, seconds) for path in PATHS if path.name in _NAMES]
+
+
+def _row(title: str, request: Request, servers: dict[str, tuple[int, list[int]]], seconds: int) -> tuple[str, ...]:
+    costs = Rounds({name: [] for name in servers})
     for _ in range(_TURNS):
-        for name, module in CONTENDERS.items():
-            with _server(module) as (port, workers):
-                for path in paths:
-                    before = _cpu_seconds(workers)
-                    requests = _load(port, path.request, seconds)
-                    costs.setdefault((path.name, name), []).append((_cpu_seconds(workers) - before) / requests)
-    return [(path.title, *_cells(path.name, costs)) for path in paths]
-
-
-def _cells(path: str, costs: dict[tuple[str, str], list[float]]) -> Iterator[str]:
-    floor = median(costs[path, "floor"])
-    for name in CONTENDERS:
-        cost = median(costs[path, name])
-        yield f"{cost * 1e6:.0f} µs ({cost / floor:.2f})"
+        for name, (port, workers) in servers.items():
+            before = _cpu_seconds(workers)
+            requests = _load(port, request, seconds)
+            costs[name].append((_cpu_seconds(workers) - before) / requests)
+    return (title, *(f"{costs.microseconds(name).median:.0f} µs ({costs.ratio(name, 'floor').median:.2f})" for name in costs))
 
 
 def _cpu_seconds(workers: list[int]) -> float:
