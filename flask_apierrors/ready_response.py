@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 #: For Werkzeug's constructor, which looks for a Content-Type.
 _STAND_IN = Headers([("Content-Type", "application/json")])
+#: Fields that Werkzeug completes when it sends them.
+_FOR_WERKZEUG = frozenset({"location", "content-location", "content-length"})
 
 
 class ReadyResponse(Response):
-    """A short body with its fields, sent as they are unless somebody looked at the headers or changed anything.
+    """A short body with its fields, sent as they are, and as they were added to, unless anything else was changed.
 
     Werkzeug makes a ``Headers`` of the fields, copies and scans it when it sends them, and wraps the body. Most errors
     leave the app without anybody asking for that.
@@ -39,11 +41,21 @@ class ReadyResponse(Response):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it: by Werkzeug, when it was changed or is not to be sent whole."""
-        changed = "headers" in vars(self) or self._made != (self.response, self.status)
-        if changed or environ["REQUEST_METHOD"] == "HEAD":
+        fields = self._untouched_fields()
+        if fields is None or self._made != (self.response, self.status) or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        start_response(self.status, self._fields.copy())
+        start_response(self.status, fields)
         return self.response  # type: ignore[return-value]
+
+    def _untouched_fields(self) -> list[tuple[str, str]] | None:
+        """The fields that it was made with, and plain ones that were added since; ``None`` when others were changed."""
+        headers = vars(self).get("headers")
+        if headers is None:
+            return self._fields.copy()
+        fields: list[tuple[str, str]] = headers.to_wsgi_list()
+        count = len(self._fields)
+        added = {name.lower() for name, _ in fields[count:]}
+        return fields if fields[:count] == self._fields and not added & _FOR_WERKZEUG else None
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call a function when it was sent: for Werkzeug to do."""

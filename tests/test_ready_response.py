@@ -184,3 +184,20 @@ def test_an_app_with_a_response_class_of_its_own_answers_in_it():
     app.add_url_rule("/", "home", lambda: abort(410))
     answer = app.test_client().get("/")
     assert (answer.status_code, answer.headers["X-Marked"]) == (410, "yes")
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location", "content-length"])
+def test_fields_that_werkzeug_completes_are_left_to_it(name):
+    response, other = ready(), usual()
+    for one in (response, other):
+        one.headers.add(name, "/x y" if "ocation" in name else "3")
+    assert sent(response) == sent(other)
+
+
+def test_fields_that_were_added_are_sent_with_the_others():
+    response = ready()
+    response.headers.add("Access-Control-Allow-Origin", "*")
+    body, _, fields = sent(response)
+    assert body == BODY
+    assert ("Access-Control-Allow-Origin", "*") in fields
+    assert len(fields) == len(FIELDS) + 2
