@@ -20,7 +20,7 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from flask_apierrors import ApiErrors, rate_limit
+from flask_apierrors import ApiErrors, rate_limit, rate_limit_storage
 from flask_apierrors.rate_limit_storage import PROBE_INTERVAL, TIME_OUT, GuardedStorage, default_options
 
 from .storages import Gunicorn, Load, Redis, Server, free_port, limited_app, memcached_program, wait_until
@@ -369,7 +369,7 @@ def test_a_redis_cluster_may_be_away_at_the_start(tmp_path: Path) -> None:
     assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
     try:
         node.start()
-        node.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        node.command("CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
         recover(app)
         assert [client.get("/").status_code for _ in range(3)][2] == 429
         assert node.keys()
@@ -480,3 +480,24 @@ def test_the_counters_of_a_guarded_storage_can_be_forgotten(fallback: bool) -> N
     storage.reset()
     assert storage.get("b") == 0
     assert window.hit(item, "a")
+
+
+def test_while_one_prober_waits_no_other_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit_storage, "PROBE_INTERVAL", 0.0)
+    asked: list[str] = []
+    gate = threading.Event()
+
+    class Stuck(MemoryStorage):
+        def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+            asked.append(key)
+            if len(asked) > 1:
+                gate.wait(30)
+            raise ConnectionError
+
+    storage = GuardedStorage(Stuck())
+    assert [storage.incr("key", 60) for _ in range(2)] == [1, 2]
+    wait_until(lambda: len(asked) == 2, "a prober")
+    assert [storage.incr("key", 60) for _ in range(5)] == [3, 4, 5, 6, 7]
+    gate.set()
+    assert len(asked) == 2
+    assert not storage.healthy
