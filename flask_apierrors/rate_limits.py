@@ -214,12 +214,11 @@ class RateLimits:
         return (self._limiter or self._made()).enabled
 
     def _made(self) -> Limiter:
-        if self._limiter is None:
-            with self._lock:
-                if self._limiter is None:
-                    self._make(self._state.app)
-        assert self._limiter is not None
-        return self._limiter
+        with self._lock:
+            if self._limiter is None:
+                self._make(self._state.app)
+            assert self._limiter is not None
+            return self._limiter
 
     def _make(self, app: Flask) -> None:
         self._use(make_limiter(app, self._state, app.config.get("RATELIMIT_KEY_FUNC") or client_key), app)
