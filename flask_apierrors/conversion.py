@@ -217,8 +217,15 @@ def _complete_405(problem: Problem, exc: Exception, req: Request, config: Config
     """Routing names the methods; ``abort(405)`` in a view does not (RFC 9110 section 15.5.6: MUST)."""
     if _has(problem, "allow"):
         return problem
-    adapter = current_app.create_url_adapter(req)
-    return _with(problem, "Allow", ", ".join(sorted(adapter.allowed_methods())) if adapter else "")
+    return _with(problem, "Allow", ", ".join(_allowed_methods(req)))
+
+
+def _allowed_methods(req: Request) -> list[str]:
+    try:
+        adapter = current_app.create_url_adapter(req)
+    except HTTPException:  # the Host is not to be trusted
+        return []
+    return sorted(adapter.allowed_methods()) if adapter else []
 
 
 def _complete_413(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:

@@ -186,6 +186,14 @@ def test_a_method_that_nobody_knows_is_a_405(method: str) -> None:
     assert "GET" in response.headers["Allow"]
 
 
+@pytest.mark.skipif("TRUSTED_HOSTS" not in Flask.default_config, reason="the key is new in Flask 3.1")
+def test_a_405_of_an_untrusted_host_is_a_405_too() -> None:
+    app = make(TRUSTED_HOSTS=["localhost"])
+    app.before_request(lambda: abort(405))
+    response = app.test_client().get("/x", environ_overrides={"HTTP_HOST": "evil.example"})
+    assert (response.status_code, response.headers["Allow"]) == (405, "")
+
+
 # -- 413
 
 
