@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from werkzeug.exceptions import HTTPException, Unauthorized, default_exceptions
+from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .headers import HeaderPairs, Seconds, delay_seconds, header_pairs
@@ -17,6 +17,8 @@ from .statuses import RETRIES, Retry
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+#: What gives the page's Content-Type, and at most a Retry-After that :class:`ApiError` makes itself.
+_NO_FURTHER_FIELDS = (HTTPException.get_headers, TooManyRequests.get_headers)
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -103,7 +105,7 @@ class ApiError(HTTPException):
             cls.type = "-".join(words).lower()
         if "title" not in cls.__dict__:
             cls.title = " ".join(words).capitalize()
-        usual = super().get_headers is HTTPException.get_headers
+        usual = super().get_headers in _NO_FURTHER_FIELDS
         cls._headers_are_own = usual and cls.get_headers is ApiError.get_headers
 
     def __new__(cls, *args: Any, status: int | None = None, **kwargs: Any) -> Self:
