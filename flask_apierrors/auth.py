@@ -136,10 +136,15 @@ def _in_event_loop() -> bool:
 def permissions_of(principal: Any) -> Any:
     """The permissions of a principal: its ``permissions``, else its ``scope`` or ``scp``, as a key or an attribute."""
     for name in ("permissions", "scope", "scp"):
-        found = principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
+        found = member_of(principal, name)
         if found is not None:
             return found
     return ()
+
+
+def member_of(principal: Any, name: str) -> Any:
+    """What a principal has under a name, as a key or an attribute; ``None`` without it."""
+    return principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
 
 
 def _as_names(granted: Any) -> Collection[str]:

@@ -24,7 +24,7 @@ from flask import Flask, Request, Response, current_app
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
-from .auth import principal_of
+from .auth import member_of, principal_of
 from .config import REFERENCE_ENDPOINT
 from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
@@ -60,12 +60,6 @@ class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
 
     type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     title = "Request cannot be satisfied as assigned quota has been exceeded"
-
-    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        """The fields as they were made: nothing in them is an author's."""
-        if self.headers is None or self.retry_after is None:
-            return super().get_headers(environ, scope)
-        return [("Content-Type", "text/html; charset=utf-8"), *self.headers, ("Retry-After", str(self.retry_after))]
 
 
 # -- the decorator
@@ -149,18 +143,14 @@ def _name_of(principal: Any) -> str | None:
     """The principal's ``sub`` or ``id``, as key or attribute, or itself when it is a text; safe as a part of any key."""
     found = principal
     if not isinstance(principal, str):
-        found = _member(principal, "sub")
+        found = member_of(principal, "sub")
         if found is None:
-            found = _member(principal, "id")
+            found = member_of(principal, "id")
     if found is None or found == "":
         return None
     name = quote(str(found), safe="@:")
     # memcached takes keys of up to 250 bytes.
     return name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
-
-
-def _member(principal: Any, name: str) -> Any:
-    return principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
 
 
 # -- all limits of one app
