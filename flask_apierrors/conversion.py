@@ -166,13 +166,14 @@ def _location(data: object, req: Request) -> str | None:
         for location, source in sources.items():
             if data is source:
                 return location
-    return "query" if req.method in BODILESS_METHODS and not has_body(req) else None
+    return "query" if is_bodiless(req) else None
 
 
-def has_body(req: Request) -> bool:
-    """Did the client send content (RFC 9110 section 6.4)?"""
+def is_bodiless(req: Request) -> bool:
+    """Is there no content (RFC 9110 section 6.4), and need there be none for this method?"""
     environ = req.environ
-    return environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+    has_body = environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+    return req.method in BODILESS_METHODS and not has_body
 
 
 # -- what a status always has

@@ -9,7 +9,7 @@ from flask import Request
 from werkzeug.local import LocalProxy
 
 from .accept import BoundedMemo, best_match, essence
-from .conversion import BODILESS_METHODS, has_body
+from .conversion import is_bodiless
 from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
 from .json_body import unsupported_media_type
@@ -69,11 +69,8 @@ def _is_json(media_type: str) -> bool:
 
 def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool]) -> Check:
     def check(req: Request) -> None:
-        if accepts(essence(req.environ.get("CONTENT_TYPE") or "")):
-            return
-        if req.method in BODILESS_METHODS and not has_body(req):
-            return
-        raise unsupported_media_type(accepted, req.method)
+        if not accepts(essence(req.environ.get("CONTENT_TYPE") or "")) and not is_bodiless(req):
+            raise unsupported_media_type(accepted, req.method)
 
     return Check(Order.CONTENT_TYPE, check)
 
@@ -82,7 +79,7 @@ _JSON_TYPE = _content_type_check(("application/json",), _is_json)
 
 
 def _check_json(req: Request) -> None:
-    if req.method in BODILESS_METHODS and not has_body(req):
+    if is_bodiless(req):
         return
     req.get_json(force=True)
     # Some servers hand over what came before the connection broke as if it were whole.
