@@ -114,17 +114,16 @@ def _copy(response: Any) -> Any:
     return twin
 
 
-def report(exc: BaseException, app: AppState) -> None:
+def report(exc: BaseException, app: AppState, message: str = "Exception on %s [%s]") -> None:
     """Log an exception with its traceback, and send ``got_request_exception``, as Flask does for a crash."""
     req = current_request()
-    app.app.logger.error("Exception on %s [%s]", req.path, req.method, exc_info=exc)
+    app.app.logger.error(message, req.path, req.method, exc_info=exc)
     got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=exc)
 
 
 def last_resort(failure: Exception, req: Request, app: AppState) -> Response:
     """The answer when making the answer failed: a constant body, and a log record of why."""
-    app.app.logger.error("Answering %s [%s] failed", req.path, req.method, exc_info=failure)
-    got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=failure)
+    report(failure, app, "Answering %s [%s] failed")
     return _response(500, _LAST_RESORT, _JSON, (), req, app)
 
 
@@ -196,14 +195,12 @@ def finish(response: Response) -> Response:
             response.headers["Vary"] = merged_list(*response.headers.getlist("Vary"), "Accept")
         if state.complete is not None:
             state.complete(response, state)
-    if isinstance(response.response, ClosingIterator) and _is_codeless(response) and app_state().config.covers(req.path):
-        app = app_state()
-        report(RuntimeError("A view raised an HTTPException that has no code."), app)
-        return respond(to_problem(InternalServerError(), req, app.config), req, app)
-    if response.status_code >= 400 and not response.direct_passthrough and response.is_sequence and not any(response.response):
+    # Most responses are neither, which the first half of each condition tells at once.
+    codeless = isinstance(response.response, ClosingIterator) and _is_codeless(response)
+    if codeless or (response.status_code >= 400 and _is_empty(response)):
         app = app_state()
         if app.config.covers(req.path):
-            return _filled(response, req, app)
+            return _answered_codeless(app) if codeless else _filled(response, req, app)
     return response
 
 
@@ -211,6 +208,17 @@ def _is_codeless(response: Response) -> bool:
     """Did Flask call an ``HTTPException`` without a code as a WSGI application? It does so past every handler, with 200."""
     is_page = response.status_code == 200 and response.content_type == _HTML and not response.direct_passthrough
     return is_page and (response.content_length or _MAX_PAGE) < _MAX_PAGE and response.get_data().startswith(_CODELESS)
+
+
+def _is_empty(response: Response) -> bool:
+    return not response.direct_passthrough and response.is_sequence and not any(response.response)
+
+
+def _answered_codeless(app: AppState) -> Response:
+    """The answer for an exception of which nothing is left but Werkzeug's page."""
+    missed = RuntimeError("A view raised an HTTPException that has no code.")
+    report(missed, app)
+    return answer_ours(InternalServerError(original_exception=missed), app)  # type: ignore[no-any-return]
 
 
 def _filled(response: Response, req: Request, app: AppState) -> Response:
