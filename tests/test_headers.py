@@ -17,14 +17,10 @@ from flask_apierrors.headers import (
     merged_list,
     quotable,
 )
+from tests.hostile import Shy
 
 TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
 QUOTABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6750 section 3
-
-
-class Shy:
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
 
 
 class Markup(str):

@@ -14,16 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_apierrors.text import as_json, as_text, paragraphs
-
-
-class Lazy:
-    def __str__(self) -> str:
-        return "translated"
-
-
-class Shy:
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
+from tests.hostile import Broken, Lazy, Shy
 
 
 class NotAString:
@@ -52,17 +43,6 @@ class Colour(str, enum.Enum):
 
 class Level(enum.IntEnum):
     HIGH = 3
-
-
-class Broken(Mapping[str, Any]):
-    def __getitem__(self, key: str) -> Any:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        raise RuntimeError
-
-    def __len__(self) -> int:
-        return 1
 
 
 class Endless(Mapping[str, Any]):

@@ -17,6 +17,7 @@ from webargs.flaskparser import use_args, use_kwargs
 from flask_apierrors import requires_json
 from flask_apierrors.errors import FieldError
 from flask_apierrors.validation import FieldMessage, Invalid, describe, describe_locations
+from tests.hostile import Broken, Lazy, Shy
 
 #: marshmallow 4 renamed it.
 COLLECTION = next(name for name in signature(ma.validates_schema).parameters if name in ("pass_collection", "pass_many"))
@@ -306,27 +307,6 @@ def test_a_mapping_that_fails_is_told_as_a_text() -> None:
 
 
 # -- any object at all
-
-
-class Shy:
-    def __str__(self) -> str:
-        raise RuntimeError
-
-
-class Lazy:
-    def __str__(self) -> str:
-        return "translated"
-
-
-class Broken(Mapping[str, Any]):
-    def __getitem__(self, key: str) -> Any:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        raise RuntimeError
-
-    def __len__(self) -> int:
-        return 1
 
 
 class Endless(Mapping[str, Any]):
