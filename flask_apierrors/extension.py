@@ -232,7 +232,9 @@ class _RequestIdFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not hasattr(record, "request_id"):
-            record.request_id = (request_id(current_request()) if has_request_context() else None) or "-"
+            # The logger is known by the app's name, which another app without ApiErrors may have, too.
+            app = current_app.extensions.get("apierrors") if has_request_context() else None
+            record.request_id = (request_id(current_request(), app) if app else None) or "-"
         return True
 
 

@@ -161,7 +161,7 @@ def _located(problem: Problem, req: Request, app: AppState) -> Problem:
         name = quote(page_name(problem.type), safe="")
         documentation = f"{_quoted(req.root_path).rstrip('/')}{app.config.reference_url}/{name}"
     instance = _quoted(req.root_path + req.path)
-    return problem._replace(instance=instance, request_id=request_id(req), documentation=documentation)
+    return problem._replace(instance=instance, request_id=request_id(req, app), documentation=documentation)
 
 
 def _quoted(path: str) -> str:
@@ -180,7 +180,7 @@ def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: 
     fields = [("Content-Type", media_type), _NOSNIFF, *(_merged(own) if own else _USUAL)]
     id_header = app.config.request_id_header
     if id_header is not None:
-        fields.append((id_header, request_id(req) or ""))
+        fields.append((id_header, request_id(req, app) or ""))
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = app.app.response_class
     return ReadyResponse(body, line, fields) if response_class is Response else response_class(body, line, fields)

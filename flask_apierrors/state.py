@@ -101,11 +101,11 @@ def current_request() -> Request:
     return found
 
 
-def request_state(req: Request) -> RequestState:
-    """The state of a request, made when it is first asked for."""
+def request_state(req: Request, app: AppState | None = None) -> RequestState:
+    """The state of a request, made when it is first asked for; ``app`` is the current one's, where it is at hand."""
     state = known_request_state(req)
     if state is None:
-        state = RequestState(app_state())
+        state = RequestState(app or app_state())
         setattr(req, _KEY, state)
     return state
 
@@ -121,13 +121,13 @@ def _environ_key(name: str) -> str:
     return "HTTP_" + name.upper().replace("-", "_")
 
 
-def request_id(req: Request) -> str | None:
+def request_id(req: Request, app: AppState) -> str | None:
     """The identifier of a request: the client's, when it is safe to repeat, else one made now; ``None`` when off."""
-    state = request_state(req)
+    name = app.config.request_id_header
+    if name is None:
+        return None
+    state = request_state(req, app)
     if state.request_id is None:
-        name = state.app.config.request_id_header
-        if name is None:
-            return None
         given = req.environ.get(_environ_key(name))
-        state.request_id = given if given and _SAFE_ID.fullmatch(given) else f"{_RANDOM.getrandbits(128):032x}"
+        state.request_id = given if given and _SAFE_ID.fullmatch(given) else _RANDOM.randbytes(16).hex()
     return state.request_id

@@ -410,6 +410,14 @@ def test_log_records_have_the_request_id_of_the_answer(caplog: pytest.LogCapture
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 
 
+def test_an_app_of_the_same_name_without_the_extension_logs_as_before(caplog: pytest.LogCaptureFixture) -> None:
+    ApiErrors(new_app())
+    other = new_app()
+    other.add_url_rule("/", view_func=lambda: other.logger.warning("heard") or "ok", endpoint="home")
+    assert get(other, "/").status_code == 200
+    assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
+
+
 def test_installing_leaves_the_configuration_of_logging_to_the_author() -> None:
     app = Flask("an_app_that_nobody_logged_to")
     ApiErrors(app)

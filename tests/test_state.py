@@ -22,7 +22,7 @@ def test_the_state_of_a_request_is_made_when_it_is_asked_for_and_stays_the_same(
         state = request_state(req)
         assert known_request_state(req) is state
         assert request_state(req) is state
-        assert request_id(req) == request_id(req) == state.request_id
+        assert request_id(req, state.app) == request_id(req, state.app) == state.request_id
 
 
 def test_requests_under_one_app_context_share_no_state() -> None:
