@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from flask import Flask, Request, Response, current_app
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
 from .auth import member_of, principal_of
@@ -42,6 +41,7 @@ from .limiter import (
 from .marks import Mark, View, marks_of
 from .quotas import Counters, Spent, identifiers, in_order, limit_text, nearest_of, numbered, policy_names, rate_limit_fields
 from .quotas import Quota as Quota
+from .ready_response import add_fields, field_of, is_error
 from .state import AppState, RequestState, current_request, request_state
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
         parse_limit(limit, f"@rate_limit({limit!r})")
     spec = Spec(limit, options)
 
-    def check(req: Request) -> None:
-        state = request_state(req)
+    def check(req: Request, state: RequestState) -> None:
         limits: RateLimits = state.app.rate_limits
         if limits.enabled:
             limits.count_view(spec, req, state)
@@ -527,23 +526,21 @@ class RateLimits:
                 if one.quota.counts_later and one.reset is None and one.quota.runtime.deduct_when(response):  # type: ignore[misc]
                     self.counters.take(one)
             if spent:
-                self._tell(response.headers, response.status_code, spent)
+                self._tell(response, spent)
         except Exception:
             _logger.exception("Telling the client its rate limits failed")
 
-    def _tell(self, headers: Headers, status: int, spent: list[Spent]) -> None:
+    def _tell(self, response: Response, spent: list[Spent]) -> None:
         nearest = spent[0] if len(spent) == 1 else nearest_of(spent)
         if nearest.reset is None:
             self.counters.measure(nearest)
-        elif headers.get("RateLimit") is not None:
+        elif field_of(response, "RateLimit") is not None:
             return  # a 429, which has its fields from the exception
-        if self._field_names:
-            for name, value in self._legacy_fields(nearest):
-                headers.set(name, value)
-        if status >= 400:
-            _agree_with_retry_after(nearest, headers)
-        for name, value in rate_limit_fields(spent, nearest):
-            headers.add(name, value)
+        if is_error(response):
+            _agree_with_retry_after(nearest, response)
+        add_fields(response, rate_limit_fields(spent, nearest))
+        for name, value in self._legacy_fields(nearest):
+            response.headers.set(name, value)
 
     def _legacy_fields(self, nearest: Spent) -> HeaderPairs:
         """The fields of ``RATELIMIT_HEADERS_ENABLED``, but for ``Retry-After``, which belongs to a 429."""
@@ -554,9 +551,9 @@ class RateLimits:
         return tuple((name, str(value)) for name, value in zip(self._field_names, values, strict=True))
 
 
-def _agree_with_retry_after(spent: Spent, headers: Headers) -> None:
+def _agree_with_retry_after(spent: Spent, response: Response) -> None:
     """Leave the time out, which is optional, where the author names an earlier one in ``Retry-After`` (section 6)."""
-    delay = delay_seconds(headers.get("Retry-After"))
+    delay = delay_seconds(field_of(response, "Retry-After"))
     if delay is not None and spent.reset is not None and delay < spent.reset:
         spent.reset = None
 

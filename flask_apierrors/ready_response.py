@@ -2,62 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Response
-from werkzeug.datastructures import Headers
+
+from .headers import HeaderPairs
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-#: For Werkzeug's constructor, which looks for a Content-Type.
-_STAND_IN = Headers([("Content-Type", "application/json")])
-#: Fields that Werkzeug completes when it sends them.
-_FOR_WERKZEUG = frozenset({"location", "content-location", "content-length"})
+
+class _Parts(NamedTuple):
+    body: bytes
+    status: str
+    fields: HeaderPairs
 
 
 class ReadyResponse(Response):
-    """A short body with its fields, sent as they are, and as they were added to, unless anything else was changed.
+    """A body with its fields, sent as they are; Flask's own response from the moment that anybody looks at it.
 
-    Werkzeug makes a ``Headers`` of the fields, copies and scans it when it sends them, and wraps the body. Most errors
-    leave the app without anybody asking for that.
+    Most errors leave the app without that. Werkzeug would make a ``Headers`` of the fields, copy and scan it, and wrap
+    the body: more work than all the rest of an answer.
 
     :param fields: Header fields that need no further check: :func:`~flask_apierrors.headers.header_value` made their values.
     """
 
-    def __init__(self, body: bytes, status: str, fields: Iterable[tuple[str, str]]) -> None:
-        super().__init__([body], status, _STAND_IN)
-        del self.headers  # made when somebody asks
-        self._fields = [*fields, ("Content-Length", str(len(body)))]
-        self._made: Any = (self.response, self.status)
+    #: What it is made of, until it is Flask's own.
+    _parts: _Parts | None = None
+
+    def __init__(self, body: bytes, status: str, fields: HeaderPairs) -> None:
+        vars(self)["_parts"] = _Parts(body, status, fields)  # Not super().__init__(): that is for _unfold.
+
+    def _unfold(self) -> bool:
+        """Become Flask's own response, if it is not yet."""
+        if self._parts is None:
+            return False
+        body, status, fields = self._parts
+        vars(self)["_parts"] = None
+        super().__init__(body, status, fields)
+        return True
 
     def __getattr__(self, name: str) -> Any:
-        if name != "headers":
+        if not self._unfold():
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.headers = Headers()
-        self.headers[:] = self._fields
-        return self.headers
+        return getattr(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._unfold()
+        super().__setattr__(name, value)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Send it: by Werkzeug, when it was changed or is not to be sent whole."""
-        fields = self._untouched_fields()
-        if fields is None or self._made != (self.response, self.status) or environ["REQUEST_METHOD"] == "HEAD":
+        """Send it."""
+        if self._parts is None or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        start_response(self.status, fields)
-        return self.response  # type: ignore[return-value]
+        body, status, fields = self._parts
+        start_response(status, [*fields, ("Content-Length", str(len(body)))])
+        return [body]
 
-    def _untouched_fields(self) -> list[tuple[str, str]] | None:
-        """The fields that it was made with, and plain ones that were added since; ``None`` when others were changed."""
-        headers = vars(self).get("headers")
-        if headers is None:
-            return self._fields.copy()
-        fields: list[tuple[str, str]] = headers.to_wsgi_list()
-        count = len(self._fields)
-        added = {name.lower() for name, _ in fields[count:]}
-        return fields if fields[:count] == self._fields and not added & _FOR_WERKZEUG else None
 
-    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
-        """Call a function when it was sent: for Werkzeug to do."""
-        self._made = None
-        return super().call_on_close(func)
+# -- what can be done to any response; one that is ready stays so
+
+
+def is_ready(response: Response) -> bool:
+    """Is it one of ours, that nobody has looked at?"""
+    return isinstance(response, ReadyResponse) and response._parts is not None
+
+
+def is_error(response: Response) -> bool:
+    """Has it the status of an error?"""
+    return is_ready(response) or response.status_code >= 400
+
+
+def field_of(response: Response, name: str) -> str | None:
+    """The value of the first field of a name."""
+    if isinstance(response, ReadyResponse) and response._parts is not None:
+        return next((value for field, value in response._parts.fields if field.lower() == name.lower()), None)
+    return response.headers.get(name)
+
+
+def add_fields(response: Response, pairs: HeaderPairs) -> None:
+    """Add header fields that need no further check."""
+    if isinstance(response, ReadyResponse) and response._parts is not None:
+        vars(response)["_parts"] = response._parts._replace(fields=response._parts.fields + pairs)
+    else:
+        for name, value in pairs:
+            response.headers.add(name, value)

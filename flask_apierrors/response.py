@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import Request, Response
 from flask.json.provider import DefaultJSONProvider
 from flask.signals import got_request_exception
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wsgi import ClosingIterator
@@ -20,7 +21,7 @@ from .conversion import to_problem
 from .errors import ApiError, Problem, default_sentence, page_name
 from .formats import plain, problem_json
 from .headers import HeaderPairs, header_pairs, merged_list
-from .ready_response import ReadyResponse
+from .ready_response import ReadyResponse, is_ready
 from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
 from .text import as_json, as_text
 
@@ -177,10 +178,10 @@ def _dumps(body: Mapping[str, Any], app: AppState) -> bytes:
 
 
 def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState) -> Response:
-    fields = [("Content-Type", media_type), _NOSNIFF, *(_merged(own) if own else _USUAL)]
-    id_header = app.config.request_id_header
-    if id_header is not None:
-        fields.append((id_header, request_id(req, app) or ""))
+    fields = (("Content-Type", media_type), _NOSNIFF, *(_merged(own) if own else _USUAL))
+    identifier = request_id(req, app)
+    if identifier is not None:
+        fields += ((app.config.request_id_header or "", identifier),)
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = app.app.response_class
     return ReadyResponse(body, line, fields) if response_class is Response else response_class(body, line, fields)
@@ -191,10 +192,12 @@ def finish(response: Response) -> Response:
     req = current_request()
     state = known_request_state(req)
     if state is not None:
-        if state.negotiated_type is not None:
-            response.headers["Vary"] = merged_list(*response.headers.getlist("Vary"), "Accept")
         if state.complete is not None:
             state.complete(response, state)
+        if state.negotiated_type is not None and not is_ready(response):
+            _vary_on_accept(response.headers)
+    if is_ready(response):
+        return response
     # Most responses are neither, which the first half of each condition tells at once.
     codeless = isinstance(response.response, ClosingIterator) and _is_codeless(response)
     if codeless or (response.status_code >= 400 and _is_empty(response)):
@@ -202,6 +205,11 @@ def finish(response: Response) -> Response:
         if app.config.covers(req.path):
             return _answered_codeless(app) if codeless else _filled(response, req, app)
     return response
+
+
+def _vary_on_accept(headers: Headers) -> None:
+    given = headers.getlist("Vary")
+    headers["Vary"] = merged_list(*given, "Accept") if given else "Accept"
 
 
 def _is_codeless(response: Response) -> bool:

@@ -2,14 +2,14 @@ import copy
 import pickle
 
 import pytest
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request_finished
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
-from flask_apierrors import ApiErrors
-from flask_apierrors.ready_response import ReadyResponse
+from flask_apierrors import ApiErrors, produces, rate_limit, requires_auth
+from flask_apierrors.ready_response import ReadyResponse, add_fields, field_of, is_error, is_ready
 
-FIELDS = [("Content-Type", "application/json"), ("Vary", "Accept")]
+FIELDS = (("Content-Type", "application/json"), ("Vary", "Accept"))
 BODY = b'{"error":"Gone."}\n'
 
 
@@ -72,6 +72,20 @@ def with_status(response):
     return response
 
 
+def with_status_line(response):
+    response.status = "499 Client Closed Request"
+    return response
+
+
+def with_another_class(response):
+    return type("Other", (Response,), {}).force_type(response)
+
+
+def with_passthrough(response):
+    response.direct_passthrough = True
+    return response
+
+
 def without_content(response):
     response.status_code = 204
     return response
@@ -116,6 +130,9 @@ CHANGES = [
     with_generator,
     with_more_data,
     with_status,
+    with_status_line,
+    with_another_class,
+    with_passthrough,
     without_content,
     with_location,
     with_cookie,
@@ -194,10 +211,45 @@ def test_fields_that_werkzeug_completes_are_left_to_it(name):
     assert sent(response) == sent(other)
 
 
-def test_fields_that_were_added_are_sent_with_the_others():
+def look(response):
+    response.status_code  # noqa: B018
+    return response
+
+
+@pytest.mark.parametrize("make", [ready, lambda: look(ready()), usual])
+def test_fields_are_added_and_read_whether_it_is_ready_or_not(make):
+    response = make()
+    was_ready = is_ready(response)
+    add_fields(response, (("Vary", "Cookie"), ("Retry-After", "3")))
+    assert (field_of(response, "vary"), field_of(response, "retry-after"), field_of(response, "Age")) == ("Accept", "3", None)
+    assert is_error(response)
+    assert is_ready(response) == was_ready
+    other = usual()
+    other.headers.extend([("Vary", "Cookie"), ("Retry-After", "3")])
+    assert sent(response) == sent(other)
+
+
+def test_what_is_added_to_a_copy_stays_with_the_copy():
     response = ready()
-    response.headers.add("Access-Control-Allow-Origin", "*")
-    body, _, fields = sent(response)
-    assert body == BODY
-    assert ("Access-Control-Allow-Origin", "*") in fields
-    assert len(fields) == len(FIELDS) + 2
+    add_fields(copy.copy(response), (("Age", "1"),))
+    assert field_of(response, "Age") is None
+
+
+def test_a_response_without_an_error_is_told_from_one():
+    assert not is_error(Response("fine"))
+
+
+def test_no_error_is_looked_at_unless_an_author_does():
+    app = Flask("unseen")
+    errors = ApiErrors(app)
+    errors.verify_token({}.get)
+    app.add_url_rule("/private", "private", requires_auth(dict))
+    app.add_url_rule("/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410))))
+    app.add_url_rule("/limited", "limited", rate_limit("1/day")(dict))
+    seen = []
+    with request_finished.connected_to(lambda app, response: seen.append(is_ready(response)), app):
+        client = app.test_client()
+        answers = [client.get(path) for path in ("/unknown", "/private", "/text", "/limited", "/limited")]
+    assert [answer.status_code for answer in answers] == [404, 401, 410, 200, 429]
+    assert seen == [True, True, True, False, True]
+    assert [("RateLimit" in answer.headers) for answer in answers] == [False, False, True, True, True]
