@@ -37,8 +37,8 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
     if not names or not all(isinstance(name, str) for name in names):
         raise TypeError('@requires_permissions takes names, as in @requires_permissions("measurements:read").')
 
-    def check(req: Request) -> None:
-        _check_permissions(req, names)
+    def check(req: Request, state: RequestState) -> None:
+        _check_permissions(state, names)
 
     def decorate(view: View) -> View:
         return guard(
@@ -58,7 +58,8 @@ def principal_of(req: Request) -> Any:
 
     :raises HTTPException: what ``verify_token`` raised, unless it is ``InvalidToken``.
     """
-    state = _verified(req)
+    state = request_state(req)
+    _verify_once(req, state)
     if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
         raise state.rejection
     return state.principal
@@ -68,16 +69,15 @@ def principal_of(req: Request) -> Any:
 current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 
-def _check_authenticated(req: Request) -> None:
-    state = _verified(req)
+def _check_authenticated(req: Request, state: RequestState) -> None:
+    _verify_once(req, state)
     if state.rejection is not None:
         raise state.rejection
     if state.principal is None:
         raise ApiError(status=401)
 
 
-def _check_permissions(req: Request, names: tuple[str, ...]) -> None:
-    state = request_state(req)
+def _check_permissions(state: RequestState, names: tuple[str, ...]) -> None:
     hook = state.app.hooks.permissions_of
     granted = _as_names(permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal))
     if not all(name in granted for name in names):
@@ -90,12 +90,10 @@ def _insufficient_scope(realm: str, names: tuple[str, ...]) -> str:
     return bearer_challenge(realm, error="insufficient_scope", scope=" ".join(names))
 
 
-def _verified(req: Request) -> RequestState:
-    state = request_state(req)
+def _verify_once(req: Request, state: RequestState) -> None:
     if not state.verified:
         _verify(req, state)
         state.verified = True
-    return state
 
 
 def _verify(req: Request, state: RequestState) -> None:

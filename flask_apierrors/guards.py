@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from flask import Request, current_app
 
 from .marks import Mark, View, add_mark, marks_of
-from .state import current_request
+from .state import RequestState, current_request, request_state
 
 _GUARD = "__apierrors_guard__"
 #: The marks of all the wrappers that were ever made of a view.
@@ -34,7 +34,7 @@ class Check(NamedTuple):
     """One check: raises what is wrong with the request, or returns nothing."""
 
     order: Order
-    run: Callable[[Request], None]
+    run: Callable[[Request, RequestState], None]
 
 
 class _Guard(NamedTuple):
@@ -87,8 +87,9 @@ def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         req = current_request()
+        state = request_state(req)
         for run in runs:
-            run(req)
+            run(req, state)
         # Not `async def`, even over an async view: an async verify_token could not run inside the view's event loop.
         return current_app.ensure_sync(view)(*args, **kwargs) if is_async else view(*args, **kwargs)
 

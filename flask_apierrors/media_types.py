@@ -14,7 +14,7 @@ from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
 from .json_body import unsupported_media_type
 from .marks import Mark, View
-from .state import current_request, request_state
+from .state import RequestState, current_request, request_state
 
 
 def consumes(*media_types: str) -> Callable[[View], View]:
@@ -49,12 +49,12 @@ def produces(*media_types: str) -> Callable[[View], View]:
     chosen = BoundedMemo(lambda accept: best_match(accept, media_types))
     sentence = f"The server cannot produce a response matching the Accept header. Available: {', '.join(media_types)}."
 
-    def check(req: Request) -> None:
+    def check(req: Request, state: RequestState) -> None:
         accept = req.environ.get("HTTP_ACCEPT")
         media_type = chosen[accept] if accept else media_types[0]
         if media_type is None:
             raise ApiError(Sentence(sentence), status=406)
-        request_state(req).negotiated_type = media_type
+        state.negotiated_type = media_type
 
     return lambda view: guard(view, Mark("produces", media_types), Check(Order.ACCEPT, check))
 
@@ -68,7 +68,7 @@ def _is_json(media_type: str) -> bool:
 
 
 def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool]) -> Check:
-    def check(req: Request) -> None:
+    def check(req: Request, state: RequestState) -> None:
         if not accepts(essence(req.environ.get("CONTENT_TYPE") or "")) and not is_bodiless(req):
             raise unsupported_media_type(accepted, req.method)
 
@@ -78,7 +78,7 @@ def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool
 _JSON_TYPE = _content_type_check(("application/json",), _is_json)
 
 
-def _check_json(req: Request) -> None:
+def _check_json(req: Request, state: RequestState) -> None:
     if is_bodiless(req):
         return
     req.get_json(force=True)

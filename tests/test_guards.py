@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from flask_apierrors import ApiErrors, produces, raises, requires_auth, requires_json, requires_permissions
 from flask_apierrors.guards import Check, Order, guard, marks_above
 from flask_apierrors.marks import Mark, marks_of
+from flask_apierrors.state import RequestState
 
 
 def recorder(order: Order, seen: list[str], status: int | None = None) -> Callable[[Any], Any]:
     """A guard that notes when it runs, and refuses with a status, if it has one."""
 
-    def run(req: Request) -> None:
+    def run(req: Request, state: RequestState) -> None:
         seen.append(order.name)
         if status is not None:
             abort(status)
