@@ -15,7 +15,7 @@ from werkzeug.local import LocalProxy
 
 from .errors import ApiError, InvalidToken, Sentence, default_sentence
 from .guards import Check, Order, guard
-from .headers import bearer_challenge, bearer_token
+from .headers import HeaderPairs, bearer_challenge, bearer_token, header_pairs
 from .marks import Mark, View
 from .state import RequestState, current_request, request_state
 
@@ -80,14 +80,15 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
 def _check_permissions(state: RequestState, names: tuple[str, ...]) -> None:
     hook = state.app.hooks.permissions_of
     granted = _as_names(permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal))
-    if not all(name in granted for name in names):
-        challenge = _insufficient_scope(state.app.config.realm, names)
-        raise ApiError(_FORBIDDEN, status=403, headers={"WWW-Authenticate": challenge})
+    for name in names:
+        if name not in granted:
+            raise ApiError(_FORBIDDEN, status=403, headers=_insufficient_scope(state.app.config.realm, names))
 
 
 @cache
-def _insufficient_scope(realm: str, names: tuple[str, ...]) -> str:
-    return bearer_challenge(realm, error="insufficient_scope", scope=" ".join(names))
+def _insufficient_scope(realm: str, names: tuple[str, ...]) -> HeaderPairs:
+    challenge = bearer_challenge(realm, error="insufficient_scope", scope=" ".join(names))
+    return header_pairs({"WWW-Authenticate": challenge})
 
 
 def _verify_once(req: Request, state: RequestState) -> None:

@@ -180,7 +180,7 @@ def is_bodiless(req: Request) -> bool:
 
 
 def _has(problem: Problem, name: str) -> bool:
-    return bool(problem.headers) and any(field.lower() == name for field, _ in problem.headers)
+    return name in [field.lower() for field, _ in problem.headers]
 
 
 def _with(problem: Problem, name: str, value: str) -> Problem:

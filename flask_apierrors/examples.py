@@ -43,8 +43,7 @@ def _quota_exceeded(quota: Quota) -> ApiError:
     """A 429 in the middle of the window, with the fields that the answer gets from what was counted."""
     seconds = max(1, quota.window // 2)
     exc = quota_exceeded(quota.runtime, seconds, [quota.source])
-    policy, limit = f'"{quota.source}"{quota.parameters}', f'"{quota.source}";r=0;t={seconds}'
-    exc.headers = (("RateLimit", limit), ("RateLimit-Policy", policy))
+    exc.headers = (("RateLimit", f'"{quota.source}";r=0;t={seconds}'), ("RateLimit-Policy", quota.policy))
     return exc
 
 

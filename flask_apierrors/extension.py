@@ -165,7 +165,7 @@ class ApiErrors:
         """The answer as a response: for code that must return an error, not raise it."""
         state = app_state()
         exc = ApiError(detail, status=error) if isinstance(error, int) else error
-        return state.app.make_response(answer_ours(exc, state))
+        return state.app.make_response(answer_ours(exc, current_request(), state))
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:

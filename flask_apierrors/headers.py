@@ -14,6 +14,13 @@ from .text import as_text
 HeaderPairs = tuple[tuple[str, str], ...]
 """Header fields in order; a name may occur more than once."""
 
+
+class CheckedPairs(HeaderPairs):
+    """Header fields that :func:`header_pairs` has made, or would not change."""
+
+    __slots__ = ()
+
+
 Seconds = int | float | timedelta | datetime
 """A delay: seconds, a duration, or the moment at which it ends."""
 
@@ -33,20 +40,18 @@ def header_value(value: object) -> str:
     return _CONTROL.sub(" ", as_text(text)).encode("latin-1", "replace").decode("latin-1").strip()
 
 
-def header_pairs(headers: object) -> HeaderPairs:
+def header_pairs(headers: object) -> CheckedPairs:
     """Header fields from a mapping, a Werkzeug ``Headers`` or pairs; what cannot be sent is made safe or left out.
 
     A value that is a list, a tuple or a set gives one field for each item.
     """
-    if not headers:
-        return ()
-    pairs: Iterable[Any]
+    if type(headers) is CheckedPairs:
+        return headers
+    pairs: Iterable[Any] = ()
     if isinstance(headers, Mapping):
         pairs = headers.items()
     elif isinstance(headers, Iterable):
         pairs = headers
-    else:
-        return ()
     found: list[tuple[str, str]] = []
     for name, value in pairs:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -55,7 +60,7 @@ def header_pairs(headers: object) -> HeaderPairs:
             found.extend((str.__str__(name), header_value(item)) for item in value)
         else:
             found.append((str.__str__(name), header_value(value)))
-    return tuple(found)
+    return CheckedPairs(found)
 
 
 def delay_seconds(value: object) -> int | None:

@@ -14,7 +14,7 @@ from flask.json.provider import DefaultJSONProvider, JSONProvider
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from .errors import ApiError, Sentence
-from .headers import HeaderPairs
+from .headers import HeaderPairs, header_pairs
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_DEPTH = 100
@@ -163,7 +163,7 @@ def unsupported_media_type(accepted: tuple[str, ...], method: str) -> ApiError:
 @cache
 def _refusal(accepted: tuple[str, ...], patch: bool) -> tuple[Sentence, HeaderPairs]:
     listed = ", ".join(accepted)
-    headers: HeaderPairs = (("Accept", listed), ("Accept-Patch", listed)) if patch else (("Accept", listed),)
+    headers = header_pairs({"Accept": listed, "Accept-Patch": listed} if patch else {"Accept": listed})
     wanted = accepted[0] if len(accepted) == 1 else f"one of {listed}"
     return Sentence(f"Unsupported media type. Send Content-Type: {wanted}."), headers
 

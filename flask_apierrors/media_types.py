@@ -69,7 +69,8 @@ def _is_json(media_type: str) -> bool:
 
 def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool]) -> Check:
     def check(req: Request, state: RequestState) -> None:
-        if not accepts(essence(req.environ.get("CONTENT_TYPE") or "")) and not is_bodiless(req):
+        given = req.environ.get("CONTENT_TYPE") or ""
+        if given not in accepted and not accepts(essence(given)) and not is_bodiless(req):
             raise unsupported_media_type(accepted, req.method)
 
     return Check(Order.CONTENT_TYPE, check)

@@ -32,6 +32,7 @@ class Quota:
         "item",
         "key_func",
         "parameters",
+        "policy",
         "runtime",
         "scope",
         "source",
@@ -48,6 +49,7 @@ class Quota:
         self.scope = scope
         self.key_func = None if runtime.key_func is default_key else runtime.key_func
         self.parameters = f";q={self.amount};w={self.window}"
+        self.policy = f'"{source}"{self.parameters}'
         self.cost = None if callable(runtime.cost) else runtime.cost
         self.conditional = runtime.exempt_when is not None or runtime.methods is not None
         self.counts_later = runtime.deduct_when is not None
@@ -156,8 +158,7 @@ class Counters:
 
 def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
     """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4)."""
-    name = nearest.quota.source
-    policy = f'"{name}"{nearest.quota.parameters}'
+    name, policy = nearest.quota.source, nearest.quota.policy
     if len(spent) > 1:
         names = policy_names(spent)
         name = names[spent.index(nearest)]

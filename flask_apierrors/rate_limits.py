@@ -27,7 +27,7 @@ from .auth import member_of, principal_of
 from .config import REFERENCE_ENDPOINT
 from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
-from .headers import HeaderPairs, delay_seconds
+from .headers import CheckedPairs, HeaderPairs, delay_seconds
 from .limiter import (
     LIMITING_KEYS,
     Limiters,
@@ -485,7 +485,7 @@ class RateLimits:
             _exceeded_logger.info("ratelimit %s (%s) exceeded at endpoint: %s", one.quota.item, one.client, one.quota.scope)
         names = policy_names(spent)
         nearest = nearest_of(spent)
-        fields = rate_limit_fields(spent, nearest) + self._legacy_fields(nearest)
+        fields = CheckedPairs(rate_limit_fields(spent, nearest) + self._legacy_fields(nearest))
         violated = names if len(spent) == 1 else [names[spent.index(one)] for one in over]
         limit = over[0].quota.runtime
         made = quota_exceeded(limit, nearest.reset or 1, violated, fields)

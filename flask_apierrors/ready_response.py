@@ -77,7 +77,8 @@ def is_error(response: Response) -> bool:
 def field_of(response: Response, name: str) -> str | None:
     """The value of the first field of a name."""
     if isinstance(response, ReadyResponse) and response._parts is not None:
-        return next((value for field, value in response._parts.fields if field.lower() == name.lower()), None)
+        named = [value for field, value in response._parts.fields if field.lower() == name.lower()]
+        return named[0] if named else None
     return response.headers.get(name)
 
 

@@ -61,12 +61,11 @@ def answer(exc: Exception, app: AppState) -> Any:
         returned = _caught_by_author(exc, app)
         if returned is not exc:
             return returned
-    return answer_ours(exc, app)
+    return answer_ours(exc, req, app)
 
 
-def answer_ours(exc: Exception, app: AppState) -> Any:
+def answer_ours(exc: Exception, req: Request, app: AppState) -> Any:
     """Answer an exception that is known to be ours. Never raises."""
-    req = current_request()
     try:
         return _answer(exc, req, app)
     except Exception as failure:
@@ -203,7 +202,7 @@ def finish(response: Response) -> Response:
     if codeless or (response.status_code >= 400 and _is_empty(response)):
         app = app_state()
         if app.config.covers(req.path):
-            return _answered_codeless(app) if codeless else _filled(response, req, app)
+            return _answered_codeless(req, app) if codeless else _filled(response, req, app)
     return response
 
 
@@ -222,11 +221,11 @@ def _is_empty(response: Response) -> bool:
     return not response.direct_passthrough and response.is_sequence and not any(response.response)
 
 
-def _answered_codeless(app: AppState) -> Response:
+def _answered_codeless(req: Request, app: AppState) -> Response:
     """The answer for an exception of which nothing is left but Werkzeug's page."""
     missed = RuntimeError("A view raised an HTTPException that has no code.")
     report(missed, app)
-    return answer_ours(InternalServerError(original_exception=missed), app)  # type: ignore[no-any-return]
+    return answer_ours(InternalServerError(original_exception=missed), req, app)  # type: ignore[no-any-return]
 
 
 def _filled(response: Response, req: Request, app: AppState) -> Response:

@@ -22,14 +22,11 @@ def paragraphs(doc: str | None) -> tuple[str, str]:
 
 def as_text(value: object) -> str:
     """Text without lone surrogates; a value that cannot tell its text is named by its class."""
-    if type(value) is str and value.isascii():
-        return value
     try:
         if isinstance(value, bytes | bytearray):
-            text = value.decode("utf-8", "replace")
-        else:
-            # Exactly str: a subclass may have methods of its own, and WSGI servers refuse it in a header.
-            text = str.__str__(value if isinstance(value, str) else str(value))
+            value = value.decode("utf-8", "replace")
+        # Exactly str: a subclass may have methods of its own, and WSGI servers refuse it in a header.
+        text = str.__str__(value if isinstance(value, str) else str(value))
     except Exception:
         text = f"<{type(value).__name__}>"
     if text.isascii():
