@@ -84,7 +84,7 @@ def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
         title = as_text(exc.title or status_title(status))
         detail = _detail(exc, config, status, type_, title if exc.type else None)
         return Problem(status, type_, title, detail, headers, exc.errors, exc.extensions)
-    messages = _webargs_messages(exc)
+    messages = _webargs_messages(exc) if "exc" in vars(exc) else None
     if messages is not None:
         return _webargs_problem(exc, messages, headers, config)
     type_ = status_type(status)
@@ -111,8 +111,12 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     """The fields of an exception, less those that spoke of the HTML page."""
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
     delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
-    given = exc.headers if isinstance(exc, ApiError) and exc._headers_are_own else exc.get_headers(req.environ)
-    if delay is None and (not given or given == _PAGE):
+    if isinstance(exc, ApiError) and exc._headers_are_own:
+        given = exc.headers
+    else:
+        given = exc.get_headers(req.environ)
+        given = given[1:] if type(given) is list and given[:1] == _PAGE else given
+    if delay is None and not given:
         return ()
     fields = []
     for pair in header_pairs(given):
@@ -132,7 +136,7 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
 
 def _webargs_messages(exc: HTTPException) -> Mapping[Any, Any] | None:
     """webargs hangs ``exc``, and ``messages`` in ``data``, on what it aborts with; another ``data`` is nobody's business."""
-    data = vars(exc).get("data") if "exc" in vars(exc) else None
+    data = vars(exc).get("data")
     messages = data.get("messages") if isinstance(data, dict) else None
     return messages if isinstance(messages, Mapping) else None
 

@@ -48,7 +48,9 @@ def header_pairs(headers: object) -> CheckedPairs:
     if type(headers) is CheckedPairs:
         return headers
     pairs: Iterable[Any] = ()
-    if isinstance(headers, Mapping):
+    if isinstance(headers, _SEVERAL):
+        pairs = headers
+    elif isinstance(headers, Mapping):
         pairs = headers.items()
     elif isinstance(headers, Iterable):
         pairs = headers

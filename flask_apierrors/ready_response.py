@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
@@ -11,12 +11,6 @@ from .headers import HeaderPairs
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-
-class _Parts(NamedTuple):
-    body: bytes
-    status: str
-    fields: HeaderPairs
 
 
 class ReadyResponse(Response):
@@ -28,11 +22,11 @@ class ReadyResponse(Response):
     :param fields: Header fields that need no further check: :func:`~flask_apierrors.headers.header_value` made their values.
     """
 
-    #: What it is made of, until it is Flask's own.
-    _parts: _Parts | None = None
+    #: What it is made of, until it is Flask's own: body, status, fields.
+    _parts: tuple[bytes, str, HeaderPairs] | None = None
 
     def __init__(self, body: bytes, status: str, fields: HeaderPairs) -> None:
-        vars(self)["_parts"] = _Parts(body, status, fields)  # Not super().__init__(): that is for _unfold.
+        vars(self)["_parts"] = body, status, fields  # Not super().__init__(): that is for _unfold.
 
     def _unfold(self) -> bool:
         """Become Flask's own response, if it is not yet."""
@@ -77,7 +71,7 @@ def is_error(response: Response) -> bool:
 def field_of(response: Response, name: str) -> str | None:
     """The value of the first field of a name."""
     if isinstance(response, ReadyResponse) and response._parts is not None:
-        named = [value for field, value in response._parts.fields if field.lower() == name.lower()]
+        named = [value for field, value in response._parts[2] if field.lower() == name.lower()]
         return named[0] if named else None
     return response.headers.get(name)
 
@@ -85,7 +79,8 @@ def field_of(response: Response, name: str) -> str | None:
 def add_fields(response: Response, pairs: HeaderPairs) -> None:
     """Add header fields that need no further check."""
     if isinstance(response, ReadyResponse) and response._parts is not None:
-        vars(response)["_parts"] = response._parts._replace(fields=response._parts.fields + pairs)
+        body, status, fields = response._parts
+        vars(response)["_parts"] = body, status, fields + pairs
     else:
         for name, value in pairs:
             response.headers.add(name, value)

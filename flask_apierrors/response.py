@@ -23,16 +23,19 @@ from .formats import plain, problem_json
 from .headers import HeaderPairs, header_pairs, merged_list
 from .ready_response import ReadyResponse, is_ready
 from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
-from .text import as_json, as_text
+from .text import as_json
 
 _JSON = "application/json"
+_encoded = json.JSONEncoder().encode
 _LAST_RESORT = json.dumps({"error": default_sentence(500)}).encode() + b"\n"
 _STATUS_LINES = {status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()}
 _HTML = "text/html; charset=utf-8"
 _MAX_PAGE = 10_000
 #: How the page of an exception without a code begins.
 _CODELESS = HTTPException().get_body().partition("None")[0].encode() + b"None "
-_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+_BEGINNINGS = {
+    media_type: (("Content-Type", media_type), ("X-Content-Type-Options", "nosniff")) for media_type in (_JSON, PROBLEM_JSON)
+}
 _USUAL = (("Cache-Control", "no-store"), ("Vary", "Accept"))
 #: Fields about a body that was never sent, or that have one value whatever an author says.
 _REPLACED = frozenset(
@@ -142,7 +145,7 @@ def _plain_body(problem: Problem, req: Request, app: AppState) -> bytes:
     if app.config.members != ("error",):
         return _dumps(plain(_located(problem, req, app), app.config.members), app)
     if type(app.app.json) is DefaultJSONProvider:
-        return f'{{"error":{json.dumps(as_text(problem.detail))}}}\n'.encode()
+        return f'{{"error":{_encoded(problem.detail)}}}\n'.encode()
     return _dumps({"error": problem.detail}, app)
 
 
@@ -177,7 +180,7 @@ def _dumps(body: Mapping[str, Any], app: AppState) -> bytes:
 
 
 def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState) -> Response:
-    fields = (("Content-Type", media_type), _NOSNIFF, *(_merged(own) if own else _USUAL))
+    fields = _BEGINNINGS[media_type] + (_merged(own) if own else _USUAL)
     identifier = request_id(req, app)
     if identifier is not None:
         fields += ((app.config.request_id_header or "", identifier),)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Converter = Callable[[Any], HTTPException]
 
 _KEY = "_apierrors"
+_current_app: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
 #: For identifiers, which are no secrets: to ask the system for each costs more than the rest of an answer's headers.
 _RANDOM = Random()  # noqa: S311
 if hasattr(os, "register_at_fork"):  # pragma: no branch
@@ -88,17 +89,14 @@ def app_state() -> AppState:
 
     :raises RuntimeError: when the app has no ``ApiErrors``.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    state: AppState | None = app.extensions.get("apierrors")
+    state: AppState | None = _current_app().extensions.get("apierrors")
     if state is None:
         raise RuntimeError("This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.")
     return state
 
 
-def current_request() -> Request:
-    """The request itself: each attribute of Flask's proxy to it costs a look-up."""
-    found: Request = request._get_current_object()  # type: ignore[attr-defined]
-    return found
+#: The request itself: each attribute of Flask's proxy to it costs a look-up.
+current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
 
 
 def request_state(req: Request, app: AppState | None = None) -> RequestState:
