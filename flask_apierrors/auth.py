@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache
 from inspect import iscoroutinefunction
 from typing import Any
@@ -109,6 +109,8 @@ def _verify(req: Request, state: RequestState) -> None:
     except HTTPException as refusal:
         state.rejection = refusal
         return
+    if isinstance(principal, Awaitable):
+        raise TypeError("verify_token answers with an awaitable, not with a principal. Define it with `async def`.")
     # False is what a verifier returns that only says yes or no: it must never let anybody in.
     if principal is None or principal is False:
         state.rejection = InvalidToken()
@@ -118,7 +120,9 @@ def _verify(req: Request, state: RequestState) -> None:
 
 def _call(verify: Any, token: str, state: RequestState) -> Any:
     """Call the verifier; an async one needs a thread of its own where an event loop runs already (inside an async view)."""
-    if _in_event_loop() and iscoroutinefunction(verify):
+    if not iscoroutinefunction(verify):
+        return verify(token)
+    if _in_event_loop():
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:

@@ -248,6 +248,17 @@ def test_a_principal_never_stays_for_the_next_request() -> None:
 # -- views of each kind
 
 
+def test_a_verifier_whose_answer_is_to_be_awaited_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+    async def verifier(token: str) -> Any:
+        return verify(token)
+
+    made = []
+    app, _ = make(lambda token: made.append(verifier(token)) or made[-1])
+    assert get(app, "/me", GOOD).status_code == 500
+    assert "async def" in caplog.text
+    made[0].close()
+
+
 def test_async_verifiers_guard_sync_and_async_views() -> None:
     async def verifier(token: str) -> Any:
         return verify(token)
