@@ -41,7 +41,7 @@ from .limiter import (
 from .marks import Mark, View, marks_of
 from .quotas import Counters, Spent, identifiers, in_order, limit_text, nearest_of, numbered, policy_names, rate_limit_fields
 from .quotas import Quota as Quota
-from .ready_response import add_fields, field_of, is_error
+from .ready_response import add_fields, field_of, is_error, is_ready
 from .state import AppState, RequestState, current_request, request_state
 
 if TYPE_CHECKING:
@@ -534,7 +534,7 @@ class RateLimits:
         nearest = spent[0] if len(spent) == 1 else nearest_of(spent)
         if nearest.reset is None:
             self.counters.measure(nearest)
-        elif field_of(response, "RateLimit") is not None:
+        elif is_ready(response) or response.headers.get("RateLimit") is not None:
             return  # a 429, which has its fields from the exception
         if is_error(response):
             _agree_with_retry_after(nearest, response)

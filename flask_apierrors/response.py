@@ -211,7 +211,10 @@ def finish(response: Response) -> Response:
 
 def _vary_on_accept(headers: Headers) -> None:
     given = headers.getlist("Vary")
-    headers["Vary"] = merged_list(*given, "Accept") if given else "Accept"
+    if given:
+        headers["Vary"] = merged_list(*given, "Accept")
+    else:
+        headers.add("Vary", "Accept")
 
 
 def _is_codeless(response: Response) -> bool:
