@@ -125,7 +125,9 @@ def _count(nodes: list[Node]) -> int:
         if below is None:
             count += 1
         elif depth < _MAX_DEPTH:
-            for child in islice(below, budget):
+            for child in below if len(below) <= budget else islice(below, budget):
+                if type(child) is list and len(child) == 1:
+                    child = child[0]
                 if type(child) is str:
                     count += 1
                 else:
