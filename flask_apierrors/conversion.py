@@ -109,13 +109,15 @@ def _detail(exc: HTTPException, config: Config, status: int, type_: str, title: 
 
 def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     """The fields of an exception, less those that spoke of the HTML page."""
+    given: Any
+    delay: object
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
-    delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
     if isinstance(exc, ApiError) and exc._headers_are_own:
-        given = exc.headers
+        given, delay = exc.headers, exc.retry_after
     else:
-        given = exc.get_headers(req.environ)
-        given = given[1:] if type(given) is list and given[:1] == _PAGE else given
+        given, delay = exc.get_headers(req.environ), exc.retry_after if isinstance(exc, _WITH_DELAY) else None
+        if type(given) is list and given[:1] == _PAGE:
+            given = given[1:]
     if delay is None and not given:
         return ()
     fields = []
@@ -246,9 +248,9 @@ def _complete_429(problem: Problem, exc: Exception, req: Request, config: Config
     given = next((value for name, value in problem.headers if name.lower() == "retry-after"), config.retry_after)
     seconds = str(max(1, int(given)))
     others = tuple(pair for pair in problem.headers if pair[0].lower() != "retry-after")
-    problem = problem._replace(headers=(*others, ("Retry-After", seconds)))
     limit = as_text(problem.extensions.get("limit", ""))
-    return problem._replace(detail=problem.detail.replace("{limit}", limit).replace("{retry_after}", seconds))
+    detail = problem.detail.replace("{limit}", limit).replace("{retry_after}", seconds)
+    return problem._replace(detail=detail, headers=(*others, ("Retry-After", seconds)))
 
 
 def _complete_503(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
