@@ -112,7 +112,7 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     given: Any
     delay: object
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
-    if isinstance(exc, ApiError) and exc._headers_are_own:
+    if isinstance(exc, ApiError) and exc._headers_are_own and getattr(exc, "www_authenticate", None) is None:
         given, delay = exc.headers, exc.retry_after
     else:
         given, delay = exc.get_headers(req.environ), exc.retry_after if isinstance(exc, _WITH_DELAY) else None
@@ -186,7 +186,7 @@ def is_bodiless(req: Request) -> bool:
 
 
 def _has(problem: Problem, name: str) -> bool:
-    return name in [field.lower() for field, _ in problem.headers]
+    return bool(problem.headers) and name in [field.lower() for field, _ in problem.headers]
 
 
 def _with(problem: Problem, name: str, value: str) -> Problem:
@@ -205,19 +205,20 @@ def _complete_401(problem: Problem, exc: Exception, req: Request, config: Config
     if (rejected or authorization) and _is_default(problem, exc, config):
         detail = REJECTED_TOKEN if rejected else MALFORMED_AUTHORIZATION
     if not _has(problem, "www-authenticate"):
-        headers = (*headers, ("WWW-Authenticate", _challenge(exc, rejected, config.realm)))
+        headers += _challenge(exc, rejected, config.realm)
     return problem._replace(detail=detail, headers=headers)
 
 
-def _challenge(exc: Exception, rejected: bool, realm: str) -> str:
+def _challenge(exc: Exception, rejected: bool, realm: str) -> HeaderPairs:
     if isinstance(exc, InvalidToken) and exc.description not in WERKZEUG_TEXTS:
-        return bearer_challenge(realm, error="invalid_token", error_description=exc.description)
+        said = bearer_challenge(realm, error="invalid_token", error_description=exc.description)
+        return (("WWW-Authenticate", said),)
     return _bare_challenge(realm, "invalid_token" if rejected else None)
 
 
 @cache
-def _bare_challenge(realm: str, error: str | None) -> str:
-    return bearer_challenge(realm, error=error)
+def _bare_challenge(realm: str, error: str | None) -> HeaderPairs:
+    return (("WWW-Authenticate", bearer_challenge(realm, error=error)),)
 
 
 def _complete_405(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:

@@ -17,8 +17,8 @@ from .statuses import RETRIES, Retry
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: What gives the page's Content-Type, and at most a Retry-After that :class:`ApiError` makes itself.
-_NO_FURTHER_FIELDS = (HTTPException.get_headers, TooManyRequests.get_headers)
+#: What gives the page's Content-Type, and at most a Retry-After that :class:`ApiError` makes itself, or ``www_authenticate``.
+_NO_FURTHER_FIELDS = (HTTPException.get_headers, TooManyRequests.get_headers, Unauthorized.get_headers)
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -93,7 +93,7 @@ class ApiError(HTTPException):
     title: ClassVar[str | None] = None
     #: May a client try again? ``never``, ``after-delay`` or ``if-idempotent``; by default it follows from the status.
     retry: ClassVar[Retry | None] = None
-    #: Are ``headers`` and ``retry_after`` all that ``get_headers`` would give, beside the page's Content-Type?
+    #: Are ``headers``, ``retry_after`` and ``www_authenticate`` all that ``get_headers`` would give, beside Content-Type?
     _headers_are_own: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -41,6 +41,8 @@ _USUAL = (("Cache-Control", "no-store"), ("Vary", "Accept"))
 _REPLACED = frozenset(
     {"content-type", "content-length", "content-encoding", "etag", "last-modified", "x-content-type-options"}
 )
+#: Fields that an author's cannot simply stand beside.
+_SHARED = _REPLACED | {"cache-control", "vary"}
 
 
 def answer(exc: Exception, app: AppState) -> Any:
@@ -248,6 +250,13 @@ def _filled(response: Response, req: Request, app: AppState) -> Response:
 
 def _merged(own: HeaderPairs) -> HeaderPairs:
     """The fields of the exception; those that every error has are added to, never replaced."""
+    for name, _ in own:
+        if name.lower() in _SHARED:
+            return _merged_one_by_one(own)
+    return own + _USUAL
+
+
+def _merged_one_by_one(own: HeaderPairs) -> HeaderPairs:
     fields, vary, cached = [], [], False
     for pair in own:
         name = pair[0].lower()
