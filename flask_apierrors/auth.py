@@ -9,7 +9,7 @@ from functools import cache
 from inspect import iscoroutinefunction
 from typing import Any
 
-from flask import Request
+from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
@@ -59,7 +59,8 @@ def principal_of(req: Request) -> Any:
     :raises HTTPException: what ``verify_token`` raised, unless it is ``InvalidToken``.
     """
     state = request_state(req)
-    _verify_once(req, state)
+    if not state.verified:
+        _verify(req, state)
     if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
         raise state.rejection
     return state.principal
@@ -70,7 +71,8 @@ current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 
 def _check_authenticated(req: Request, state: RequestState) -> None:
-    _verify_once(req, state)
+    if not state.verified:
+        _verify(req, state)
     if state.rejection is not None:
         raise state.rejection
     if state.principal is None:
@@ -91,24 +93,22 @@ def _insufficient_scope(realm: str, names: tuple[str, ...]) -> HeaderPairs:
     return header_pairs({"WWW-Authenticate": challenge})
 
 
-def _verify_once(req: Request, state: RequestState) -> None:
-    if not state.verified:
-        _verify(req, state)
-        state.verified = True
-
-
 def _verify(req: Request, state: RequestState) -> None:
     verify = state.app.hooks.verify_token
     if verify is None:
         raise RuntimeError("Nothing verifies tokens. Register a function with @errors.verify_token.")
     token = bearer_token(req.environ.get("HTTP_AUTHORIZATION"))
-    if token is None:
-        return
-    try:
-        principal = _call(verify, token, state)
-    except HTTPException as refusal:
-        state.rejection = refusal
-        return
+    if token is not None:
+        try:
+            principal = verify(token)
+        except HTTPException as refusal:
+            state.rejection = refusal
+        else:
+            _let_in(principal, state)
+    state.verified = True
+
+
+def _let_in(principal: Any, state: RequestState) -> None:
     if isinstance(principal, Awaitable):
         raise TypeError("verify_token answers with an awaitable, not with a principal. Define it with `async def`.")
     # False is what a verifier returns that only says yes or no: it must never let anybody in.
@@ -118,16 +118,24 @@ def _verify(req: Request, state: RequestState) -> None:
         state.principal = principal
 
 
-def _call(verify: Any, token: str, state: RequestState) -> Any:
-    """Call the verifier; an async one needs a thread of its own where an event loop runs already (inside an async view)."""
+def synchronous(verify: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A verifier that can be called from anywhere, ``async def`` or not."""
     if not iscoroutinefunction(verify):
-        return verify(token)
-    if _in_event_loop():
+        return verify
+
+    def call(token: str) -> Any:
+        return current_app.ensure_sync(verify)(token)
+
+    def call_from_anywhere(token: str) -> Any:
+        if not _in_event_loop():
+            return call(token)
+        # Inside an async view: its loop cannot run another one in the same thread.
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(contextvars.copy_context().run, state.app.call, verify, token).result()
-    return state.app.call(verify, token)
+            return pool.submit(contextvars.copy_context().run, call, token).result()
+
+    return call_from_anywhere
 
 
 def _in_event_loop() -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from flask import Flask, Response, current_app, has_request_context
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
+from .auth import synchronous
 from .config import REFERENCE_ENDPOINT, Config
 from .errors import ApiError, Problem
 from .json_body import use_strict_json
@@ -84,7 +85,7 @@ class ApiErrors:
         It may raise ``InvalidToken`` to say why, or any ``HTTPException``, which passes as it is (a 503 when the
         identity provider is down). It may be ``async def``.
         """
-        self._hooks.verify_token = function
+        self._hooks.verify_token = synchronous(function)
         return function
 
     def permissions_of(self, function: _Hook) -> _Hook:

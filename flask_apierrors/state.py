@@ -34,6 +34,7 @@ _SAFE_ID = re.compile(r"[ -~]{1,128}")
 class Hooks:
     """The author's functions: code, and so the same for every app of one ``ApiErrors``."""
 
+    #: A plain function, even if the author's is ``async def``.
     verify_token: Callable[[str], Any] | None = None
     permissions_of: Callable[[Any], Any] | None = None
     format: Callable[[Problem], Mapping[str, Any]] | None = None
