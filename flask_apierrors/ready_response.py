@@ -2,65 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from .headers import HeaderPairs
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+#: For Werkzeug's constructor, which looks for a Content-Type.
+_STAND_IN = Headers([("Content-Type", "application/json")])
+#: Fields that Werkzeug completes when it sends them.
+_FOR_WERKZEUG = frozenset({"location", "content-location", "content-length"})
+
 
 class ReadyResponse(Response):
-    """A body with its fields, sent as they are; Flask's own response from the moment that anybody looks at it.
+    """A body with its fields, sent as they are, and as they were added to, unless anything else was changed.
 
-    Most errors leave the app without that. Werkzeug would make a ``Headers`` of the fields, copy and scan it, and wrap
-    the body: more work than all the rest of an answer.
+    Werkzeug makes a ``Headers`` of the fields, copies and scans it to send them, and wraps the body: more work than all
+    the rest of an answer. Most errors leave the app without anybody looking at them, and many of the others with a field
+    more. So what Werkzeug's constructor makes is made when somebody asks for it.
 
     :param fields: Header fields that need no further check: :func:`~flask_apierrors.headers.header_value` made their values.
     """
 
-    #: What it is made of, until it is Flask's own: body, status, fields.
-    _parts: tuple[bytes, str, HeaderPairs] | None = None
+    #: The body, the status line and the fields.
+    _made: tuple[list[bytes], str, list[tuple[str, str]]] | None = None
+    #: Is there something to call when it was sent?
+    _waits = False
 
     def __init__(self, body: bytes, status: str, fields: HeaderPairs) -> None:
-        vars(self)["_parts"] = body, status, fields  # Not super().__init__(): that is for _unfold.
-
-    def _unfold(self) -> bool:
-        """Become Flask's own response, if it is not yet."""
-        if self._parts is None:
-            return False
-        body, status, fields = self._parts
-        vars(self)["_parts"] = None
-        super().__init__(body, status, fields)
-        return True
+        vars(self)["_made"] = [body], status, [*fields, ("Content-Length", str(len(body)))]
 
     def __getattr__(self, name: str) -> Any:
-        if not self._unfold():
+        if self._made is None or (self._is_constructed() and name != "headers"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name == "headers":
+            self.headers = Headers()
+            self.headers[:] = self._made[2]
+        else:
+            self._construct()
         return getattr(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._unfold()
+        if name == "__class__":
+            self.headers = self.headers  # which another class would not make
+        if name != "headers" and not self._is_constructed():
+            self._construct()
         super().__setattr__(name, value)
 
+    def _is_constructed(self) -> bool:
+        return "response" in vars(self)
+
+    def _construct(self) -> None:
+        """Take over what Werkzeug's constructor makes, but for the headers."""
+        assert self._made is not None
+        attributes = vars(Response(self._made[0], self._made[1], _STAND_IN))
+        del attributes["headers"]
+        vars(self).update(attributes)
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Send it."""
-        if self._parts is None or environ["REQUEST_METHOD"] == "HEAD":
+        """Send it: by Werkzeug, when it was changed or is not to be sent whole."""
+        fields = self._fields_to_send()
+        if fields is None or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        body, status, fields = self._parts
-        start_response(status, [*fields, ("Content-Length", str(len(body)))])
-        return [body]
+        body, status, _ = self._made  # type: ignore[misc]
+        start_response(status, fields)
+        return body
+
+    def _fields_to_send(self) -> list[tuple[str, str]] | None:
+        """The fields that it was made with, and plain ones that were added since; ``None`` when it was changed otherwise."""
+        assert self._made is not None
+        body, status, fields = self._made
+        if self._waits or (self._is_constructed() and (self.response is not body or self.status != status)):
+            return None
+        headers = vars(self).get("headers")
+        if headers is None:
+            return fields.copy()
+        now: list[tuple[str, str]] = headers.to_wsgi_list()
+        count = len(fields)
+        added = {name.lower() for name, _ in now[count:]}
+        return now if now[:count] == fields and not added & _FOR_WERKZEUG else None
+
+    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
+        """Call a function when it was sent: for Werkzeug to do."""
+        vars(self)["_waits"] = True
+        return super().call_on_close(func)
 
 
-# -- what can be done to any response; one that is ready stays so
+# -- what can be done to any response, without looking at one that is ready
 
 
 def is_ready(response: Response) -> bool:
     """Is it one of ours, that nobody has looked at?"""
-    return isinstance(response, ReadyResponse) and response._parts is not None
+    return isinstance(response, ReadyResponse) and len(vars(response)) == 1
+
+
+def is_whole(response: Response) -> bool:
+    """Is it one of ours, of which nobody has looked at more than its fields?"""
+    return isinstance(response, ReadyResponse) and not response._is_constructed()
 
 
 def is_error(response: Response) -> bool:
@@ -70,17 +113,17 @@ def is_error(response: Response) -> bool:
 
 def field_of(response: Response, name: str) -> str | None:
     """The value of the first field of a name."""
-    if isinstance(response, ReadyResponse) and response._parts is not None:
-        named = [value for field, value in response._parts[2] if field.lower() == name.lower()]
+    if isinstance(response, ReadyResponse) and response._made and is_ready(response):
+        named = [value for field, value in response._made[2] if field.lower() == name.lower()]
         return named[0] if named else None
     return response.headers.get(name)
 
 
 def add_fields(response: Response, pairs: HeaderPairs) -> None:
     """Add header fields that need no further check."""
-    if isinstance(response, ReadyResponse) and response._parts is not None:
-        body, status, fields = response._parts
-        vars(response)["_parts"] = body, status, fields + pairs
+    if isinstance(response, ReadyResponse) and response._made and is_ready(response):
+        body, status, fields = response._made
+        vars(response)["_made"] = body, status, [*fields, *pairs]
     else:
         for name, value in pairs:
             response.headers.add(name, value)

@@ -21,7 +21,7 @@ from .conversion import to_problem
 from .errors import ApiError, Problem, default_sentence, page_name
 from .formats import plain, problem_json
 from .headers import HeaderPairs, header_pairs, merged_list
-from .ready_response import ReadyResponse, is_ready
+from .ready_response import ReadyResponse, is_ready, is_whole
 from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
 from .text import as_json
 
@@ -200,7 +200,7 @@ def finish(response: Response) -> Response:
             state.complete(response, state)
         if state.negotiated_type is not None and not is_ready(response):
             _vary_on_accept(response.headers)
-    if is_ready(response):
+    if is_whole(response):
         return response
     # Most responses are neither, which the first half of each condition tells at once.
     codeless = isinstance(response.response, ClosingIterator) and _is_codeless(response)

@@ -3,6 +3,8 @@ import pickle
 
 import pytest
 from flask import Flask, Response, abort, request_finished
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
@@ -92,7 +94,17 @@ def without_content(response):
 
 
 def with_a_look(response):
-    assert response.headers["Vary"] == "Accept"
+    assert response.headers.get("Content-Type") != "nothing"
+    return response
+
+
+def with_a_look_at_the_status(response):
+    assert response.status_code >= 200
+    return response
+
+
+def with_a_callback(response):
+    response.call_on_close(list)
     return response
 
 
@@ -122,6 +134,8 @@ def with_pickle(response):
 CHANGES = [
     unchanged,
     with_a_look,
+    with_a_look_at_the_status,
+    with_a_callback,
     with_header,
     with_less,
     with_other_headers,
@@ -146,6 +160,20 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_is_done_to_it_flasks_own_response_sends_the_same(change, method):
     assert sent(change(ready()), method) == sent(change(usual()), method)
+
+
+def outcome(response, changes):
+    try:
+        for change in changes:
+            response = change(response)
+        return sent(response)
+    except Exception as error:
+        return type(error)
+
+
+@given(st.lists(st.sampled_from(CHANGES), max_size=5))
+def test_whatever_is_done_to_it_in_whatever_order_too(changes):
+    assert outcome(ready(), changes) == outcome(usual(), changes)
 
 
 def test_what_waits_for_the_end_is_called_once_and_after_the_body():
