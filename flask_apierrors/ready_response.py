@@ -66,10 +66,11 @@ class ReadyResponse(Response):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it: by Werkzeug, when it was changed or is not to be sent whole."""
-        fields = self._fields_to_send()
+        assert self._made is not None
+        body, status, made = self._made
+        fields = made.copy() if len(vars(self)) == 1 else self._fields_to_send()
         if fields is None or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        body, status, _ = self._made  # type: ignore[misc]
         start_response(status, fields)
         return body
 
@@ -103,7 +104,7 @@ def is_ready(response: Response) -> bool:
 
 def is_whole(response: Response) -> bool:
     """Is it one of ours, of which nobody has looked at more than its fields?"""
-    return isinstance(response, ReadyResponse) and not response._is_constructed()
+    return isinstance(response, ReadyResponse) and "response" not in vars(response)
 
 
 def is_error(response: Response) -> bool:
