@@ -38,13 +38,14 @@ class ReadyResponse(Response):
         vars(self)["_made"] = [body], status, [*fields, ("Content-Length", str(len(body)))]
 
     def __getattr__(self, name: str) -> Any:
-        if self._made is None or (self._is_constructed() and name != "headers"):
+        if name == "headers" and self._made is not None:
+            headers = Headers()
+            headers[:] = self._made[2]
+            vars(self)["headers"] = headers
+            return headers
+        if self._made is None or self._is_constructed():
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if name == "headers":
-            self.headers = Headers()
-            self.headers[:] = self._made[2]
-        else:
-            self._construct()
+        self._construct()
         return getattr(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
