@@ -1,16 +1,18 @@
-"""What all tests share: an app as in production, and a parser that takes nothing but RFC 8259."""
+"""What all tests share: an app as in production, one with limits, a clock to turn, and a parser for nothing but RFC 8259."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from hypothesis import settings
 
-from flask_apierrors import ApiErrors
+from flask_apierrors import ApiErrors, rate_limit
 
 settings.register_profile("project", deadline=None, max_examples=50)
 #: ``pytest --hypothesis-profile=thorough``: minutes instead of seconds.
@@ -48,3 +50,42 @@ def make_app() -> Callable[..., Flask]:
         return app
 
     return make
+
+
+def statuses(client: FlaskClient, path: str, times: int, **options: Any) -> list[int]:
+    return [client.get(path, **options).status_code for _ in range(times)]
+
+
+def limited_app(
+    make_app: Callable[..., Flask], limit: str = "2/minute", errors: ApiErrors | None = None, **config: Any
+) -> Flask:
+    """An app with /limited, decorated, and /free."""
+    app = make_app(errors, **config)
+
+    @app.get("/limited")
+    @rate_limit(limit)
+    def limited() -> dict[str, str]:
+        return {}
+
+    @app.route("/free", methods=["GET", "POST"])
+    def free() -> dict[str, str]:
+        return {}
+
+    return app
+
+
+class Clock:
+    """The time that the counters in memory live by."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.25
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "time", made)
+    return made

@@ -17,53 +17,14 @@ import pytest
 from flask import Blueprint, Flask, Response, abort, make_response, request
 from flask.testing import FlaskClient
 from flask.views import MethodView
-from flask_limiter import Limiter, RateLimitExceeded
-from flask_limiter.util import get_remote_address
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_apierrors import ApiErrors, InvalidToken, rate_limit, rate_limit_storage, requires_auth, requires_json
+from tests.conftest import Clock, limited_app, statuses
 
 PROBLEM = {"Accept": "application/problem+json"}
-
-
-def statuses(client: FlaskClient, path: str, times: int, **options: Any) -> list[int]:
-    return [client.get(path, **options).status_code for _ in range(times)]
-
-
-def limited_app(
-    make_app: Callable[..., Flask], limit: str = "2/minute", errors: ApiErrors | None = None, **config: Any
-) -> Flask:
-    """An app with /limited, decorated, and /free."""
-    app = make_app(errors, **config)
-
-    @app.get("/limited")
-    @rate_limit(limit)
-    def limited() -> dict[str, str]:
-        return {}
-
-    @app.route("/free", methods=["GET", "POST"])
-    def free() -> dict[str, str]:
-        return {}
-
-    return app
-
-
-class Clock:
-    """The time that the counters in memory live by."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(time, "time", made)
-    return made
 
 
 # -- the decorator
@@ -198,18 +159,6 @@ def test_async_views_and_method_views_are_limited(make_app: Callable[..., Flask]
 
 
 # -- Flask-Limiter's options
-
-
-def test_cost_counts_a_request_for_several(make_app: Callable[..., Flask]) -> None:
-    app = make_app()
-
-    @app.get("/x")
-    @rate_limit("10/minute", cost=lambda: int(request.args.get("n", 1)))
-    def view() -> dict[str, str]:
-        return {}
-
-    client = app.test_client()
-    assert [client.get(f"/x?n={n}").status_code for n in (4, 6, 1)] == [200, 200, 429]
 
 
 def test_per_method_and_methods(make_app: Callable[..., Flask]) -> None:
@@ -492,25 +441,6 @@ def test_a_crash_in_deduct_when_is_logged_and_costs_nobody_the_answer(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_the_switch_turns_everything_off(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = limited_app(
-        make_app,
-        "1/minute",
-        errors,
-        RATELIMIT_ENABLED=False,
-        RATELIMIT_DEFAULT="1/minute",
-        APIERRORS_RATE_LIMITS={"free": "1/minute"},
-    )
-    with app.app_context():
-        native = errors.limiter
-    app.add_url_rule("/native", "native", native.limit("1/minute")(lambda: "x"))
-    client = app.test_client()
-    assert [status for path in ("/limited", "/free", "/native") for status in statuses(client, path, 3)] == [200] * 9
-    assert "RateLimit" not in client.get("/limited").headers
-    assert not app.extensions["limiter"]
-
-
 def test_a_default_limit_may_be_a_function(make_app: Callable[..., Flask]) -> None:
     limits = ["1/minute"]
     client = limited_app(make_app, RATELIMIT_DEFAULT=lambda: limits[-1]).test_client()
@@ -519,59 +449,11 @@ def test_a_default_limit_may_be_a_function(make_app: Callable[..., Flask]) -> No
     assert statuses(client, "/free", 2) == [200, 200]
 
 
-def test_more_of_the_configuration_of_flask_limiter(make_app: Callable[..., Flask], clock: Clock) -> None:
-    app = limited_app(
-        make_app,
-        RATELIMIT_DEFAULT="4/minute",
-        RATELIMIT_DEFAULTS_PER_METHOD=True,
-        RATELIMIT_DEFAULTS_COST=2,
-        RATELIMIT_DEFAULTS_EXEMPT_WHEN=lambda: "free" in request.args,
-        RATELIMIT_KEY_PREFIX="shop",
-        RATELIMIT_HEADERS_ENABLED=True,
-        RATELIMIT_HEADER_REMAINING="X-Left",
-    )
-    client = app.test_client()
-    assert statuses(client, "/free?free", 5) == [200] * 5
-    answer = client.get("/free")
-    assert (answer.headers["X-RateLimit-Limit"], answer.headers["X-Left"]) == ("4", "2")
-    assert int(answer.headers["X-RateLimit-Reset"]) >= clock.now + 59
-    assert statuses(client, "/free", 2) == [200, 429]
-    assert client.post("/free").status_code == 200
-    storage = app.extensions["apierrors"].rate_limits.native_limiter.storage
-    assert any(key.startswith("LIMITER/shop/127.0.0.1/free:GET/") for key in storage.storage)
-
-
 def test_the_configured_meta_limit(make_app: Callable[..., Flask]) -> None:
     client = limited_app(make_app, "1/minute", RATELIMIT_META="1/hour", RATELIMIT_DEFAULT="10/minute").test_client()
     assert statuses(client, "/free", 1) == [200]
     assert statuses(client, "/limited", 2) == [200, 429]
     assert statuses(client, "/free", 1) == [429]
-
-
-# -- mistakes fail at start
-
-
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        ({"RATELIMIT_DEFAULT": "often"}, "RATELIMIT_DEFAULT = 'often' is not a rate limit. Write it as"),
-        ({"RATELIMIT_APPLICATION": "1 per week"}, "RATELIMIT_APPLICATION"),
-        ({"RATELIMIT_META": "x"}, "RATELIMIT_META"),
-        ({"APIERRORS_RATE_LIMITS": {"free": "10"}}, "'10' for 'free' is not a rate limit. Write it as"),
-        ({"RATELIMIT_STRATEGY": "elastic"}, "choose from fixed-window, moving-window, sliding-window-counter"),
-        ({"RATELIMIT_STORAGE_URI": "redjs://:secret@x"}, "RATELIMIT_STORAGE_URI begins with 'redjs'"),
-        (
-            {"RATELIMIT_STORAGE_URI": "valkey://:secret@x"},
-            r"the driver for valkey is missing. Install it: pip install 'limits\[valkey\]'",
-        ),
-    ],
-)
-def test_a_wrong_configuration_fails_at_start_with_the_remedy(
-    make_app: Callable[..., Flask], config: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
-        make_app(**config)
-    assert "secret" not in str(caught.value)
 
 
 def test_an_unknown_endpoint_fails_each_request_and_names_the_remedy(
@@ -649,16 +531,6 @@ def test_a_configured_key_func_is_used(make_app: Callable[..., Flask]) -> None:
 # -- what the client is told
 
 
-def test_limited_routes_tell_their_policy_and_what_is_left(make_app: Callable[..., Flask], clock: Clock) -> None:
-    client = limited_app(make_app, "2/minute").test_client()
-    told = [client.get("/limited").headers for _ in range(3)]
-    assert [headers["RateLimit-Policy"] for headers in told] == ['"endpoint";q=2;w=60'] * 3
-    assert [headers["RateLimit"] for headers in told] == [f'"endpoint";r={left};t=60' for left in (1, 0, 0)]
-    assert "Retry-After" not in told[0]
-    assert told[2]["Retry-After"] == "60"
-    assert "RateLimit" not in client.get("/free").headers
-
-
 def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(make_app: Callable[..., Flask]) -> None:
     app = make_app()
 
@@ -671,55 +543,6 @@ def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(make_app:
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "120"
     assert answer.headers["RateLimit"] == '"endpoint";r=4', "no time that Retry-After contradicts"
-
-
-def test_several_limits_tell_the_one_that_is_nearest(make_app: Callable[..., Flask], clock: Clock) -> None:
-    client = limited_app(make_app, "3/second; 4/hour", RATELIMIT_APPLICATION="100/hour").test_client()
-    answer = client.get("/limited")
-    assert answer.headers["RateLimit-Policy"] == '"application";q=100;w=3600, "endpoint";q=3;w=1, "endpoint-2";q=4;w=3600'
-    assert answer.headers["RateLimit"] == '"endpoint";r=2;t=1'
-    clock.now += 2
-    client.get("/limited")
-    clock.now += 2
-    assert client.get("/limited").headers["RateLimit"] == '"endpoint-2";r=1;t=3596'
-
-
-@pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
-@pytest.mark.parametrize("cost", [1, 2])
-def test_waiting_as_long_as_retry_after_says_is_enough(
-    make_app: Callable[..., Flask], clock: Clock, strategy: str, cost: int
-) -> None:
-    app = make_app(RATELIMIT_STRATEGY=strategy)
-
-    @app.get("/x")
-    @rate_limit("5 per 7 seconds", cost=cost)
-    def view() -> dict[str, str]:
-        return {}
-
-    client = app.test_client()
-    refused = 0
-    for step in range(400):
-        clock.now += (step * 37 % 100) / 50
-        answer = client.get("/x")
-        if answer.status_code == 429:
-            refused += 1
-            wait = int(answer.headers["Retry-After"])
-            assert wait >= 1
-            assert answer.headers["RateLimit"].endswith(f";r=0;t={wait}")
-            clock.now += wait
-            assert client.get("/x").status_code == 200
-    assert refused > 20
-
-
-def test_retry_after_is_enough_for_all_exceeded_limits(make_app: Callable[..., Flask], clock: Clock) -> None:
-    client = limited_app(make_app, "1/second; 2/minute").test_client()
-    assert client.get("/limited").status_code == 200
-    clock.now += 1
-    assert client.get("/limited").status_code == 200
-    answer = client.get("/limited", headers=PROBLEM)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "59")
-    assert answer.json is not None
-    assert answer.json["violated-policies"] == ["endpoint", "endpoint-2"]
 
 
 def test_a_429_of_the_view_is_left_alone(make_app: Callable[..., Flask]) -> None:
@@ -773,66 +596,6 @@ def test_native_decorators_of_our_limiter_have_the_same_contract(make_app: Calla
     assert statuses(client, "/exempt", 12) == [200] * 12
     assert statuses(client, "/plain", 10) == [200] * 9 + [429]
     assert statuses(client, "/ours", 3) == [200, 200, 429]
-
-
-@pytest.mark.parametrize("first", ["limiter", "errors"])
-def test_a_limiter_of_the_author_is_used_in_either_order(first: str) -> None:
-    limiter = Limiter(
-        lambda: request.args.get("who", "x"),
-        default_limits=["3/minute"],
-        application_limits=["6/minute"],
-        storage_uri="memory://",
-    )
-    errors = ApiErrors()
-    app = Flask(__name__)
-    for extension in (limiter, errors) if first == "limiter" else (errors, limiter):
-        extension.init_app(app)
-
-    @app.get("/ours")
-    @rate_limit("2/minute")
-    def ours() -> dict[str, str]:
-        return {}
-
-    @app.get("/native")
-    @limiter.limit("1/minute", error_message="No more.")
-    def native() -> dict[str, str]:
-        return {}
-
-    app.add_url_rule("/plain", "plain", lambda: {})
-    with app.app_context():
-        assert errors.limiter is limiter
-    assert app.extensions["limiter"] == {limiter}
-    client = app.test_client()
-    assert statuses(client, "/ours?who=a", 3) == [200, 200, 429]
-    answer = [client.get("/native?who=b") for _ in range(2)][1]
-    assert (answer.status_code, answer.json) == (429, {"error": "No more."})
-    assert int(answer.headers["Retry-After"]) >= 59
-    assert statuses(client, "/plain?who=c", 4) == [200, 200, 200, 429]
-    assert [client.options("/native").status_code for _ in range(9)] == [200] * 9
-    paths = ["/ours?who=d", "/plain?who=d", "/ours?who=d", "/plain?who=d", "/plain?who=d", "/native?who=d", "/native?who=d"]
-    assert [client.get(path).status_code for path in paths] == [200] * 6 + [429], "the application limit counts each once"
-
-
-def test_two_limiters_of_the_author_are_both_kept(make_app: Callable[..., Flask]) -> None:
-    app = limited_app(make_app, "5/minute")
-    limiters = [
-        Limiter(get_remote_address, default_limits=[limit], storage_uri="memory://") for limit in ("2/minute", "9/minute")
-    ]
-    for limiter in limiters:
-        limiter.init_app(app)
-    assert app.extensions["limiter"] == set(limiters)
-    assert statuses(app.test_client(), "/free", 3) == [200, 200, 429]
-
-
-def test_a_limiter_of_the_author_replaces_ours_that_the_configuration_made(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = limited_app(make_app, "5/minute", errors, RATELIMIT_DEFAULT="2/minute", RATELIMIT_STORAGE_URI="memory://")
-    limiter = Limiter(get_remote_address)
-    limiter.init_app(app)
-    assert app.extensions["limiter"] == {limiter}
-    client = app.test_client()
-    assert statuses(client, "/free", 3) == [200, 200, 429], "counted once, not by both"
-    assert statuses(client, "/limited", 6) == [200] * 5 + [429]
 
 
 def test_an_on_breach_response_of_a_native_limit_is_the_answer(make_app: Callable[..., Flask]) -> None:
@@ -933,61 +696,6 @@ def test_flask_limiter_is_not_imported_before_an_app_needs_it() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], check=True, timeout=60)
 
 
-# -- what is relied on in Flask-Limiter and limits: a new version that moves it fails here
-
-
-def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(make_app: Callable[..., Flask]) -> None:
-    app = make_app(RATELIMIT_STORAGE_URI="memory://")
-    assert not app.before_request_funcs
-    assert not app.teardown_request_funcs
-    assert [function.__name__ for function in app.after_request_funcs[None]] == ["finish"]
-
-
-def test_a_limiter_has_the_attributes_that_are_read() -> None:
-    limiter = Limiter(get_remote_address, storage_uri="memory://", key_prefix="shop", default_limits=["1/hour"])
-    limiter.init_app(Flask(__name__))
-    names = ("_key_prefix", "_on_breach", "_on_meta_breach", "_fail_on_first_breach", "_swallow_errors", "_headers_enabled")
-    assert [getattr(limiter, name) for name in names] == ["shop", None, None, True, False, False]
-    assert limiter.limiter.storage is limiter.storage
-    assert [str(limit.limit) for limit in limiter.limit_manager.default_limits] == ["1 per 1 hour"]
-    assert limiter.limit_manager.application_limits == []
-
-
-def test_a_limit_gives_its_parsed_limits_with_all_options() -> None:
-    limiter = Limiter(get_remote_address, storage_uri="memory://")
-    first, second = limiter.limit("1/second; 5/hour", per_method=True, scope="x", cost=2, methods=["GET"])
-    assert (str(first.limit), str(second.limit)) == ("1 per 1 second", "5 per 1 hour")
-    assert first.scope_for("ships", "GET") == "ships:x:GET"
-    assert (first.key_func, first.deduction_amount, first.methods) == (get_remote_address, 2, ("get",))
-    (shared,) = limiter.shared_limit("1/second", scope="all")
-    assert shared.scope_for("ships", "GET") == "all"
-
-
-def test_flask_limiter_and_we_count_on_the_same_counters(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = make_app(errors, RATELIMIT_KEY_PREFIX="shop")
-    with app.app_context():
-        limiter = errors.limiter
-
-    @app.get("/x")
-    @rate_limit("4/hour")
-    def ours() -> dict[str, str]:
-        return {}
-
-    @app.get("/y", endpoint="native")
-    @limiter.limit("4/hour")
-    def native() -> dict[str, str]:
-        return {}
-
-    client = app.test_client()
-    assert statuses(client, "/x", 1) + statuses(client, "/y", 2) == [200] * 3
-    storage: Any = limiter.storage
-    assert storage.storage == {"LIMITER/shop/127.0.0.1/ours/4/1/hour": 1, "LIMITER/shop/127.0.0.1/native/4/1/hour": 2}
-    item = next(iter(limiter.limit("4/hour"))).limit
-    assert limiter.limiter.hit(item, "shop", "127.0.0.1", "ours")
-    assert client.get("/x").headers["RateLimit"].startswith('"endpoint";r=1;')
-
-
 # -- counters in memory
 
 
@@ -1029,31 +737,6 @@ def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
 # -- what rarely happens
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:port"},
-        {"RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:1", "RATELIMIT_STORAGE_OPTIONS": "socket_timeout=1"},
-    ],
-)
-def test_a_storage_that_cannot_be_read_fails_at_start_and_keeps_its_password(
-    make_app: Callable[..., Flask], config: dict[str, str]
-) -> None:
-    pytest.importorskip("redis")
-    with pytest.raises(ValueError, match="RATELIMIT_STORAGE_OPTIONS") as caught:
-        make_app(**config)
-    assert "s3cret" not in str(caught.value)
-
-
-def test_an_authors_limiter_that_is_switched_off_limits_nothing() -> None:
-    app = Flask(__name__)
-    limiter = Limiter(get_remote_address, app=app, default_limits=["1/minute"], storage_uri="memory://")
-    limiter.enabled = False
-    ApiErrors(app)
-    app.add_url_rule("/x", view_func=rate_limit("1/minute")(lambda: "x"))
-    assert statuses(app.test_client(), "/x", 3) == [200, 200, 200]
-
-
 def test_an_authors_503_in_a_key_function_passes_as_it_is(make_app: Callable[..., Flask]) -> None:
     def key() -> str:
         raise ServiceUnavailable("The directory is away.")
@@ -1079,17 +762,6 @@ def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]
     client = app.test_client()
     client.get("/native")  # finds out that the storage is away
     assert 429 in statuses(client, "/native", 3)
-
-
-def test_a_limiter_may_limit_another_app_too_that_has_no_contract(make_app: Callable[..., Flask]) -> None:
-    ours, other = make_app(), Flask("other")
-    limiter = Limiter(get_remote_address, default_limits=["1/minute"], storage_uri="memory://")
-    for app in (ours, other):
-        app.add_url_rule("/x", view_func=lambda: "x", endpoint="x")
-        limiter.init_app(app)
-    assert ours.test_client().get("/x").status_code == 200
-    answer = other.test_client().get("/x")
-    assert (answer.status_code, answer.content_type) == (429, "text/html; charset=utf-8")
 
 
 def test_a_native_429_of_another_request_is_answered_with_the_whole_window(make_app: Callable[..., Flask]) -> None:
