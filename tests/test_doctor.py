@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, Response, jsonify, make_response, request
+from flask import Blueprint, Flask, jsonify, request
 from flask.views import MethodView
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -304,44 +303,17 @@ def test_a_limit_of_the_whole_app_is_reached_by_way_of_other_endpoints() -> None
 # -- several processes
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("WEB_CONCURRENCY", "4"),
-        ("UWSGI_PROCESSES", "4"),
-        ("GUNICORN_CMD_ARGS", "-w 4"),
-        ("GUNICORN_CMD_ARGS", "--bind 127.0.0.1:80 --workers=4"),
-    ],
-)
-def test_limits_in_the_memory_of_several_workers_are_found(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, value)
+def test_limits_in_the_memory_of_several_workers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
     app, _ = make(RATELIMIT_DEFAULT="5/second")
     assert found(app) == [("limits-in-memory", "RATELIMIT_STORAGE_URI")]
-    assert f"{name} starts 4" in only(app).problem
-
-
-def test_workers_are_read_from_the_file_of_gunicorn_without_running_it(tmp_path: Path) -> None:
-    (tmp_path / "gunicorn.conf.py").write_text("raise SystemExit\nworkers = 3\nbind = ['0.0.0.0:80']\n")
-    app, _ = make(RATELIMIT_DEFAULT="5/second")
-    assert "gunicorn.conf.py starts 3" in only(app).problem
-
-
-def test_arguments_of_gunicorn_that_cannot_be_read_are_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUNICORN_CMD_ARGS", "-w 4 '")
-    assert diagnose(make(RATELIMIT_DEFAULT="5/second")[0]) == ()
-
-
-@pytest.mark.parametrize("text", ["workers = ", "workers = cpus() * 2", "\0"])
-def test_a_file_of_gunicorn_that_tells_no_number_is_no_finding(text: str, tmp_path: Path) -> None:
-    (tmp_path / "gunicorn.conf.py").write_text(text)
-    assert diagnose(make(RATELIMIT_DEFAULT="5/second")[0]) == ()
+    assert "WEB_CONCURRENCY starts 4" in only(app).problem
 
 
 @pytest.mark.parametrize(
     ("config", "workers"),
     [
         ({"RATELIMIT_DEFAULT": "5/second"}, "1"),
-        ({"RATELIMIT_DEFAULT": "5/second"}, "many"),
         ({}, "4"),
         ({"RATELIMIT_DEFAULT": "5/second", "RATELIMIT_STORAGE_URI": "redis://127.0.0.1:1"}, "4"),
     ],
@@ -382,28 +354,12 @@ def test_forwarded_headers_that_are_read_are_fine(caplog: pytest.LogCaptureFixtu
     assert diagnose(app) == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("FORWARDED_ALLOW_IPS", "*"),
-        ("DYNO", "web.1"),
-        ("GUNICORN_CMD_ARGS", "--bind=unix:/run/app.sock"),
-        ("GUNICORN_CMD_ARGS", "--forwarded-allow-ips 10.0.0.1"),
-    ],
-)
-def test_a_proxy_that_the_environment_tells_of_is_found(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, value)
+def test_a_proxy_that_the_environment_tells_of_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNO", "web.1")
     app, _ = make(RATELIMIT_DEFAULT="5/second")
     assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
-
-    class Middleware:
-        def __init__(self, wsgi_app: Any) -> None:
-            self.app = wsgi_app
-
-        def __call__(self, environ: Any, start_response: Any) -> Any:
-            return self.app(environ, start_response)
-
-    app.wsgi_app = Middleware(ProxyFix(app.wsgi_app))  # type: ignore[method-assign]
+    assert only(app).problem.startswith("DYNO (Heroku) tells of a proxy, and nothing reads X-Forwarded-For")
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
     assert diagnose(app) == ()
 
 
@@ -466,112 +422,43 @@ def test_handlers_that_pass_on_or_catch_classes_of_the_author_are_fine() -> None
 # -- shapes
 
 
-ALWAYS = bool(__name__)
+def test_an_error_in_another_shape_is_found() -> None:
+    app, _ = make()
 
-
-def views() -> Iterator[tuple[Callable[[], Any], int]]:
-    def literal() -> Any:
+    @app.get("/x")
+    @rate_limit("5/second")
+    def x() -> Any:
         return {"message": "no"}, 404
 
-    def called() -> Any:
-        return jsonify({"message": "no"}), 404
-
-    def keywords() -> Any:
-        return jsonify(message="no"), HTTPStatus.CONFLICT
-
-    def text() -> Any:
-        return "no", 410, {"X-Own": "1"}
-
-    def formatted() -> Any:
-        return f"no {1}", "410 GONE"
-
-    def listed() -> Any:
-        return ["no"], 410
-
-    def made() -> Any:
-        response = make_response(jsonify(message="no"), 409)
-        return response
-
-    def response() -> Any:
-        return Response("no", status=503)
-
-    async def asynchronous() -> Any:
-        if ALWAYS:
-            return {"message": "no"}, HTTPStatus.NOT_FOUND.value
-        return {}
-
-    statuses = (404, 404, 409, 410, 410, 410, 409, 503, 404)
-    yield from zip((literal, called, keywords, text, formatted, listed, made, response, asynchronous), statuses, strict=True)
-
-
-@pytest.mark.parametrize(("view", "status"), list(views()), ids=lambda one: getattr(one, "__name__", ""))
-def test_an_error_in_another_shape_is_found(view: Callable[[], Any], status: int) -> None:
-    app, _ = make()
-    app.add_url_rule("/x", "x", rate_limit("5/second")(view))
     finding = only(app)
     assert finding.code == "other-shape"
     assert finding.where.startswith("x (")
     assert "test_doctor.py:" in finding.where
-    assert finding.problem.startswith(f"A {status} ")
+    assert finding.problem.startswith("A 404 is answered with a body without an `error` member")
+    assert finding.remedy.startswith('Use `abort(404, "...")`')
 
 
-def test_the_place_of_another_shape_is_its_line() -> None:
+def test_an_error_in_another_shape_is_found_in_the_method_of_a_class() -> None:
     app, _ = make()
 
     class Things(MethodView):
         @requires_auth
         def post(self) -> Any:
-            made = {"message": "no"}
-            if made:
-                return {"message": "no"}, 404
-            return {}
+            return {"message": "no"}, 404
 
     app.add_url_rule("/things", view_func=Things.as_view("things"))
     first = Things.post.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
-    assert only(app).where.endswith(f"test_doctor.py:{first + 4})")
-
-
-def fine_views() -> Iterator[Callable[..., Any]]:
-    def computed(body: Any = None) -> Any:
-        return body, 404
-
-    def spread(body: Any = None) -> Any:
-        return {"message": "no", **(body or {})}, 404
-
-    def empty() -> Any:
-        return "", 404
-
-    def success() -> Any:
-        return {"message": "yes"}, 201
-
-    def positional(body: Any = None) -> Any:
-        return jsonify(body, "no"), 404
-
-    def ours() -> Any:
-        return dict(error="no", reason=1), 404  # noqa: C408
-
-    def inner() -> Any:
-        def other() -> Any:
-            return {"message": "no"}, 404
-
-        return {"inner": str(other)}
-
-    namespace: dict[str, Any] = {}
-    exec("def without_source():\n    return {'message': 'no'}, 404", namespace)
-    yield from (computed, spread, positional, empty, success, ours, inner, namespace["without_source"])
-
-
-@pytest.mark.parametrize("view", list(fine_views()), ids=lambda view: view.__name__)
-def test_what_is_no_other_shape_or_cannot_be_known_is_no_finding(view: Callable[..., Any]) -> None:
-    app, _ = make()
-    app.add_url_rule("/x", "x", view)
-    assert diagnose(app) == ()
+    assert only(app).where.endswith(f"test_doctor.py:{first + 2})")
 
 
 def test_the_shape_of_an_own_format_is_not_judged() -> None:
     app, errors = make()
     errors.format(lambda problem: {"message": problem.detail})
-    app.add_url_rule("/x", "x", next(views())[0])
+
+    @app.get("/x")
+    def x() -> Any:
+        return {"message": "no"}, 404
+
     assert diagnose(app) == ()
 
 
