@@ -83,14 +83,15 @@ def identifiers(prefix: str, client: str, scope: str) -> tuple[str, ...]:
 class Spent:
     """A quota as one request met it."""
 
-    __slots__ = ("client", "cost", "key", "left", "quota", "reset")
+    __slots__ = ("client", "cost", "exceeded", "key", "left", "quota", "reset")
 
     def __init__(self, quota: Quota, client: str, cost: int) -> None:
         self.quota = quota
         self.client = client
         self.cost = cost
         self.key = quota.head + client + quota.tail
-        #: What is left of it; below zero when it was exceeded, `None` when only the storage knows.
+        self.exceeded = False
+        #: What is left of it; `None` when only the storage knows.
         self.left: int | None = None
         #: Seconds until there is (more) quota again, when that has been asked for.
         self.reset: int | None = None
@@ -138,6 +139,14 @@ class Counters:
             reset_at, spent.left = self.strategy.get_window_stats(spent.quota.item, *self._identifiers(spent))
         spent.reset = self.seconds_until(reset_at, spent.quota.window)
 
+    def nearest(self, spent: list[Spent]) -> Spent:
+        """The quota that limits a client first, of several with what only the storage knows to be left of them."""
+        if len(spent) > 1 and not any(one.exceeded for one in spent):
+            for one in spent:
+                if one.left is None:
+                    self.measure(one)
+        return nearest_of(spent)
+
     def measure_exceeded(self, spent: Spent) -> None:
         """Learn how long to wait until a request of this cost is within the limit again."""
         if spent.cost > 1 and not self._fixed:
@@ -147,6 +156,7 @@ class Counters:
             self.measure(spent)
             spent.reset = max(1, spent.reset or 0)
         spent.left = 0
+        spent.exceeded = True
 
     def seconds_until(self, reset_at: float, window: int) -> int:
         """Whole seconds, rounded up, until a moment of which the storage told, seconds since the epoch."""
@@ -172,10 +182,10 @@ def nearest_of(spent: list[Spent]) -> Spent:
     """The quota that limits a client first: the exceeded one, else the one of which the smallest part is left."""
     if len(spent) == 1:
         return spent[0]
-    measured = [one for one in spent if one.reset is not None]
-    if measured:
-        return max(measured, key=lambda one: one.reset or 0)
-    return min(spent, key=lambda one: 1 if one.left is None else one.left / one.quota.amount)
+    exceeded = [one for one in spent if one.exceeded]
+    if exceeded:
+        return max(exceeded, key=lambda one: one.reset or 0)
+    return min(spent, key=lambda one: 1 if one.left is None else one.left / max(1, one.quota.amount))
 
 
 def policy_names(spent: list[Spent]) -> list[str]:

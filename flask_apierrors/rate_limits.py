@@ -523,7 +523,7 @@ class RateLimits:
         spent: list[Spent] = state.spent or []
         try:
             for one in spent:
-                if one.quota.counts_later and one.reset is None and one.quota.runtime.deduct_when(response):  # type: ignore[misc]
+                if one.quota.counts_later and not one.exceeded and one.quota.runtime.deduct_when(response):  # type: ignore[misc]
                     self.counters.take(one)
             if spent:
                 self._tell(response, spent)
@@ -531,9 +531,10 @@ class RateLimits:
             _logger.exception("Telling the client its rate limits failed")
 
     def _tell(self, response: Response, spent: list[Spent]) -> None:
-        nearest = spent[0] if len(spent) == 1 else nearest_of(spent)
-        if nearest.reset is None:
-            self.counters.measure(nearest)
+        nearest = self.counters.nearest(spent)
+        if not nearest.exceeded:
+            if nearest.reset is None:
+                self.counters.measure(nearest)
         elif is_ready(response) or response.headers.get("RateLimit") is not None:
             return  # a 429, which has its fields from the exception
         if is_error(response):

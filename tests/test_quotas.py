@@ -244,15 +244,30 @@ def test_several_limits_tell_the_one_that_is_nearest(make_app: Callable[..., Fla
     assert client.get("/limited").headers["RateLimit"] == '"endpoint-2";r=1;t=3596'
 
 
+@pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
+@pytest.mark.parametrize("options", [{}, {"deduct_when": lambda response: response.status_code == 200}])
+def test_the_nearest_is_told_whatever_the_strategy_and_whenever_it_is_counted(
+    make_app: Callable[..., Flask], clock: Clock, strategy: str, options: dict[str, Any]
+) -> None:
+    app = make_app(RATELIMIT_STRATEGY=strategy, RATELIMIT_APPLICATION="100/hour")
+    app.add_url_rule("/x", "x", rate_limit("2/hour", **options)(dict))
+    client = app.test_client()
+    told = [client.get("/x").headers["RateLimit"].split(";t=")[0] for _ in range(3)]
+    assert told == ['"endpoint";r=1', '"endpoint";r=0', '"endpoint";r=0']
+
+
 def test_the_nearest_is_the_one_of_which_the_smallest_part_is_left() -> None:
     rich, poor, unknown = spent("100/hour", left=50), spent("1000/hour", left=60), spent("1/hour")
     assert nearest_of([unknown]) is unknown
     assert nearest_of([rich, poor, unknown]) is poor
     assert nearest_of([unknown, rich]) is rich
+    nothing = spent("0/hour", left=0)
+    assert nearest_of([rich, nothing]) is nothing
 
 
 def test_the_nearest_of_exceeded_ones_is_the_one_to_wait_longest_for() -> None:
     first, second = spent("1/second", left=0, reset=1), spent("2/minute", left=0, reset=59)
+    first.exceeded = second.exceeded = True
     assert nearest_of([spent("9/hour", left=0), first, second]) is second
 
 
