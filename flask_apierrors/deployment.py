@@ -6,13 +6,14 @@ import ast
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-_WORKERS = ("WEB_CONCURRENCY", "UWSGI_PROCESSES", "UWSGI_WORKERS")
+_WORKERS = ("UWSGI_PROCESSES", "UWSGI_WORKERS")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 #: Set by platforms that put a proxy of theirs in front of each app.
 _PLATFORMS = {"DYNO": "Heroku", "FLY_APP_NAME": "Fly.io", "K_SERVICE": "Cloud Run", "RENDER": "Render"}
 #: The names under which middleware keeps what it wraps.
@@ -28,13 +29,11 @@ class Sign(NamedTuple):
 
 def workers(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Sign | None:
     """How many processes serve the app; ``None`` where nothing says it."""
-    for name in _WORKERS:
-        if environ.get(name, "").isdecimal():
-            return Sign(int(environ[name]), name)
-    for source, settings in _gunicorn(environ, folder):
-        if str(settings.get("workers", "")).isdecimal():
-            return Sign(int(settings["workers"]), source)
-    return None
+    told = [(environ.get(name, ""), name) for name in _WORKERS]
+    told += [(settings.get("workers", ""), source) for source, settings in _gunicorn(environ, folder)]
+    # For gunicorn, the default of its own setting; for platforms, what to start.
+    told.append((environ.get("WEB_CONCURRENCY", ""), "WEB_CONCURRENCY"))
+    return next((Sign(int(value), source) for value, source in told if _NUMBER.fullmatch(value)), None)
 
 
 def proxy(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Sign | None:
@@ -46,9 +45,9 @@ def proxy(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -
         return Sign(environ["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
     for source, settings in _gunicorn(environ, folder):
         if "forwarded_allow_ips" in settings:
-            return Sign(str(settings["forwarded_allow_ips"]), source)
-        if str(settings.get("bind", "")).startswith("unix:"):
-            return Sign(str(settings["bind"]), source)
+            return Sign(settings["forwarded_allow_ips"], source)
+        if settings.get("bind", "").startswith("unix:"):
+            return Sign(settings["bind"], source)
     return None
 
 
@@ -62,7 +61,7 @@ def reads_forwarded(wsgi_app: Any) -> bool:
     return False
 
 
-def _gunicorn(environ: Mapping[str, str], folder: Path | None) -> list[tuple[str, dict[str, Any]]]:
+def _gunicorn(environ: Mapping[str, str], folder: Path | None) -> list[tuple[str, dict[str, str]]]:
     """Gunicorn's settings: those of its environment variable, then those of the file that it reads by itself."""
     path = (folder or Path()) / "gunicorn.conf.py"
     return [
@@ -71,7 +70,7 @@ def _gunicorn(environ: Mapping[str, str], folder: Path | None) -> list[tuple[str
     ]
 
 
-def _arguments(line: str) -> dict[str, Any]:
+def _arguments(line: str) -> dict[str, str]:
     """``-w 4 --bind=unix:app.sock`` as names and values."""
     try:
         words = " ".join(shlex.split(line))
@@ -82,16 +81,17 @@ def _arguments(line: str) -> dict[str, Any]:
     return {(long or short[letter]).replace("-", "_"): value for long, letter, value in found}
 
 
-def _constants(path: Path) -> dict[str, Any]:
-    """The constants that a Python file sets, without running it."""
+def _constants(path: Path) -> dict[str, str]:
+    """The constants that a Python file sets, as texts and without running it."""
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        return dict(_assigned(ast.parse(path.read_bytes())))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    return {
-        target.id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    yield target.id, str(node.value.value)

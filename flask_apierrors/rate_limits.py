@@ -323,7 +323,7 @@ class RateLimits:
         return Plan(in_order(for_all + self._quotas("default", known.default_limits, identity, method)))
 
     def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
-        """The limits of an endpoint, for the catalogue: the whole app's first. Makes no Limiter where nothing is limited.
+        """The limits of an endpoint, for the catalogue, as they are counted. Makes no Limiter where nothing is limited.
 
         :raises Exception: whatever a function raises that gives a limit, when it cannot do without a request.
         """

@@ -16,7 +16,7 @@ from .state import AppState
 from .text import paragraphs
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_VARIABLE = re.compile(r"<(?:[^:<>]*:)?([^<>]+)>")
+_VARIABLE = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>", re.ASCII)
 #: A variable that takes every text.
 _TEXT = re.compile(r"<(?:(?:default|string|path):)?[^:<>()]+>")
 

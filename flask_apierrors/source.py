@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import os
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 _MAKERS = ("jsonify", "dict")
@@ -26,14 +29,24 @@ class ForeignBody(NamedTuple):
 
 def place_of(function: Callable[..., Any]) -> str:
     """Where a function is defined, as ``views.py:12``; its name, where that is unknown."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(_unwrapped(function), "__code__", None)
     if code is None:
         return getattr(function, "__qualname__", repr(function))
     return _place(code.co_filename, code.co_firstlineno)
 
 
+def _unwrapped(function: Callable[..., Any]) -> Any:
+    try:
+        return inspect.unwrap(function)
+    except ValueError:  # it wraps itself
+        return function
+
+
 def _place(filename: str, line: int) -> str:
-    path = os.path.relpath(filename) if os.path.isabs(filename) else filename
+    try:
+        path = os.path.relpath(filename) if os.path.isabs(filename) else filename
+    except (OSError, ValueError):  # the working folder is gone, or on another drive
+        path = filename
     return f"{filename if path.startswith('..') else path}:{line}"
 
 
@@ -43,7 +56,7 @@ def foreign_bodies(function: Callable[..., Any]) -> Iterator[ForeignBody]:
     Finds ``return {...}, 404``, ``return jsonify(...), 404``, ``make_response(..., 404)`` and ``Response(...,
     status=404)``. What is computed cannot be known, and is not reported.
     """
-    function = inspect.unwrap(function)
+    function = _unwrapped(function)
     tree, first = _parsed(function)
     for node in _own_nodes(tree):
         body, status = _answer(node)
@@ -54,10 +67,10 @@ def foreign_bodies(function: Callable[..., Any]) -> Iterator[ForeignBody]:
 
 def _parsed(function: Callable[..., Any]) -> tuple[ast.AST | None, int]:
     try:
-        lines, first = inspect.getsourcelines(function)
+        lines, first = inspect.getsourcelines(getattr(function, "__code__", None))  # type: ignore[arg-type]
         return ast.parse(textwrap.dedent("".join(lines))).body[0], max(first, 1)
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None, 0  # made by exec, by C, or amid an expression
+    except (OSError, TypeError, SyntaxError, TokenError, IndexError):
+        return None, 0  # made by exec, by C, amid an expression, or edited since
 
 
 def _own_nodes(tree: ast.AST | None) -> Iterator[Any]:
@@ -92,14 +105,15 @@ def _status(node: ast.expr | None) -> int | None:
     elif isinstance(node, ast.Attribute) and "HTTPStatus" in _name(node):
         name = node.value.attr if node.attr == "value" and isinstance(node.value, ast.Attribute) else node.attr
         found = HTTPStatus.__members__.get(name)
-    code = int(found) if isinstance(found, int) or (isinstance(found, str) and found.isdecimal()) else 0
-    return code if 400 <= code <= 599 else None
+    if isinstance(found, str):
+        found = int(found) if re.fullmatch("[0-9]{3}", found) else None
+    return int(found) if isinstance(found, int) and 400 <= found <= 599 else None
 
 
 def _has_error(body: ast.expr) -> bool | None:
     """Has a body the member ``error``? ``None`` when the source does not tell."""
     if isinstance(body, ast.Constant):
-        return False if isinstance(body.value, str | bytes) and body.value else _UNKNOWN  # an empty one is filled
+        return _has_error_inside(body.value) if isinstance(body.value, str | bytes) and body.value else _UNKNOWN
     if isinstance(body, ast.JoinedStr | ast.List):
         return False
     if isinstance(body, ast.Dict):
@@ -110,6 +124,14 @@ def _has_error(body: ast.expr) -> bool | None:
         named = [keyword.arg and ast.Constant(keyword.arg) for keyword in body.keywords]
         return _UNKNOWN if body.args else _has_member(named)
     return _UNKNOWN
+
+
+def _has_error_inside(text: str | bytes) -> bool:
+    """Is a text a JSON object with the member?"""
+    try:
+        return "error" in json.loads(text) and text.strip()[:1] in ("{", b"{")
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def _has_member(keys: list[Any]) -> bool | None:

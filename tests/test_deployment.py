@@ -41,7 +41,7 @@ def test_workers_are_read_from_the_environment(name: str, value: str, tmp_path: 
 
 
 def test_workers_are_read_from_the_file_of_gunicorn_without_running_it(tmp_path: Path) -> None:
-    (tmp_path / "gunicorn.conf.py").write_text("raise SystemExit\nworkers = 3\nbind = ['0.0.0.0:80']\n")
+    (tmp_path / "gunicorn.conf.py").write_text("raise SystemExit\nworkers = 3\nos.name = 'x'\nbind = ['0.0.0.0:80']\n")
     assert workers({}, tmp_path) == Sign(3, "gunicorn.conf.py")
     assert proxy({}, tmp_path) is None
 
@@ -58,6 +58,21 @@ def test_arguments_of_gunicorn_hold_before_its_file(tmp_path: Path) -> None:
     environ = {"GUNICORN_CMD_ARGS": "-w 4 --forwarded-allow-ips=10.0.0.1"}
     assert workers(environ, tmp_path) == Sign(4, "GUNICORN_CMD_ARGS")
     assert proxy(environ, tmp_path) == Sign("10.0.0.1", "GUNICORN_CMD_ARGS")
+
+
+def test_gunicorn_takes_the_variable_for_its_default_alone(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text("workers: int = 3\n")
+    assert workers({"WEB_CONCURRENCY": "1"}, tmp_path) == Sign(3, "gunicorn.conf.py")
+    assert workers({"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "-w 4"}, tmp_path) == Sign(4, "GUNICORN_CMD_ARGS")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "1" + "+1" * 20_000, "-" * 100_000 + "1"])
+def test_a_number_without_bound_tells_nothing(tmp_path: Path, number: str) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(f"workers = bind = forwarded_allow_ips = {number}\n")
+    environ = {"UWSGI_WORKERS": number, "GUNICORN_CMD_ARGS": f"-w {number}"}
+    assert workers(environ, tmp_path) is None
+    assert workers({"WEB_CONCURRENCY": number}, tmp_path) is None
+    assert proxy(environ, tmp_path) is None
 
 
 def test_where_nothing_tells_of_workers_or_a_proxy_nothing_is_known(tmp_path: Path) -> None:

@@ -80,6 +80,11 @@ def test_imports_go_down_the_house(module: str) -> None:
             assert FLOOR_OF[name] < FLOOR_OF[module], f"{module} imports {name}, which is not below it"
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_has_its_tests_in_a_file_of_its_name(module: str) -> None:
+    assert Path(__file__).with_name(f"test_{module}.py").is_file()
+
+
 def test_nothing_imports_the_roof() -> None:
     for module in (*MODULES, "__init__"):
         assert not {name for name, own in imports_of(module) if own} & set(ROOF)

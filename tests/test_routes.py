@@ -257,6 +257,8 @@ def test_a_rule_is_selective_where_a_variable_does_not_take_every_text(rule: str
         ("/vessels/<int:imo>/<path:expression>", "/vessels/{imo}/{expression}"),
         ("/<any(red, green):colour>.<string(length=2):format>/", "/{colour}.{format}/"),
         ("/100%/<name>", "/100%/{name}"),
+        ('/<any("a:b", c):kind>/<int:imo>', "/{kind}/{imo}"),
+        ('/<re("<a>"):name>', "/{name}"),
     ],
 )
 def test_a_path_is_written_as_callers_write_it(rule: str, path: str) -> None:

@@ -205,3 +205,41 @@ def test_the_place_of_what_has_no_code_is_its_name() -> None:
 
 def test_the_place_of_a_function_that_no_file_has_is_told_as_python_tells_it() -> None:
     assert place_of(written("\ndef view():\n    pass\n")) == "<written>:2"
+
+
+def test_a_function_that_wraps_itself_is_its_own_place() -> None:
+    def view() -> Any:
+        return {}, 404
+
+    view.__wrapped__ = view  # type: ignore[attr-defined]
+    assert place_of(view).endswith(f"test_source.py:{line_of(view)}")
+    assert [found.status for found in foreign_bodies(view)] == [404]
+
+
+def test_a_file_that_was_changed_meanwhile_tells_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "edited.py"
+    path.write_text("def view():\n    return {}, 404\n")
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    path.write_text("\n\nfoo(\n")
+    names["view"].__code__ = names["view"].__code__.replace(co_firstlineno=3)
+    assert list(foreign_bodies(names["view"])) == []
+
+
+def test_a_place_is_told_where_the_working_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert place_of(line_of) == f"{__file__}:{line_of(line_of)}"
+
+
+def test_a_text_that_is_json_with_the_member_is_no_other_shape() -> None:
+    def fine() -> Any:
+        return Response('{"error": "no"}', 404, mimetype="application/json")
+
+    def other() -> Any:
+        return Response('{"message": "no"}', status="9" * 5000), Response('["error"]', 410)
+
+    assert list(foreign_bodies(fine)) == []
+    assert [found.status for found in foreign_bodies(other)] == [410]
