@@ -250,7 +250,7 @@ def test_the_nearest_is_told_whatever_the_strategy_and_whenever_it_is_counted(
     make_app: Callable[..., Flask], clock: Clock, strategy: str, options: dict[str, Any]
 ) -> None:
     app = make_app(RATELIMIT_STRATEGY=strategy, RATELIMIT_APPLICATION="100/hour")
-    app.add_url_rule("/x", "x", rate_limit("2/hour", **options)(dict))
+    app.add_url_rule("/x", "x", rate_limit("2/hour", **options)(lambda: {}))
     client = app.test_client()
     told = [client.get("/x").headers["RateLimit"].split(";t=")[0] for _ in range(3)]
     assert told == ['"endpoint";r=1', '"endpoint";r=0', '"endpoint";r=0']

@@ -271,9 +271,9 @@ def test_no_error_is_looked_at_unless_an_author_does():
     app = Flask("unseen")
     errors = ApiErrors(app)
     errors.verify_token({}.get)
-    app.add_url_rule("/private", "private", requires_auth(dict))
+    app.add_url_rule("/private", "private", requires_auth(lambda: {}))
     app.add_url_rule("/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410))))
-    app.add_url_rule("/limited", "limited", rate_limit("1/day")(dict))
+    app.add_url_rule("/limited", "limited", rate_limit("1/day")(lambda: {}))
     seen = []
     with request_finished.connected_to(lambda app, response: seen.append(is_ready(response)), app):
         client = app.test_client()
