@@ -17,6 +17,7 @@ from .text import paragraphs
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _VARIABLE = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>", re.ASCII)
+_NAME = re.compile(r"(?<=[<:])[a-zA-Z_]\w*>", re.ASCII)
 #: A variable that takes every text.
 _TEXT = re.compile(r"<(?:(?:default|string|path):)?[^:<>()]+>")
 
@@ -78,7 +79,7 @@ def _unordered(state: AppState) -> Iterator[Route]:
         for method in _own_methods(rule):
             marks = _marks(view, method)
             limits = limits_at(rule.endpoint, method, state)
-            yield Route(rule.rule, method, rule.endpoint, _summary(view, method), marks, limits, allowed[rule.rule])
+            yield Route(rule.rule, method, rule.endpoint, _summary(view, method), marks, limits, allowed[_shape(rule)])
 
 
 def _is_api(rule: Rule, view: Any, state: AppState) -> bool:
@@ -102,8 +103,13 @@ def _own_methods(rule: Rule) -> set[str]:
 def _allowed_methods(app: Flask) -> dict[str, tuple[str, ...]]:
     allowed: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():
-        allowed.setdefault(rule.rule, set()).update(rule.methods or ())
-    return {rule: tuple(sorted(methods)) for rule, methods in allowed.items()}
+        allowed.setdefault(_shape(rule), set()).update(rule.methods or ())
+    return {shape: tuple(sorted(methods)) for shape, methods in allowed.items()}
+
+
+def _shape(rule: Rule) -> str:
+    """What tells the URLs of a rule from others: not the names of its variables."""
+    return _NAME.sub(">", rule.rule)
 
 
 def _marks(view: Any, method: str) -> tuple[Mark, ...]:

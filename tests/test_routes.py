@@ -98,6 +98,20 @@ def test_a_route_knows_the_methods_that_its_url_takes_at_any_endpoint(make_app: 
     assert {"GET", "HEAD", "OPTIONS", "POST"} == set(answer.headers["Allow"].split(", "))
 
 
+def test_the_methods_of_a_url_are_the_same_whatever_its_variables_are_named(make_app: MakeApp) -> None:
+    app = make_app()
+    app.add_url_rule("/v/<a>", "read", view)
+    app.add_url_rule("/v/<b>", "drop", view, methods=["DELETE"])
+    app.add_url_rule("/v/<int:b>/<c>", "other", view)
+    assert [route.allowed for route in all_routes(app)] == [
+        ("DELETE", "GET", "HEAD", "OPTIONS"),
+        ("DELETE", "GET", "HEAD", "OPTIONS"),
+        ("GET", "HEAD", "OPTIONS"),
+    ]
+    answer = app.test_client().post("/v/1")
+    assert {"DELETE", "GET", "HEAD", "OPTIONS"} == set(answer.headers["Allow"].split(", "))
+
+
 # -- what is known of a route
 
 
