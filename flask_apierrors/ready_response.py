@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 #: For Werkzeug's constructor, which looks for a Content-Type.
 _STAND_IN = Headers([("Content-Type", "application/json")])
 #: Fields that Werkzeug completes when it sends them.
-_FOR_WERKZEUG = frozenset({"location", "content-location", "content-length"})
+_LOCATIONS = frozenset({"location", "content-location"})
 
 
 class ReadyResponse(Response):
-    """A body with its fields, sent as they are, and as they were added to, unless anything else was changed.
+    """A body with its fields, sent as they are: by Werkzeug only when more than the fields was changed.
 
     Werkzeug makes a ``Headers`` of the fields, copies and scans it to send them, and wraps the body: more work than all
-    the rest of an answer. Most errors leave the app without anybody looking at them, and many of the others with a field
-    more. So what Werkzeug's constructor makes is made when somebody asks for it.
+    the rest of an answer. Most errors leave the app without anybody looking at them, and many of the others with other
+    fields. So what Werkzeug's constructor makes is made when somebody asks for it.
 
     :param fields: Header fields that need no further check: :func:`~flask_apierrors.headers.header_value` made their values.
     """
@@ -76,7 +76,7 @@ class ReadyResponse(Response):
         return body
 
     def _fields_to_send(self) -> list[tuple[str, str]] | None:
-        """The fields that it was made with, and plain ones that were added since; ``None`` when it was changed otherwise."""
+        """The fields as they are now; ``None`` when Werkzeug has something to do for them, or to change."""
         assert self._made is not None
         body, status, fields = self._made
         if self._waits or (self._is_constructed() and (self.response is not body or self.status != status)):
@@ -85,9 +85,8 @@ class ReadyResponse(Response):
         if headers is None:
             return fields.copy()
         now: list[tuple[str, str]] = headers.to_wsgi_list()
-        count = len(fields)
-        added = {name.lower() for name, _ in now[count:]}
-        return now if now[:count] == fields and not added & _FOR_WERKZEUG else None
+        names = {name.lower() for name, _ in now}
+        return now if "content-length" in names and not names & _LOCATIONS else None
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call a function when it was sent: for Werkzeug to do."""

@@ -42,6 +42,16 @@ def with_less(response):
     return response
 
 
+def with_other_value(response):
+    response.headers["Vary"] = "*"
+    return response
+
+
+def without_length(response):
+    del response.headers["Content-Length"]
+    return response
+
+
 def with_other_headers(response):
     response.headers = Headers([("Content-Type", "text/plain")])
     return response
@@ -138,6 +148,8 @@ CHANGES = [
     with_a_callback,
     with_header,
     with_less,
+    with_other_value,
+    without_length,
     with_other_headers,
     with_data,
     with_json_text,
