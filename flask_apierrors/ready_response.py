@@ -109,7 +109,7 @@ def is_whole(response: Response) -> bool:
 
 def is_error(response: Response) -> bool:
     """Has it the status of an error?"""
-    return is_ready(response) or response.status_code >= 400
+    return is_whole(response) or response.status_code >= 400
 
 
 def field_of(response: Response, name: str) -> str | None:
