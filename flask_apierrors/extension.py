@@ -83,7 +83,7 @@ class ApiErrors:
         """Register ``str -> principal``: who a Bearer token stands for, or ``None`` when it is not valid.
 
         It may raise ``InvalidToken`` to say why, or any ``HTTPException``, which passes as it is (a 503 when the
-        identity provider is down). It may be ``async def``.
+        identity provider is down). It may be ``async def``; something to await from another function is a 500.
         """
         self._hooks.verify_token = synchronous(function)
         return function
