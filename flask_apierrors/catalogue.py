@@ -19,7 +19,7 @@ from .errors import ApiError, InvalidToken, Problem, page_name, status_type
 from .examples import example_exception
 from .formats import plain, problem_json
 from .marks import Mark
-from .rate_limits import QuotaExceeded
+from .quotas import QuotaExceeded
 from .response import respond
 from .routes import NOWHERE, Route, path_of, routes_of
 from .state import AppState

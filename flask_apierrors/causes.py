@@ -12,7 +12,8 @@ from werkzeug.exceptions import HTTPException
 from .conversion import BODILESS_METHODS
 from .errors import ApiError, InvalidToken, status_type
 from .marks import Mark
-from .rate_limits import QuotaExceeded, rate_limits_of
+from .quotas import QuotaExceeded
+from .rate_limits import rate_limits_of
 from .routes import Limits, Route, is_selective, limits_at
 from .state import AppState
 

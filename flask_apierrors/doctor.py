@@ -226,7 +226,7 @@ def _proxy_unread(patient: _Patient) -> Iterator[Finding]:
     if not patient.has_limits() or deployment.reads_forwarded(patient.app.wsgi_app):
         return
     found = deployment.proxy()
-    if rate_limits_of(patient.state).unread_forwarded or found is not None:
+    if patient.state.unread_forwarded or found is not None:
         sign = "Requests came with X-Forwarded-For" if found is None else f"{found.source} ({found.value}) tells of a proxy"
         yield Finding(
             "no-proxy-fix",

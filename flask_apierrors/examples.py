@@ -8,7 +8,7 @@ from .causes import Kind
 from .errors import ApiError, Sentence, default_sentence
 from .headers import bearer_challenge
 from .json_body import unsupported_media_type
-from .rate_limits import Quota, QuotaExceeded, quota_exceeded
+from .quotas import Quota, QuotaExceeded, quota_exceeded
 from .routes import Route
 from .state import AppState
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import TooManyRequests
+
+from .errors import ApiError, Sentence
 from .headers import HeaderPairs
 
 if TYPE_CHECKING:
@@ -202,3 +205,21 @@ def numbered(sources: list[str]) -> list[str]:
         before = sources[:index].count(source)
         names.append(f"{source}-{before + 1}" if before else source)
     return names
+
+
+class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
+    """The client has made more requests than its limit allows. It may make the next one after ``Retry-After`` seconds."""
+
+    type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    title = "Request cannot be satisfied as assigned quota has been exceeded"
+
+
+def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()) -> QuotaExceeded:
+    """The 429 for a limit, to retry after so many seconds; an ``error_message`` of the author replaces the sentence."""
+    said = limit.error_message() if callable(limit.error_message) else limit.error_message
+    text = limit_text(limit.limit)
+    if said is None:
+        unit = "second" if seconds == 1 else "seconds"
+        said = Sentence(f"Too many requests: the limit is {text}. Retry after {seconds} {unit}.")
+    members: dict[str, Any] = {"limit": text, "violated-policies": policies}
+    return QuotaExceeded(said, headers=fields, retry_after=seconds, **members)

@@ -8,7 +8,6 @@ Flask-Limiter is not imported before an app needs it.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import logging
 import math
 import threading
@@ -18,14 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
-from flask import Flask, Request, Response, current_app
-from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
+from flask import Flask, Request, Response
+from werkzeug.exceptions import ServiceUnavailable
 
-from .auth import member_of, principal_of
+from .clients import client_key, client_of
 from .config import REFERENCE_ENDPOINT
-from .errors import ApiError, Sentence
 from .guards import Check, Order, guard
 from .headers import CheckedPairs, HeaderPairs, delay_seconds
 from .limiter import (
@@ -39,27 +36,30 @@ from .limiter import (
     parse_limit,
 )
 from .marks import Mark, View, marks_of
-from .quotas import Counters, Spent, identifiers, in_order, limit_text, nearest_of, numbered, policy_names, rate_limit_fields
-from .quotas import Quota as Quota
+from .native_limits import add_native_fields, converted, is_not_for_native
+from .quotas import (
+    Counters,
+    Quota,
+    QuotaExceeded,
+    Spent,
+    identifiers,
+    in_order,
+    nearest_of,
+    policy_names,
+    quota_exceeded,
+    rate_limit_fields,
+)
 from .ready_response import add_fields, field_of, is_error, is_ready
 from .state import AppState, RequestState, current_request, request_state
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
+    from flask_limiter import Limiter
     from flask_limiter._limits import RuntimeLimit
-    from limits import RateLimitItem
 
 _logger = logging.getLogger("flask_apierrors")
 #: What Flask-Limiter writes for each exceeded limit is written here too.
 _exceeded_logger = logging.getLogger("flask-limiter")
 _MOST_PLANS = 4_096
-
-
-class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
-    """The client has made more requests than its limit allows. It may make the next one after ``Retry-After`` seconds."""
-
-    type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-    title = "Request cannot be satisfied as assigned quota has been exceeded"
 
 
 # -- the decorator
@@ -113,45 +113,6 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
     return lambda view: guard(view, Mark("rate_limit", (limit, spec)), Check(Order.RATE_LIMIT, check))
 
 
-# -- who is counted
-
-
-def client_key() -> str:
-    """Whom the current request is counted for: its principal, when a valid token came, else the remote address.
-
-    A token that is not valid counts for the address it came from: nobody gets a bucket of his own by inventing tokens.
-    """
-    req = current_request()
-    return _client(req, request_state(req))
-
-
-def _client(req: Request, state: RequestState) -> str:
-    if state.app.hooks.verify_token is not None and "HTTP_AUTHORIZATION" in req.environ:
-        try:
-            name = _name_of(principal_of(req))
-        except HTTPException:
-            name = None
-        if name is not None:
-            return f"principal:{name}"
-    if "HTTP_X_FORWARDED_FOR" in req.environ:
-        rate_limits_of(state.app).check_forwarded(req)
-    return req.remote_addr or "127.0.0.1"
-
-
-def _name_of(principal: Any) -> str | None:
-    """The principal's ``sub`` or ``id``, as key or attribute, or itself when it is a text; safe as a part of any key."""
-    found = principal
-    if not isinstance(principal, str):
-        found = member_of(principal, "sub")
-        if found is None:
-            found = member_of(principal, "id")
-    if found is None or found == "":
-        return None
-    name = quote(str(found), safe="@:")
-    # memcached takes keys of up to 250 bytes.
-    return name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
-
-
 # -- all limits of one app
 
 
@@ -180,8 +141,6 @@ class RateLimits:
         #: Are Flask-Limiter's own hooks at work in this app?
         self._hooked = False
         self._watching = False
-        #: Did a proxy name the client, and nothing read it?
-        self.unread_forwarded = False
         self._checked = not state.config.rate_limits
         self._replaces = bool(state.config.rate_limits)
         self._plans: dict[tuple[str | None, str | None, str], Plan] = {}
@@ -222,7 +181,7 @@ class RateLimits:
         if limiter.enabled:
             guard_storage(limiter, app, self._state.config.retry_after)
         self._use(limiter, app)
-        app.after_request(_add_native_fields)
+        app.after_request(add_native_fields)
         self._use_hooks(app)
 
     def native(self, app: Flask) -> Limiter:
@@ -231,7 +190,7 @@ class RateLimits:
         if self._hooked or not limiter.enabled:
             return limiter
         try:
-            app.after_request(_add_native_fields)
+            app.after_request(add_native_fields)
         except AssertionError:
             return limiter
         app.extensions["limiter"].discard(limiter)
@@ -256,8 +215,8 @@ class RateLimits:
         self._field_names = legacy_field_names(app) if limiter._headers_enabled else ()
         if limiter not in _FILTERED:
             _FILTERED.add(limiter)
-            limiter.request_filter(_is_not_for_native)
-        self._state.converters[RateLimitExceeded] = _converted
+            limiter.request_filter(is_not_for_native)
+        self._state.converters[RateLimitExceeded] = converted
         self._plans.clear()
         self._views.clear()
         self._limiter = limiter
@@ -270,15 +229,6 @@ class RateLimits:
         if not self._watching:
             self._watching = True
             app.before_request(_count_configured)
-
-    def check_forwarded(self, req: Request) -> None:
-        """Warn, once, when a proxy names the client in a header that nothing reads: all then share the proxy's limit."""
-        if not self.unread_forwarded and "werkzeug.proxy_fix.orig" not in req.environ:
-            self.unread_forwarded = True
-            _logger.warning(
-                "A request to limit came with X-Forwarded-For, and the app has no ProxyFix. If that is from a proxy of yours, "
-                "all clients without a token share one limit. See `flask apierrors doctor`."
-            )
 
     # -- which limits hold where
 
@@ -426,7 +376,7 @@ class RateLimits:
 
     def _take_one(self, quota: Quota, spent: list[Spent], req: Request, state: RequestState) -> None:
         """Count for a quota without options: what most requests do, and so in as few steps as can be."""
-        one = Spent(quota, _client(req, state), quota.cost or 1)
+        one = Spent(quota, client_of(req, state), quota.cost or 1)
         spent.append(one)
         if not self.counters.take(one):
             raise self._exceeded([one], spent)
@@ -457,8 +407,8 @@ class RateLimits:
 
     def _client(self, quota: Quota, req: Request, state: RequestState) -> str:
         if quota.key_func is None:
-            return _client(req, state)
-        return quota.key_func() or _client(req, state)
+            return client_of(req, state)
+        return quota.key_func() or client_of(req, state)
 
     def _meta_quotas(self, quotas: Iterable[Quota], req: Request) -> tuple[Quota, ...]:
         """The limits on how often limits may be exceeded: the configured ones, then those of the quotas."""
@@ -559,17 +509,6 @@ def _agree_with_retry_after(spent: Spent, response: Response) -> None:
         spent.reset = None
 
 
-def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()) -> QuotaExceeded:
-    """The 429 for a limit, to retry after so many seconds; an ``error_message`` of the author replaces the sentence."""
-    said = limit.error_message() if callable(limit.error_message) else limit.error_message
-    text = limit_text(limit.limit)
-    if said is None:
-        unit = "second" if seconds == 1 else "seconds"
-        said = Sentence(f"Too many requests: the limit is {text}. Retry after {seconds} {unit}.")
-    members: dict[str, Any] = {"limit": text, "violated-policies": policies}
-    return QuotaExceeded(said, headers=fields, retry_after=seconds, **members)
-
-
 # -- endpoints
 
 
@@ -635,67 +574,3 @@ def _count_configured() -> None:
     limits = rate_limits_of(state.app)
     if limits.enabled:
         limits.count_configured(req, state)
-
-
-def _is_not_for_native() -> bool:
-    """Flask-Limiter's question whether to leave a request alone: what is counted here, it shall not count again."""
-    state = current_app.extensions.get("apierrors")
-    if state is None:
-        return False
-    req = current_request()
-    return req.method == "OPTIONS" or rate_limits_of(state).leaves_nothing_to_native(req)
-
-
-# -- Flask-Limiter's own decorators
-
-
-def _converted(exc: RateLimitExceeded) -> HTTPException:
-    """Flask-Limiter's 429 as one of ours; with a response of the author's as it is."""
-    if exc.response is not None:
-        return exc
-    current = _exceeded_natively(exc.limit.limit)
-    seconds = exc.limit.limit.get_expiry()
-    if current is not None:
-        try:
-            counters = rate_limits_of(current_app.extensions["apierrors"]).counters
-            seconds = max(1, counters.seconds_until(current.window.reset_time, seconds))
-        except Exception:
-            _logger.exception("Asking the storage when a limit ends failed")
-    return quota_exceeded(exc.limit, seconds, ["default"])
-
-
-def _exceeded_natively(item: RateLimitItem) -> RequestLimit | None:
-    for limiter in current_app.extensions.get("limiter", ()):
-        current: list[RequestLimit] = limiter.current_limits
-        for limit in current:
-            if limit.breached and limit.limit == item:
-                return limit
-    return None
-
-
-def _add_native_fields(response: Response) -> Response:
-    """Tell the client what is left of the limits that Flask-Limiter's own hooks and decorators counted."""
-    state = request_state(current_request())
-    limits = rate_limits_of(state.app)
-    limiter = limits.native_limiter
-    if state.spent or limiter is None or not limiter.current_limits:
-        return response
-    try:
-        _native_fields(response, limiter, limits.counters)
-    except Exception:
-        _logger.exception("Telling the client its rate limits failed")
-    return response
-
-
-def _native_fields(response: Response, limiter: Limiter, counters: Counters) -> None:
-    limits = limiter.current_limits
-    names = numbered(["default"] * len(limits))
-    nearest = limiter.current_limit or limits[0]
-    name = names[next((index for index, limit in enumerate(limits) if limit is nearest), 0)]
-    policies = (f'"{name}";q={one.limit.amount};w={one.limit.get_expiry()}' for name, one in zip(names, limits, strict=True))
-    response.headers["RateLimit-Policy"] = ", ".join(policies)
-    seconds = counters.seconds_until(nearest.window.reset_time, nearest.limit.get_expiry())
-    left = 0 if nearest.breached else max(0, nearest.remaining)
-    if nearest.breached and response.status_code == 429:
-        seconds = delay_seconds(response.headers.get("Retry-After")) or seconds
-    response.headers["RateLimit"] = f'"{name}";r={left};t={seconds}'

@@ -21,7 +21,7 @@ from .catalogue import Catalogue, Entry, HeaderField, Operation, catalogue, find
 from .config import REFERENCE_ENDPOINT
 from .conversion import to_problem
 from .errors import ApiError, status_title, status_type
-from .rate_limits import QuotaExceeded
+from .quotas import QuotaExceeded
 from .response import respond
 from .routes import path_of
 from .state import AppState, current_request

@@ -11,7 +11,8 @@ from werkzeug.routing import Rule
 
 from .config import REFERENCE_ENDPOINT
 from .marks import Mark, marks_of
-from .rate_limits import Quota, rate_limits_of
+from .quotas import Quota
+from .rate_limits import rate_limits_of
 from .state import AppState
 from .text import paragraphs
 

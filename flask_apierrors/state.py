@@ -56,6 +56,8 @@ class AppState:
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: The limits of the app: see ``rate_limits``.
     rate_limits: Any = None
+    #: Did a proxy name a client, and nothing read it?
+    unread_forwarded: bool = False
 
     @property
     def app(self) -> Flask:

@@ -22,7 +22,7 @@ FLOORS = (
     ("response",),
     ("guards", "json_body"),
     ("auth", "media_types", "fields", "rate_limit_storage", "quotas"),
-    ("limiter",),
+    ("limiter", "clients", "native_limits"),
     ("rate_limits",),
     ("routes",),
     ("causes",),

@@ -15,13 +15,10 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, Response, abort, make_response, request
-from flask.testing import FlaskClient
 from flask.views import MethodView
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
-from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_apierrors import ApiErrors, InvalidToken, rate_limit, rate_limit_storage, requires_auth, requires_json
+from flask_apierrors import ApiErrors, rate_limit, rate_limit_storage, requires_auth, requires_json
 from tests.conftest import Clock, limited_app, statuses
 
 PROBLEM = {"Accept": "application/problem+json"}
@@ -464,70 +461,6 @@ def test_an_unknown_endpoint_fails_each_request_and_names_the_remedy(
     assert "names 'limitd', no endpoint of this app. Did you mean 'limited'?" in caplog.text
 
 
-# -- who is counted
-
-
-def principals_app(make_app: Callable[..., Flask], principal_by_token: dict[str, Any]) -> Flask:
-    errors = ApiErrors()
-
-    @errors.verify_token
-    def verify(token: str) -> Any:
-        found = principal_by_token.get(token)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    app = limited_app(make_app, "1/minute", errors)
-    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
-    return app
-
-
-def ask(client: FlaskClient, token: str | None = None, address: str = "10.0.0.1") -> int:
-    headers = {"X-Forwarded-For": address} | ({"Authorization": f"Bearer {token}"} if token else {})
-    return client.get("/limited", headers=headers).status_code
-
-
-class Account:
-    def __init__(self, id: int) -> None:
-        self.id = id
-
-
-def test_a_principal_is_counted_wherever_it_comes_from(make_app: Callable[..., Flask]) -> None:
-    principals = {"a1": {"sub": "a"}, "a2": {"sub": "a"}, "b": {"id": 0}, "c": "carol", "d": Account(7)}
-    client = principals_app(make_app, principals).test_client()
-    assert [ask(client, "a1", "10.0.0.1"), ask(client, "a2", "10.0.0.2")] == [200, 429]
-    assert [ask(client, name) for name in ("b", "c", "d", "b", "c", "d")] == [200, 200, 200, 429, 429, 429]
-    assert [ask(client), ask(client)] == [200, 429], "its address is counted for itself"
-
-
-def test_a_forged_token_never_gets_a_bucket_of_its_own(make_app: Callable[..., Flask]) -> None:
-    client = principals_app(
-        make_app, {"down": ServiceUnavailable(), "expired": InvalidToken("expired"), "yes": True}
-    ).test_client()
-    assert ask(client) == 200
-    assert [ask(client, token) for token in ("x", "y", "down", "expired", "yes")] == [429] * 5
-
-
-def test_a_principal_cannot_be_named_like_an_address(make_app: Callable[..., Flask]) -> None:
-    client = principals_app(make_app, {"a": {"sub": "10.0.0.1"}, "b": {"sub": "x/limited/1/1/minute y\n" * 50}}).test_client()
-    assert [ask(client, "a"), ask(client), ask(client, "b"), ask(client, "b")] == [200, 200, 200, 429]
-
-
-def test_behind_a_proxy_each_client_is_counted_by_itself(make_app: Callable[..., Flask]) -> None:
-    client = principals_app(make_app, {}).test_client()
-    assert [ask(client, None, address) for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1", "2001:db8::1")] == [
-        200,
-        200,
-        429,
-        200,
-    ]
-
-
-def test_a_configured_key_func_is_used(make_app: Callable[..., Flask]) -> None:
-    client = limited_app(make_app, "1/minute", RATELIMIT_KEY_FUNC=lambda: request.args["who"]).test_client()
-    assert [client.get(f"/limited?who={who}").status_code for who in "aab"] == [200, 429, 200]
-
-
 # -- what the client is told
 
 
@@ -554,90 +487,6 @@ def test_a_429_of_the_view_is_left_alone(make_app: Callable[..., Flask]) -> None
 
     answer = app.test_client().get("/x")
     assert (answer.json, answer.headers["Retry-After"]) == ({"error": "Busy."}, "7")
-
-
-# -- Flask-Limiter's own decorators
-
-
-def test_native_decorators_of_our_limiter_have_the_same_contract(make_app: Callable[..., Flask], clock: Clock) -> None:
-    errors = ApiErrors()
-    app = make_app(errors, RATELIMIT_DEFAULT="9/minute")
-    with app.app_context():
-        limiter = errors.limiter
-        assert errors.limiter is limiter
-    shop = Blueprint("shop", __name__)
-    limiter.limit("1/minute")(shop)
-    shop.add_url_rule("/shop", "shop", lambda: {})
-    app.register_blueprint(shop)
-    app.add_url_rule("/plain", "plain", lambda: {})
-
-    @app.get("/native")
-    @limiter.limit("1/minute")
-    def native() -> dict[str, str]:
-        return {}
-
-    @app.get("/exempt")
-    @limiter.exempt
-    def exempt() -> dict[str, str]:
-        return {}
-
-    @app.get("/ours")
-    @rate_limit("2/minute")
-    def ours() -> dict[str, str]:
-        return {}
-
-    client = app.test_client()
-    assert client.get("/native").headers["RateLimit"] == '"default";r=0;t=60'
-    answer = client.get("/native")
-    assert answer.json == {"error": "Too many requests: the limit is 1 per 1 minute. Retry after 60 seconds."}
-    assert answer.headers["Retry-After"] == "60"
-    assert answer.headers["RateLimit"] == '"default";r=0;t=60'
-    assert statuses(client, "/shop", 2) == [200, 429]
-    assert statuses(client, "/exempt", 12) == [200] * 12
-    assert statuses(client, "/plain", 10) == [200] * 9 + [429]
-    assert statuses(client, "/ours", 3) == [200, 200, 429]
-
-
-def test_an_on_breach_response_of_a_native_limit_is_the_answer(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = make_app(errors)
-    with app.app_context():
-        decorate = errors.limiter.limit("1/minute", on_breach=lambda limit: make_response("own", 429))
-    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
-    client = app.test_client()
-    assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
-
-
-def test_native_deduct_when_works(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = make_app(errors)
-    with app.app_context():
-        decorate = errors.limiter.limit("1/minute", deduct_when=lambda response: True)
-    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
-    assert statuses(app.test_client(), "/x", 2) == [200, 429]
-
-
-def test_a_native_limit_inside_a_view(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = make_app(errors)
-
-    @app.get("/x")
-    def view() -> dict[str, str]:
-        with errors.limiter.limit("1/minute"):
-            return {}
-
-    assert statuses(app.test_client(), "/x", 2) == [200, 429]
-
-
-def test_the_author_sees_flask_limiters_exception_in_a_handler_of_his_own(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = make_app(errors)
-    app.register_error_handler(RateLimitExceeded, lambda exc: ("own", 429))
-    with app.app_context():
-        decorate = errors.limiter.limit("1/minute")
-    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
-    client = app.test_client()
-    assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
 
 
 # -- apps of one process
@@ -745,63 +594,3 @@ def test_an_authors_503_in_a_key_function_passes_as_it_is(make_app: Callable[...
     app.add_url_rule("/x", view_func=rate_limit("1/minute", key_func=key)(lambda: "x"))
     answer = app.test_client().get("/x")
     assert (answer.status_code, answer.get_json()) == (503, {"error": "The directory is away."})
-
-
-def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]) -> None:
-    pytest.importorskip("redis")
-    errors = ApiErrors()
-    app = make_app(
-        errors,
-        RATELIMIT_STORAGE_URI="redis://127.0.0.1:1",
-        RATELIMIT_DEFAULT="100/minute",
-        RATELIMIT_IN_MEMORY_FALLBACK="2/minute",
-    )
-    with app.app_context():
-        decorate = errors.limiter.limit("50/minute")
-    app.add_url_rule("/native", view_func=decorate(lambda: "x"), endpoint="native")
-    client = app.test_client()
-    client.get("/native")  # finds out that the storage is away
-    assert 429 in statuses(client, "/native", 3)
-
-
-def test_a_native_429_of_another_request_is_answered_with_the_whole_window(make_app: Callable[..., Flask]) -> None:
-    errors = ApiErrors()
-    app = make_app(errors)
-    with app.app_context():
-        decorate = errors.limiter.limit("1/minute")
-    app.add_url_rule("/native", view_func=decorate(lambda: "x"), endpoint="native")
-    kept: list[Exception] = []
-
-    @app.errorhandler(RateLimitExceeded)
-    def keep(exc: RateLimitExceeded) -> Response:
-        kept.append(exc)
-        return errors.response(exc)
-
-    @app.get("/again")
-    def again() -> Response:
-        return errors.response(kept[0])
-
-    client = app.test_client()
-    assert statuses(client, "/native", 2) == [200, 429]
-    answer = client.get("/again")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
-
-
-def test_a_storage_that_fails_while_a_native_limit_is_told_costs_the_fields_alone(
-    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    errors = ApiErrors()
-    app = make_app(errors)
-    with app.app_context():
-        limiter = errors.limiter
-    app.add_url_rule("/native", view_func=limiter.limit("1/minute")(lambda: "x"), endpoint="native")
-    client = app.test_client()
-
-    def fail(*_: Any) -> float:
-        raise ConnectionError("gone")
-
-    monkeypatch.setattr(type(limiter.storage), "get_expiry", fail)
-    assert statuses(client, "/native", 2) == [200, 429]
-    assert "RateLimit" not in client.get("/native").headers
-    assert client.get("/native").headers["Retry-After"] == "60"
-    assert "gone" in caplog.text

@@ -1,0 +1,154 @@
+"""Promises of Flask-Limiter's own decorators: the same 429, the same fields, and nothing counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, Response, make_response
+from flask_limiter import RateLimitExceeded
+
+from flask_apierrors import ApiErrors, rate_limit
+from tests.conftest import Clock, statuses
+
+
+def test_native_decorators_of_our_limiter_have_the_same_contract(make_app: Callable[..., Flask], clock: Clock) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_DEFAULT="9/minute")
+    with app.app_context():
+        limiter = errors.limiter
+        assert errors.limiter is limiter
+    shop = Blueprint("shop", __name__)
+    limiter.limit("1/minute")(shop)
+    shop.add_url_rule("/shop", "shop", lambda: {})
+    app.register_blueprint(shop)
+    app.add_url_rule("/plain", "plain", lambda: {})
+
+    @app.get("/native")
+    @limiter.limit("1/minute")
+    def native() -> dict[str, str]:
+        return {}
+
+    @app.get("/exempt")
+    @limiter.exempt
+    def exempt() -> dict[str, str]:
+        return {}
+
+    @app.get("/ours")
+    @rate_limit("2/minute")
+    def ours() -> dict[str, str]:
+        return {}
+
+    client = app.test_client()
+    assert client.get("/native").headers["RateLimit"] == '"default";r=0;t=60'
+    answer = client.get("/native")
+    assert answer.json == {"error": "Too many requests: the limit is 1 per 1 minute. Retry after 60 seconds."}
+    assert answer.headers["Retry-After"] == "60"
+    assert answer.headers["RateLimit"] == '"default";r=0;t=60'
+    assert statuses(client, "/shop", 2) == [200, 429]
+    assert statuses(client, "/exempt", 12) == [200] * 12
+    assert statuses(client, "/plain", 10) == [200] * 9 + [429]
+    assert statuses(client, "/ours", 3) == [200, 200, 429]
+
+
+def test_an_on_breach_response_of_a_native_limit_is_the_answer(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    with app.app_context():
+        decorate = errors.limiter.limit("1/minute", on_breach=lambda limit: make_response("own", 429))
+    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
+    client = app.test_client()
+    assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
+
+
+def test_native_deduct_when_works(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    with app.app_context():
+        decorate = errors.limiter.limit("1/minute", deduct_when=lambda response: True)
+    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
+    assert statuses(app.test_client(), "/x", 2) == [200, 429]
+
+
+def test_a_native_limit_inside_a_view(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+
+    @app.get("/x")
+    def view() -> dict[str, str]:
+        with errors.limiter.limit("1/minute"):
+            return {}
+
+    assert statuses(app.test_client(), "/x", 2) == [200, 429]
+
+
+def test_the_author_sees_flask_limiters_exception_in_a_handler_of_his_own(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    app.register_error_handler(RateLimitExceeded, lambda exc: ("own", 429))
+    with app.app_context():
+        decorate = errors.limiter.limit("1/minute")
+    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
+    client = app.test_client()
+    assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
+
+
+def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]) -> None:
+    pytest.importorskip("redis")
+    errors = ApiErrors()
+    app = make_app(
+        errors,
+        RATELIMIT_STORAGE_URI="redis://127.0.0.1:1",
+        RATELIMIT_DEFAULT="100/minute",
+        RATELIMIT_IN_MEMORY_FALLBACK="2/minute",
+    )
+    with app.app_context():
+        decorate = errors.limiter.limit("50/minute")
+    app.add_url_rule("/native", view_func=decorate(lambda: "x"), endpoint="native")
+    client = app.test_client()
+    client.get("/native")  # finds out that the storage is away
+    assert 429 in statuses(client, "/native", 3)
+
+
+def test_a_native_429_of_another_request_is_answered_with_the_whole_window(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    with app.app_context():
+        decorate = errors.limiter.limit("1/minute")
+    app.add_url_rule("/native", view_func=decorate(lambda: "x"), endpoint="native")
+    kept: list[Exception] = []
+
+    @app.errorhandler(RateLimitExceeded)
+    def keep(exc: RateLimitExceeded) -> Response:
+        kept.append(exc)
+        return errors.response(exc)
+
+    @app.get("/again")
+    def again() -> Response:
+        return errors.response(kept[0])
+
+    client = app.test_client()
+    assert statuses(client, "/native", 2) == [200, 429]
+    answer = client.get("/again")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+
+
+def test_a_storage_that_fails_while_a_native_limit_is_told_costs_the_fields_alone(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    with app.app_context():
+        limiter = errors.limiter
+    app.add_url_rule("/native", view_func=limiter.limit("1/minute")(lambda: "x"), endpoint="native")
+    client = app.test_client()
+
+    def fail(*_: Any) -> float:
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(type(limiter.storage), "get_expiry", fail)
+    assert statuses(client, "/native", 2) == [200, 429]
+    assert "RateLimit" not in client.get("/native").headers
+    assert client.get("/native").headers["Retry-After"] == "60"
+    assert "gone" in caplog.text
