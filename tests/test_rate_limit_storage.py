@@ -501,3 +501,39 @@ def test_while_one_prober_waits_no_other_begins(monkeypatch: pytest.MonkeyPatch)
     gate.set()
     assert len(asked) == 2
     assert not storage.healthy
+
+
+# -- counters in memory
+
+
+def test_counting_in_memory_is_exact_over_threads() -> None:
+    app = limited_app("100/hour")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: app.test_client().get("/").status_code, range(300)))
+    assert (found.count(200), found.count(429)) == (100, 200)
+
+
+def test_counting_in_memory_starts_no_thread_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = limited_app("100/hour").test_client()
+    client.get("/")
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1])
+    for _ in range(20):
+        time.sleep(0.015)
+        client.get("/")
+    assert len(started) <= 1
+
+
+def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit_storage, "SWEEP_INTERVAL", 0.1)
+    storage = rate_limit_storage.SweptMemory()
+    for number in range(50):
+        storage.incr(f"client-{number}", 1)
+    end = time.monotonic() + 20
+    while len(storage.storage) > 1:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        storage.incr("other", 1)
+    assert set(storage.storage) <= {"other"}
+    assert set(storage.expirations) <= {"other"}

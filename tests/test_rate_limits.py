@@ -6,11 +6,8 @@ import gc
 import subprocess
 import sys
 import textwrap
-import threading
-import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,7 +15,7 @@ from flask import Blueprint, Flask, Response, abort, make_response, request
 from flask.views import MethodView
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
-from flask_apierrors import ApiErrors, rate_limit, rate_limit_storage, requires_auth, requires_json
+from flask_apierrors import ApiErrors, rate_limit, requires_auth, requires_json
 from tests.conftest import Clock, limited_app, statuses
 
 PROBLEM = {"Accept": "application/problem+json"}
@@ -543,44 +540,6 @@ def test_flask_limiter_is_not_imported_before_an_app_needs_it() -> None:
         assert not {"flask_limiter", "limits"} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], check=True, timeout=60)
-
-
-# -- counters in memory
-
-
-def test_counting_in_memory_is_exact_over_threads(make_app: Callable[..., Flask]) -> None:
-    app = limited_app(make_app, "100/hour")
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: app.test_client().get("/limited").status_code, range(300)))
-    assert (found.count(200), found.count(429)) == (100, 200)
-
-
-def test_counting_in_memory_starts_no_thread_for_each_request(
-    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = limited_app(make_app, "100/hour").test_client()
-    client.get("/limited")
-    started = []
-    start = threading.Thread.start
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1])
-    for _ in range(20):
-        time.sleep(0.015)
-        client.get("/limited")
-    assert len(started) <= 1
-
-
-def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit_storage, "SWEEP_INTERVAL", 0.1)
-    storage = rate_limit_storage.SweptMemory()
-    for number in range(50):
-        storage.incr(f"client-{number}", 1)
-    end = time.monotonic() + 20
-    while len(storage.storage) > 1:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-        storage.incr("other", 1)
-    assert set(storage.storage) <= {"other"}
-    assert set(storage.expirations) <= {"other"}
 
 
 # -- what rarely happens
