@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask import Response
 from werkzeug.datastructures import Headers
@@ -30,7 +30,7 @@ class ReadyResponse(Response):
     """
 
     #: The body, the status line and the fields.
-    _made: tuple[list[bytes], str, list[tuple[str, str]]] | None = None
+    _made: tuple[list[bytes], str, list[tuple[str, str]]]
     #: Is there something to call when it was sent?
     _waits = False
 
@@ -38,12 +38,13 @@ class ReadyResponse(Response):
         vars(self)["_made"] = [body], status, [*fields, ("Content-Length", str(len(body)))]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "headers" and self._made is not None:
+        if name == "headers":
             headers = Headers()
             headers[:] = self._made[2]
             vars(self)["headers"] = headers
             return headers
-        if self._made is None or self._is_constructed():
+        # A copy has nothing before it has been given what the original was made of.
+        if "_made" not in vars(self) or self._is_constructed():
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         self._construct()
         return getattr(self, name)
@@ -60,16 +61,15 @@ class ReadyResponse(Response):
 
     def _construct(self) -> None:
         """Take over what Werkzeug's constructor makes, but for the headers."""
-        assert self._made is not None
-        attributes = vars(Response(self._made[0], self._made[1], _STAND_IN))
+        body, status, _ = self._made
+        attributes = vars(Response(body, status, _STAND_IN))
         del attributes["headers"]
         vars(self).update(attributes)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it: by Werkzeug, when it was changed or is not to be sent whole."""
-        assert self._made is not None
         body, status, made = self._made
-        fields = made.copy() if len(vars(self)) == 1 else self._fields_to_send()
+        fields = made.copy() if is_ready(self) else self._fields_to_send()
         if fields is None or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
         start_response(status, fields)
@@ -77,7 +77,6 @@ class ReadyResponse(Response):
 
     def _fields_to_send(self) -> list[tuple[str, str]] | None:
         """The fields as they are now; ``None`` when Werkzeug has something to do for them, or to change."""
-        assert self._made is not None
         body, status, fields = self._made
         if self._waits or (self._is_constructed() and (self.response is not body or self.status != status)):
             return None
@@ -97,14 +96,14 @@ class ReadyResponse(Response):
 # -- what can be done to any response, without looking at one that is ready
 
 
-def is_ready(response: Response) -> bool:
+def is_ready(response: Response) -> TypeGuard[ReadyResponse]:
     """Is it one of ours, that nobody has looked at?"""
     return isinstance(response, ReadyResponse) and len(vars(response)) == 1
 
 
 def is_whole(response: Response) -> bool:
     """Is it one of ours, of which nobody has looked at more than its fields?"""
-    return isinstance(response, ReadyResponse) and "response" not in vars(response)
+    return isinstance(response, ReadyResponse) and not response._is_constructed()
 
 
 def is_error(response: Response) -> bool:
@@ -114,7 +113,7 @@ def is_error(response: Response) -> bool:
 
 def field_of(response: Response, name: str) -> str | None:
     """The value of the first field of a name."""
-    if isinstance(response, ReadyResponse) and response._made and is_ready(response):
+    if is_ready(response):
         named = [value for field, value in response._made[2] if field.lower() == name.lower()]
         return named[0] if named else None
     return response.headers.get(name)
@@ -122,7 +121,7 @@ def field_of(response: Response, name: str) -> str | None:
 
 def add_fields(response: Response, pairs: HeaderPairs) -> None:
     """Add header fields that need no further check."""
-    if isinstance(response, ReadyResponse) and response._made and is_ready(response):
+    if is_ready(response):
         body, status, fields = response._made
         vars(response)["_made"] = body, status, [*fields, *pairs]
     else:
