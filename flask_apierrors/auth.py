@@ -59,8 +59,7 @@ def principal_of(req: Request) -> Any:
     :raises HTTPException: what ``verify_token`` raised, unless it is ``InvalidToken``.
     """
     state = request_state(req)
-    if not state.verified:
-        _verify(req, state)
+    _verify_once(req, state)
     if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
         raise state.rejection
     return state.principal
@@ -71,8 +70,7 @@ current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 
 def _check_authenticated(req: Request, state: RequestState) -> None:
-    if not state.verified:
-        _verify(req, state)
+    _verify_once(req, state)
     if state.rejection is not None:
         raise state.rejection
     if state.principal is None:
@@ -84,16 +82,19 @@ def _check_permissions(state: RequestState, names: tuple[str, ...]) -> None:
     granted = _as_names(permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal))
     for name in names:
         if name not in granted:
-            raise ApiError(_FORBIDDEN, status=403, headers=_insufficient_scope(state.app.config.realm, names))
+            raise ApiError(_FORBIDDEN, status=403, headers=insufficient_scope(state.app.config.realm, names))
 
 
 @cache
-def _insufficient_scope(realm: str, names: tuple[str, ...]) -> HeaderPairs:
+def insufficient_scope(realm: str, names: tuple[str, ...]) -> HeaderPairs:
+    """The challenge of a 403 for want of these permissions (RFC 6750 section 3.1)."""
     challenge = bearer_challenge(realm, error="insufficient_scope", scope=" ".join(names))
     return header_pairs({"WWW-Authenticate": challenge})
 
 
-def _verify(req: Request, state: RequestState) -> None:
+def _verify_once(req: Request, state: RequestState) -> None:
+    if state.verified:
+        return
     verify = state.app.hooks.verify_token
     if verify is None:
         raise RuntimeError("Nothing verifies tokens. Register a function with @errors.verify_token.")

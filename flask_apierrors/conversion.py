@@ -84,7 +84,7 @@ def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
         title = as_text(exc.title or status_title(status))
         detail = _detail(exc, config, status, type_, title if exc.type else None)
         return Problem(status, type_, title, detail, headers, exc.errors, exc.extensions)
-    messages = _webargs_messages(exc) if "exc" in vars(exc) else None
+    messages = _webargs_messages(exc)
     if messages is not None:
         return _webargs_problem(exc, messages, headers, config)
     type_ = status_type(status)
@@ -138,7 +138,7 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
 
 def _webargs_messages(exc: HTTPException) -> Mapping[Any, Any] | None:
     """webargs hangs ``exc``, and ``messages`` in ``data``, on what it aborts with; another ``data`` is nobody's business."""
-    data = vars(exc).get("data")
+    data = vars(exc).get("data") if "exc" in vars(exc) else None
     messages = data.get("messages") if isinstance(data, dict) else None
     return messages if isinstance(messages, Mapping) else None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import ValidationError
 
+from .auth import insufficient_scope
 from .causes import Kind
 from .errors import ApiError, Sentence, default_sentence
-from .headers import bearer_challenge
 from .json_body import unsupported_media_type
 from .quotas import Quota, QuotaExceeded, quota_exceeded
 from .routes import Route
@@ -35,8 +35,7 @@ def _values(route: Route, *names: str) -> tuple[str, ...]:
 
 def _forbidden(route: Route, state: AppState) -> ApiError:
     names = _values(route, "requires_permissions")
-    challenge = bearer_challenge(state.config.realm, error="insufficient_scope", scope=" ".join(names))
-    return ApiError(status=403, headers={"WWW-Authenticate": challenge} if names else None)
+    return ApiError(status=403, headers=insufficient_scope(state.config.realm, names) if names else None)
 
 
 def _quota_exceeded(quota: Quota) -> ApiError:
