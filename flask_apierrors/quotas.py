@@ -143,12 +143,15 @@ class Counters:
         spent.reset = self.seconds_until(reset_at, spent.quota.window)
 
     def nearest(self, spent: list[Spent]) -> Spent:
-        """The quota that limits a client first, of several with what only the storage knows to be left of them."""
+        """The quota that limits a client first, measured; of several also what only the storage knows to be left of them."""
         if len(spent) > 1 and not any(one.exceeded for one in spent):
             for one in spent:
                 if one.left is None:
                     self.measure(one)
-        return nearest_of(spent)
+        found = nearest_of(spent)
+        if found.reset is None:
+            self.measure(found)
+        return found
 
     def measure_exceeded(self, spent: Spent) -> None:
         """Learn how long to wait until a request of this cost is within the limit again."""

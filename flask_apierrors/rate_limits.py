@@ -482,10 +482,7 @@ class RateLimits:
 
     def _tell(self, response: Response, spent: list[Spent]) -> None:
         nearest = self.counters.nearest(spent)
-        if not nearest.exceeded:
-            if nearest.reset is None:
-                self.counters.measure(nearest)
-        elif is_ready(response) or response.headers.get("RateLimit") is not None:
+        if nearest.exceeded and (is_ready(response) or response.headers.get("RateLimit") is not None):
             return  # a 429, which has its fields from the exception
         if is_error(response):
             _agree_with_retry_after(nearest, response)

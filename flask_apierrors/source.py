@@ -113,6 +113,7 @@ def _status(node: ast.expr | None) -> int | None:
 def _has_error(body: ast.expr) -> bool | None:
     """Has a body the member ``error``? ``None`` when the source does not tell."""
     if isinstance(body, ast.Constant):
+        # An empty one is filled.
         return _has_error_inside(body.value) if isinstance(body.value, str | bytes) and body.value else _UNKNOWN
     if isinstance(body, ast.JoinedStr | ast.List):
         return False
@@ -129,9 +130,10 @@ def _has_error(body: ast.expr) -> bool | None:
 def _has_error_inside(text: str | bytes) -> bool:
     """Is a text a JSON object with the member?"""
     try:
-        return "error" in json.loads(text) and text.strip()[:1] in ("{", b"{")
-    except (ValueError, TypeError, RecursionError):
+        body = json.loads(text)
+    except (ValueError, RecursionError):
         return False
+    return isinstance(body, dict) and "error" in body
 
 
 def _has_member(keys: list[Any]) -> bool | None:
