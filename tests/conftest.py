@@ -52,6 +52,15 @@ def make_app() -> Callable[..., Flask]:
     return make
 
 
+def view_of() -> Callable[..., str]:
+    """A view of its own, for whatever is put on it."""
+
+    def view(**variables: Any) -> str:
+        return ""
+
+    return view
+
+
 def statuses(client: FlaskClient, path: str, times: int, **options: Any) -> list[int]:
     return [client.get(path, **options).status_code for _ in range(times)]
 

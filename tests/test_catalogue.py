@@ -23,6 +23,7 @@ from flask_apierrors import (
 from flask_apierrors.catalogue import Catalogue, Entry, Operation, catalogue, find
 from flask_apierrors.errors import page_name
 from flask_apierrors.statuses import RETRIES
+from tests.conftest import view_of
 
 MakeApp = Callable[..., Flask]
 
@@ -43,13 +44,6 @@ def operation(app: Flask, rule: str = "/x", method: str = "GET", **options: Any)
     found = [op for op in catalogue(app, **options).operations if (op.rule, op.method) == (rule, method)]
     assert len(found) == 1
     return found[0]
-
-
-def view_of() -> Callable[[], str]:
-    def view() -> str:
-        return ""
-
-    return view
 
 
 def header_names(entry: Entry) -> list[str]:

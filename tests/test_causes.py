@@ -35,6 +35,7 @@ from flask_apierrors import (
 from flask_apierrors.catalogue import catalogue
 from flask_apierrors.causes import Cause, Kind, bare, causes_at, common_causes, possible_kinds
 from flask_apierrors.routes import routes_of
+from tests.conftest import view_of
 
 MakeApp = Callable[..., Flask]
 
@@ -53,13 +54,6 @@ class StoreDown(Exception):
 
 class DiskFull(StoreDown):
     pass
-
-
-def view_of() -> Callable[..., str]:
-    def view(**variables: Any) -> str:
-        return ""
-
-    return view
 
 
 def causes_of(app: Flask, rule: str = "/x", method: str = "GET") -> list[Cause]:

@@ -15,17 +15,11 @@ from flask_apierrors.catalogue import Entry, catalogue
 from flask_apierrors.causes import Kind, bare
 from flask_apierrors.examples import example_exception
 from flask_apierrors.routes import NOWHERE
+from tests.conftest import view_of
 
 MakeApp = Callable[..., Flask]
 
 QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-
-
-def view_of() -> Callable[[], str]:
-    def view() -> str:
-        return ""
-
-    return view
 
 
 def header_names(entry: Entry) -> list[str]:

@@ -18,19 +18,13 @@ from flask_apierrors import ApiErrors, produces, rate_limit, requires_auth, requ
 from flask_apierrors.catalogue import catalogue
 from flask_apierrors.marks import Mark
 from flask_apierrors.routes import Limits, Route, is_selective, limits_at, path_of, routes_of
+from tests.conftest import view_of
 
 MakeApp = Callable[..., Flask]
 
 
 def view(**variables: Any) -> str:
     return ""
-
-
-def view_of() -> Callable[[], str]:
-    def view() -> str:
-        return ""
-
-    return view
 
 
 def all_routes(app: Flask) -> list[Route]:
