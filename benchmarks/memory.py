@@ -7,7 +7,7 @@ import os
 import tracemalloc
 from typing import Any
 
-from flask_apierrors.accept import BoundedMemo
+from flask_apierrors._core.accept import BoundedMemo
 
 from .common import Request, caller
 

@@ -10,8 +10,8 @@ from typing import Any
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
-from .text import as_text
-from .validation import FieldMessage
+from ._core.text import as_text
+from ._core.validation import FieldMessage
 
 _DATE_TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>(?:[01]\d|2[0-3]):\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"

@@ -11,7 +11,7 @@ try:
 except ImportError as missing:
     raise ImportError("flask_apierrors.jwt needs PyJWT. Install it with: pip install 'flask-apierrors[jwt]'") from missing
 
-from .errors import ApiError, InvalidToken, Sentence
+from ._core.errors import ApiError, InvalidToken, Sentence
 
 #: What PyJWT found -> what the client may know of it. All but the last are found after the signature was verified.
 _REASONS: dict[type[Exception], str] = {

@@ -15,13 +15,13 @@ from apispec import APISpec, BasePlugin
 from apispec.exceptions import DuplicateComponentNameError
 from flask import Flask
 
-from .accept import PROBLEM_JSON
-from .catalogue import Entry, HeaderField, Operation, catalogue, find
-from .config import Config
-from .errors import status_type
-from .routes import path_of
-from .state import AppState
-from .statuses import HEADERS, REQUEST_ID, retry_for
+from ._catalogue.catalogue import Entry, HeaderField, Operation, catalogue, find
+from ._catalogue.routes import path_of
+from ._core.accept import PROBLEM_JSON
+from ._core.config import Config
+from ._core.errors import status_type
+from ._core.state import AppState
+from ._core.statuses import HEADERS, REQUEST_ID, retry_for
 
 Object = dict[str, Any]
 """A part of an OpenAPI document."""

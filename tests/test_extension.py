@@ -17,7 +17,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
 from flask_apierrors import ApiError, ApiErrors, requires_auth
-from flask_apierrors.state import current_request
+from flask_apierrors._core.state import current_request
 from tests.conftest import parse_strictly
 
 

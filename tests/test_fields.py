@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from webargs.flaskparser import use_args
 
+from flask_apierrors._core.validation import FieldMessage, describe
 from flask_apierrors.fields import Timestamp, parse_timestamp
-from flask_apierrors.validation import FieldMessage, describe
 
 UTC = timezone.utc
 SENTENCE = "Invalid 'to' timestamp: Invalid timestamp or format: 2025-05-25T09:41:00, valid formats are ISO8601 or YYYY-MM-DD"

@@ -1,0 +1,1 @@
+"""Every error that an app can answer, known before it happens."""

@@ -1,0 +1,1 @@
+"""``flask apierrors``, the command line."""

@@ -1,0 +1,1 @@
+"""The road of an exception: from what is raised to the response."""

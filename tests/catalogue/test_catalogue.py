@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import Conflict, Forbidden, NotFound
+
+from flask_apierrors import (
+    ApiError,
+    ApiErrors,
+    InvalidToken,
+    Problem,
+    consumes,
+    produces,
+    raises,
+    requires_json,
+    requires_permissions,
+)
+from flask_apierrors._catalogue.catalogue import Catalogue, Entry, Operation, catalogue, find
+from flask_apierrors._core.errors import page_name
+from flask_apierrors._core.statuses import RETRIES
+from tests.conftest import view_of
+
+MakeApp = Callable[..., Flask]
+
+
+class VesselNotFound(ApiError, NotFound):
+    """No vessel with this IMO number
+    is registered.
+
+    Look the number up in `GET /vessels`.
+    """
+
+
+def view(**variables: Any) -> str:
+    return ""
+
+
+def operation(app: Flask, rule: str = "/x", method: str = "GET", **options: Any) -> Operation:
+    found = [op for op in catalogue(app, **options).operations if (op.rule, op.method) == (rule, method)]
+    assert len(found) == 1
+    return found[0]
+
+
+def header_names(entry: Entry) -> list[str]:
+    return [field.name for field in entry.headers]
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", MAX_CONTENT_LENGTH=100)
+
+    @app.get("/vessels/<int:imo>/<path:expression>")
+    @requires_permissions("vessels:read", "vessels:list")
+    @produces("application/json", "text/csv")
+    @raises(VesselNotFound)
+    def vessel(imo: int, expression: str) -> str:
+        """One vessel,
+        by its number.
+
+        More about it.
+        """
+        return ""
+
+    @app.post("/vessels")
+    @requires_json
+    @raises(ValidationError)
+    def register() -> str:
+        return ""
+
+    @app.get("/vessels")
+    @raises(ValidationError)
+    def vessels() -> str:
+        return ""
+
+    @app.patch("/notes")
+    @consumes("text/csv", "text/plain")
+    def note() -> str:
+        return ""
+
+    @app.get("/crash")
+    @raises(Conflict)
+    def crash() -> str:
+        return ""
+
+    return app
+
+
+# -- endpoints
+
+
+def test_an_operation_tells_its_guards_and_its_docstring(app: Flask) -> None:
+    op = operation(app, "/vessels/<int:imo>/<path:expression>")
+    assert op.summary == "One vessel, by its number."
+    assert [(mark.name, mark.values) for mark in op.guards] == [
+        ("produces", ("application/json", "text/csv")),
+        ("requires_permissions", ("vessels:read", "vessels:list")),
+    ]
+    assert {(error.status, error.type, error.cause) for error in op.errors} == {
+        (401, "invalid-token", "requires_permissions"),
+        (401, "unauthorized", "requires_permissions"),
+        (403, "forbidden", "requires_permissions"),
+        (404, "not-found", "routing"),
+        (404, "vessel-not-found", "raises"),
+        (405, "method-not-allowed", "method"),
+        (406, "not-acceptable", "produces"),
+        (500, "internal-server-error", "crash"),
+    }
+
+
+def test_hidden_endpoints_are_left_out_unless_asked_for(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    admin = Blueprint("admin", __name__)
+    admin.add_url_rule("/admin", "users", raises(VesselNotFound)(view_of()))
+    app.register_blueprint(admin)
+    app.add_url_rule("/x", view_func=view_of())
+    errors.hide("admin.*")
+    assert [op.rule for op in catalogue(app).operations] == ["/x"]
+    assert "vessel-not-found" not in {entry.type for entry in catalogue(app).errors}
+    assert [op.rule for op in catalogue(app, hidden=True).operations] == ["/admin", "/x"]
+    entry = find(app, "vessel-not-found")
+    assert entry is not None
+    assert entry.occurrences == ()
+
+
+@pytest.mark.parametrize("endpoints", [(), (None,), (view,)])
+def test_hide_takes_names(endpoints: Any) -> None:
+    with pytest.raises(TypeError, match=r'errors.hide\("admin.\*"\)'):
+        ApiErrors().hide(*endpoints)
+
+
+def test_an_unknown_url_is_known_though_no_endpoint_answers_it(make_app: MakeApp) -> None:
+    entry = catalogue(make_app()).error("not-found")
+    assert entry.anywhere
+    assert entry.occurrences == ()
+    with pytest.raises(KeyError):
+        catalogue(make_app()).error("conflict")
+
+
+# -- what is said of an error
+
+
+def test_a_docstring_says_what_an_error_means_and_what_to_do(app: Flask) -> None:
+    entry = catalogue(app).error("vessel-not-found")
+    assert (entry.name, entry.status, entry.title) == ("vessel-not-found", 404, "Vessel not found")
+    assert entry.meaning == "No vessel with this IMO number is registered."
+    assert entry.action == "Look the number up in `GET /vessels`."
+    assert entry.sentence == "Vessel not found."
+
+
+def test_a_class_without_docstring_means_what_its_status_means(make_app: MakeApp) -> None:
+    class OutOfStock(ApiError, Conflict):
+        pass
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(OutOfStock, Conflict)(view_of()))
+    found = catalogue(app)
+    assert found.error("out-of-stock").meaning == found.error("conflict").meaning
+    assert found.error("out-of-stock").action == found.error("conflict").action
+
+
+def test_the_sentence_is_the_administrators(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_MESSAGES={404: "Nothing here.", "vessel-not-found": "No such vessel."})
+    app.add_url_rule("/x/<y>", view_func=raises(VesselNotFound)(view_of()))
+    found = catalogue(app)
+    assert found.error("not-found").sentence == found.error("not-found").example["error"] == "Nothing here."
+    assert found.error("vessel-not-found").sentence == "No such vessel."
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "retry"),
+    [
+        ("GET", 500, "after-delay"),
+        ("PUT", 500, "after-delay"),
+        ("DELETE", 500, "after-delay"),
+        ("POST", 500, "never"),
+        ("PATCH", 500, "never"),
+        ("POST", 503, "after-delay"),
+        ("GET", 405, "never"),
+    ],
+)
+def test_whether_to_retry_follows_from_the_status_and_the_method(
+    make_app: MakeApp, method: str, status: int, retry: str
+) -> None:
+    errors = ApiErrors()
+    errors.unavailable_when(lambda: None)
+    app = make_app(errors)
+    app.add_url_rule("/x", view_func=view, methods=[method])
+    assert {error.status: error.retry for error in operation(app, method=method).errors}[status] == retry
+
+
+def test_a_class_may_say_whether_to_retry(make_app: MakeApp) -> None:
+    class StillLoading(ApiError, Conflict):
+        retry = "after-delay"
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(StillLoading)(view_of()), methods=["POST"])
+    assert catalogue(app).error("still-loading").retry == "after-delay"
+    assert {error.type: error.retry for error in operation(app, method="POST").errors}["still-loading"] == "after-delay"
+
+
+def test_a_class_with_an_unknown_retry_rule_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Wrong.retry = 'sometimes': choose one of never, after-delay, if-idempotent."):
+
+        class Wrong(ApiError):
+            retry = "sometimes"  # type: ignore[assignment]
+
+
+def test_a_class_that_needs_its_init_is_explained_without_it(make_app: MakeApp) -> None:
+    class Fussy(ApiError, Conflict):
+        def get_headers(self, environ: Any = None, scope: Any = None) -> Any:
+            return [("X-Owner", self.owner)]  # type: ignore[attr-defined]
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(Fussy)(view_of()))
+    found = catalogue(app)
+    assert found.error("fussy").status == 409
+    assert found.error("fussy").title == "Fussy"
+
+
+def test_a_class_tells_the_headers_that_it_always_has(make_app: MakeApp) -> None:
+    class Moved(ApiError, Conflict):
+        def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+            return [*super().get_headers(environ, scope), ("X-Owner", "me"), ("Retry-After", "2.5")]
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(Moved)(view_of()))
+    fields = catalogue(app).error("moved").headers
+    assert [(field.name, field.example) for field in fields] == [("Retry-After", "3"), ("X-Owner", "me")]
+
+
+def test_a_problem_example_names_a_page_below_the_place_where_the_app_is_mounted(app: Flask) -> None:
+    entry = catalogue(app, root_path="/v1").error("vessel-not-found")
+    assert entry.problem_example == {
+        "type": "/v1/errors/vessel-not-found",
+        "title": "Vessel not found",
+        "status": 404,
+        "detail": "Vessel not found.",
+        "instance": "/v1/vessels/imo/expression",
+        "request_id": entry.problem_example["request_id"],
+    }
+    assert catalogue(app).error("vessel-not-found").problem_example["type"] == "/errors/vessel-not-found"
+
+
+def test_the_type_in_an_answer_is_a_path_of_this_host(app: Flask) -> None:
+    answer = app.test_client().get("/nowhere", headers={"Accept": "application/problem+json"})
+    assert answer.get_json()["type"] == "/errors/not-found"
+
+
+@pytest.mark.parametrize(
+    ("type", "name"),
+    [
+        ("vessel-not-found", "vessel-not-found"),
+        ("https://iana.org/assignments/http-problem-types#quota-exceeded", "quota-exceeded"),
+        ("https://example.org/problems/out-of-stock/", "out-of-stock"),
+        ("urn:problem-type:out-of-stock", "out-of-stock"),
+        ("tag:", "tag"),
+    ],
+)
+def test_each_type_has_a_name_for_its_page(type: str, name: str) -> None:
+    assert page_name(type) == name
+
+
+def test_headers_are_those_of_all_places(make_app: MakeApp) -> None:
+    app = make_app()
+    app.add_url_rule("/a", "a", requires_json(view_of()), methods=["POST"])
+    app.add_url_rule("/b", "b", requires_json(view_of()), methods=["PATCH"])
+    app.add_url_rule("/c", "c", raises(Forbidden)(view_of()))
+    app.add_url_rule("/d", "d", requires_permissions("x")(view_of()))
+    found = catalogue(app)
+    assert header_names(found.error("unsupported-media-type")) == ["Accept", "Accept-Patch"]
+    assert header_names(found.error("forbidden")) == ["WWW-Authenticate"]
+    assert all(field.meaning for entry in found.errors for field in entry.headers)
+    assert all(field.meaning for field in found.headers)
+
+
+def test_the_request_id_is_a_header_where_it_is_on(make_app: MakeApp) -> None:
+    def names(app: Flask) -> set[str]:
+        return {field.name for field in catalogue(app).headers}
+
+    without = names(make_app(APIERRORS_REQUEST_ID_HEADER=None))
+    assert names(make_app()) - without == {"X-Request-ID"}
+    assert names(make_app(APIERRORS_REQUEST_ID_HEADER="Trace")) - without == {"Trace"}
+
+
+def test_the_example_has_the_shape_that_the_author_gives_it(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    errors.format(lambda problem: {"fault": problem.status})
+    assert catalogue(app).error("not-found").example == {"fault": 404}
+
+
+def test_a_format_that_reads_the_request_leaves_the_default_shape(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+
+    @errors.format
+    def of_request(problem: Problem) -> dict[str, Any]:
+        return {"path": request.path}
+
+    assert catalogue(app).error("not-found").example == {"error": "The requested resource does not exist."}
+
+
+# -- the value
+
+
+def test_the_same_app_gives_the_same_catalogue(app: Flask) -> None:
+    first = catalogue(app)
+    assert first == catalogue(app)
+    assert repr(first) == repr(catalogue(app))
+
+
+def test_the_order_of_registration_is_of_no_consequence(make_app: MakeApp) -> None:
+    def made(*rules: str) -> Catalogue:
+        app = make_app()
+        for rule in rules:
+            app.add_url_rule(rule, rule, raises(VesselNotFound, Conflict)(view_of()))
+        return catalogue(app)
+
+    assert made("/a", "/b", "/c") == made("/c", "/a", "/b")
+
+
+def test_errors_and_endpoints_tell_the_same(app: Flask) -> None:
+    found = catalogue(app)
+    of_operations = {error for op in found.operations for error in op.errors}
+    of_errors = {occurrence for entry in found.errors for occurrence in entry.occurrences}
+    assert of_operations == of_errors
+    assert [(entry.status, entry.name) for entry in found.errors] == sorted((e.status, e.name) for e in found.errors)
+    assert {entry.retry for entry in found.errors} <= set(RETRIES)
+
+
+def test_a_catalogue_is_json(app: Flask, strict_json: Callable[[str], Any]) -> None:
+    found = catalogue(app)
+    members = strict_json(json.dumps(found.to_dict()))
+    assert [entry["type"] for entry in members["errors"]] == [entry.type for entry in found.errors]
+    assert members["operations"][-1]["guards"][0] == {"name": "produces", "values": ["application/json", "text/csv"]}
+
+
+def test_an_app_without_the_contract_has_no_catalogue() -> None:
+    with pytest.raises(RuntimeError, match="init_app"):
+        catalogue(Flask(__name__))
+
+
+# -- what is not in it
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("validation-failed", 400),
+        ("invalid-token", 401),
+        ("length-required", 411),
+        ("expectation-failed", 417),
+        ("im-a-teapot", 418),
+        ("unprocessable-entity", 422),
+        ("unavailable-for-legal-reasons", 451),
+        ("status-499", 499),
+        ("status-402", 402),
+        ("status-599", 599),
+        ("vessel-not-found", 404),
+    ],
+)
+def test_what_an_author_may_abort_with_can_be_found(make_app: MakeApp, name: str, status: int) -> None:
+    entry = find(make_app(), name)
+    assert entry is not None
+    assert (entry.name, entry.status, entry.occurrences) == (name, status, ())
+    assert entry.meaning
+    assert entry.action
+    assert entry.example["error"] == entry.sentence
+
+
+@pytest.mark.parametrize("name", ["", "nonsense", "status-200", "status-404", "status-600", "status-", "../x", "404"])
+def test_what_nobody_answers_cannot_be_found(make_app: MakeApp, name: str) -> None:
+    assert find(make_app(), name) is None
+
+
+def test_a_class_whose_status_is_given_when_it_is_raised_can_be_found(make_app: MakeApp) -> None:
+    class SoldOut(ApiError):
+        """Nothing is left."""
+
+    app = make_app()
+    entry = find(app, "sold-out")
+    assert entry is not None
+    assert entry.meaning == "Nothing is left."
+    raised = SoldOut(status=409)
+    again = find(app, "sold-out")
+    assert again is not None
+    assert again.status == 409 == raised.code
+
+
+def test_the_text_for_authors_in_the_packages_own_class_is_not_shown(make_app: MakeApp) -> None:
+    entry = find(make_app(), "invalid-token")
+    assert entry is not None
+    assert entry.meaning.startswith("The request has a Bearer token")
+    assert InvalidToken.__doc__ not in entry.meaning

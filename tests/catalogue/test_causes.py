@@ -1,0 +1,315 @@
+"""Promises of the causes: which errors a guard, a limit, a converter, or the configuration brings to a route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Optional
+
+import pytest
+from flask import Flask, request
+from limits.storage import MemoryStorage
+from marshmallow import ValidationError
+from werkzeug.exceptions import (
+    BadGateway,
+    Conflict,
+    Forbidden,
+    HTTPException,
+    ImATeapot,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+)
+
+from flask_apierrors import (
+    ApiError,
+    ApiErrors,
+    consumes,
+    produces,
+    raises,
+    rate_limit,
+    requires_auth,
+    requires_json,
+    requires_permissions,
+)
+from flask_apierrors._catalogue.catalogue import catalogue
+from flask_apierrors._catalogue.causes import Cause, Kind, bare, causes_at, common_causes, possible_kinds
+from flask_apierrors._catalogue.routes import routes_of
+from tests.conftest import view_of
+
+MakeApp = Callable[..., Flask]
+
+
+class VesselNotFound(ApiError, NotFound):
+    pass
+
+
+class ServerOnFire(ApiError, InternalServerError):
+    """A secret."""
+
+
+class StoreDown(Exception):
+    pass
+
+
+class DiskFull(StoreDown):
+    pass
+
+
+def causes_of(app: Flask, rule: str = "/x", method: str = "GET") -> list[Cause]:
+    state = app.extensions["apierrors"]
+    with app.app_context():
+        routes = routes_of(state)
+        (route,) = (route for route in routes if (route.rule, route.method) == (rule, method))
+        causes = causes_at(route, common_causes(routes, state), state)
+    assert len({cause.kind.type for cause in causes}) == len(causes)
+    return causes
+
+
+def errors_of(app: Flask, rule: str = "/x", method: str = "GET") -> set[tuple[int, str, str]]:
+    """What is particular to a route: any has 405 and 500."""
+    errors = {(kind.status, kind.type, name) for kind, name in causes_of(app, rule, method)}
+    every = {(405, "method-not-allowed", "method"), (500, "internal-server-error", "crash")}
+    assert every <= errors
+    return errors - every
+
+
+# -- guards and other marks
+
+
+@pytest.mark.parametrize(
+    ("guard", "errors"),
+    [
+        (lambda view: view, set()),
+        (requires_auth, {(401, "unauthorized", "requires_auth"), (401, "invalid-token", "requires_auth")}),
+        (
+            requires_permissions("a"),
+            {
+                (401, "unauthorized", "requires_permissions"),
+                (401, "invalid-token", "requires_permissions"),
+                (403, "forbidden", "requires_permissions"),
+            },
+        ),
+        (
+            requires_json,
+            {(415, "unsupported-media-type", "requires_json"), (400, "bad-request", "requires_json")},
+        ),
+        (consumes("text/csv"), {(415, "unsupported-media-type", "consumes")}),
+        (
+            consumes("application/merge-patch+json"),
+            {(415, "unsupported-media-type", "consumes"), (400, "bad-request", "consumes")},
+        ),
+        (produces("text/csv"), {(406, "not-acceptable", "produces")}),
+        (raises(ImATeapot), {(418, "im-a-teapot", "raises")}),
+        (raises(ValidationError), {(400, "validation-failed", "raises")}),
+    ],
+)
+def test_each_guard_brings_its_errors(make_app: MakeApp, guard: Any, errors: set[Any]) -> None:
+    app = make_app()
+    app.add_url_rule("/x", view_func=guard(view_of()))
+    assert errors_of(app) == errors
+
+
+@pytest.mark.parametrize("error", [InternalServerError, HTTPException, ServerOnFire, LookupError])
+def test_nothing_is_told_of_an_error_that_is_a_500(make_app: MakeApp, error: type[Exception]) -> None:
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(error)(view_of()))
+    assert [entry.type for entry in catalogue(app).errors if entry.status == 500] == ["internal-server-error"]
+    assert [cause.kind for cause in causes_of(app) if cause.kind.status == 500] == [bare(500)]
+
+
+def test_the_validation_status_is_the_configured_one(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_VALIDATION_STATUS=422)
+    app.add_url_rule("/x", view_func=raises(ValidationError)(view_of()))
+    assert errors_of(app) == {(422, "validation-failed", "raises")}
+
+
+def test_an_error_that_two_things_cause_occurs_once_and_the_first_is_told(make_app: MakeApp) -> None:
+    app = make_app()
+    app.add_url_rule("/x", view_func=requires_auth(requires_permissions("a")(raises(Forbidden)(view_of()))))
+    assert [cause.name for cause in causes_of(app) if cause.kind.type == "forbidden"] == ["raises"]
+
+
+# -- routing and the configuration
+
+
+@pytest.mark.parametrize(("rule", "errors"), [("/x/<name>", set()), ("/x/<int:imo>", {(404, "not-found", "routing")})])
+def test_routing_refuses_where_a_variable_does_not_take_every_text(make_app: MakeApp, rule: str, errors: set[Any]) -> None:
+    app = make_app()
+    app.add_url_rule(rule, "x", view_of())
+    assert errors_of(app, rule) == errors
+
+
+def test_a_large_body_is_refused_where_there_is_one(make_app: MakeApp) -> None:
+    app = make_app(MAX_CONTENT_LENGTH=10)
+    app.add_url_rule("/x", view_func=view_of(), methods=["GET", "POST", "DELETE"])
+    assert errors_of(app) == errors_of(app, method="DELETE") == set()
+    assert errors_of(app, method="POST") == {(413, "request-entity-too-large", "MAX_CONTENT_LENGTH")}
+
+
+def test_maintenance_can_happen_anywhere(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    app.add_url_rule("/x", view_func=view_of())
+    errors.unavailable_when(lambda: None)
+    assert errors_of(app) == {(503, "service-unavailable", "unavailable_when")}
+    assert catalogue(app).error("service-unavailable").anywhere
+
+
+def test_an_untrusted_host_is_refused_anywhere(make_app: MakeApp) -> None:
+    app = make_app(TRUSTED_HOSTS=["example.org"])
+    app.add_url_rule("/x", view_func=view_of())
+    assert errors_of(app) == {(400, "bad-request", "TRUSTED_HOSTS")}
+    assert catalogue(app).error("bad-request").anywhere
+
+
+# -- limits
+
+QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+LIMITED = (429, QUOTA, "rate_limit")
+
+
+def limited_app(make_app: MakeApp, *decorators: Any, **config: Any) -> Flask:
+    app = make_app(**config)
+    view = view_of()
+    for decorator in decorators:
+        view = decorator(view)
+    app.add_url_rule("/x", "x", view)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("decorators", "config"),
+    [
+        ([rate_limit("10/second; 100/hour")], {}),
+        ([rate_limit(lambda: request.args["limit"])], {}),
+        ([], {"RATELIMIT_DEFAULT": "9 per 5 minutes"}),
+        ([], {"RATELIMIT_APPLICATION": "7/day"}),
+        ([], {"APIERRORS_RATE_LIMITS": {"x": "3/hour"}}),
+    ],
+)
+def test_a_limit_brings_one_429_whoever_sets_it(make_app: MakeApp, decorators: list[Any], config: dict[str, Any]) -> None:
+    app = limited_app(make_app, *decorators, **config)
+    assert errors_of(app) == {LIMITED}
+    assert catalogue(app).error(QUOTA).name == "quota-exceeded"
+
+
+@pytest.mark.parametrize(
+    ("decorators", "config"),
+    [
+        ([], {}),
+        ([rate_limit("10/second")], {"APIERRORS_RATE_LIMITS": {"*": None}}),
+        ([rate_limit("10/second")], {"RATELIMIT_ENABLED": False}),
+        ([rate_limit("10/second", methods=["POST"])], {}),
+    ],
+)
+def test_what_is_not_limited_has_no_429(make_app: MakeApp, decorators: list[Any], config: dict[str, Any]) -> None:
+    app = limited_app(make_app, *decorators, **config)
+    (operation,) = catalogue(app).operations
+    assert (operation.limits, errors_of(app)) == ((), set())
+
+
+def test_a_limit_of_the_whole_app_holds_where_nothing_is_routed(make_app: MakeApp) -> None:
+    assert catalogue(limited_app(make_app, RATELIMIT_APPLICATION="7/day")).error(QUOTA).anywhere
+    assert not catalogue(limited_app(make_app, RATELIMIT_DEFAULT="7/day")).error(QUOTA).anywhere
+
+
+def test_a_storage_that_must_be_there_can_be_missing(make_app: MakeApp) -> None:
+    class Elsewhere(MemoryStorage):
+        STORAGE_SCHEME = ("elsewhere",)
+
+    storage = {"RATELIMIT_STORAGE_URI": "elsewhere://", "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}
+    app = limited_app(make_app, rate_limit("10/second"), **storage)
+    assert errors_of(app) == {LIMITED, (503, "service-unavailable", "RATELIMIT_STORAGE_URI")}
+
+
+# -- converters
+
+
+def to_bad_gateway(exc: Exception) -> BadGateway:
+    return BadGateway()
+
+
+def to_one_of_two(exc: Exception) -> VesselNotFound | Conflict:
+    return Conflict()
+
+
+def to_optional(exc: Exception) -> Optional[Conflict]:  # noqa: UP045
+    return Conflict()
+
+
+def to_anything(exc: Exception) -> HTTPException:
+    return Conflict()
+
+
+def to_what_nobody_knows(exc: Exception) -> Unknown:  # type: ignore[name-defined]  # noqa: F821
+    return Conflict()
+
+
+def to_what_a_class_has_not(exc: Exception) -> Conflict.Unknown:  # type: ignore[name-defined]
+    return Conflict()
+
+
+@pytest.mark.parametrize(
+    ("converter", "types"),
+    [
+        (ServiceUnavailable, {(503, "service-unavailable", "convert")}),
+        (ServiceUnavailable("text"), {(503, "service-unavailable", "convert")}),
+        (ApiError("text", status=409), {(409, "conflict", "convert")}),
+        (VesselNotFound, {(404, "vessel-not-found", "convert")}),
+        (to_bad_gateway, {(502, "bad-gateway", "convert")}),
+        (to_one_of_two, {(404, "vessel-not-found", "convert"), (409, "conflict", "convert")}),
+        (to_optional, {(409, "conflict", "convert")}),
+        (to_anything, set()),
+        (to_what_nobody_knows, set()),
+        (to_what_a_class_has_not, set()),
+        (partial(to_bad_gateway), set()),
+        (lambda exc: Conflict(), set()),
+    ],
+)
+def test_a_converter_tells_what_it_answers(make_app: MakeApp, converter: Any, types: set[Any]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    app.add_url_rule("/x", view_func=view_of())
+    if isinstance(converter, type | HTTPException):
+        errors.convert(StoreDown, to=converter)
+    else:
+        errors.convert(StoreDown)(converter)
+    assert errors_of(app) == types
+
+
+def test_a_converted_exception_that_views_declare_occurs_there_alone(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    errors.convert(StoreDown, to=ServiceUnavailable)
+    app = make_app(errors)
+    app.add_url_rule("/x", "x", raises(DiskFull)(view_of()))
+    app.add_url_rule("/y", "y", view_of())
+    assert errors_of(app, "/x") == {(503, "service-unavailable", "raises")}
+    assert errors_of(app, "/y") == set()
+
+
+def test_a_declared_exception_answers_as_its_nearest_base_does(make_app: MakeApp) -> None:
+    class DiskOverfull(DiskFull):
+        pass
+
+    errors = ApiErrors()
+    errors.convert(StoreDown, to=ServiceUnavailable)
+    errors.convert(DiskFull, to=BadGateway)
+    app = make_app(errors)
+    app.add_url_rule("/x", view_func=raises(DiskOverfull)(view_of()))
+    assert errors_of(app) == {(502, "bad-gateway", "raises"), (503, "service-unavailable", "convert")}
+
+
+# -- whether or not a route is known to answer it
+
+
+def test_of_possible_errors_the_authors_come_first_and_the_most_special_of_them(make_app: MakeApp) -> None:
+    class Overdue(ApiError):
+        code = 487
+        type = "status-487"
+
+    class LongOverdue(Overdue):
+        type = "status-487"
+
+    kinds = [kind for kind in possible_kinds(make_app().extensions["apierrors"]) if kind.type == "status-487"]
+    assert kinds == [Kind(487, "status-487", LongOverdue), Kind(487, "status-487", Overdue), bare(487)]

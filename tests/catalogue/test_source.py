@@ -1,0 +1,245 @@
+"""Promises of the source: which answers it tells to be of another shape, where they stand, and what it cannot tell."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Iterator
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from flask import Response, current_app, jsonify, make_response
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flask_apierrors import rate_limit, requires_auth
+from flask_apierrors._catalogue.source import ForeignBody, foreign_bodies, place_of
+
+ALWAYS = bool(__name__)
+
+
+def line_of(function: Any) -> int:
+    return int(function.__code__.co_firstlineno)
+
+
+def written(source: str) -> Callable[..., Any]:
+    """The function ``view`` of a source, which ``inspect`` finds as it finds that of a file."""
+    name = "<written>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {}
+    exec(compile(source, name, "exec"), namespace)
+    view: Callable[..., Any] = namespace["view"]
+    return view
+
+
+# -- other shapes
+
+
+def views() -> Iterator[tuple[Callable[[], Any], int]]:
+    def literal() -> Any:
+        return {"message": "no"}, 404
+
+    def called() -> Any:
+        return jsonify({"message": "no"}), 404
+
+    def keywords() -> Any:
+        return jsonify(message="no"), HTTPStatus.CONFLICT
+
+    def text() -> Any:
+        return "no", 410, {"X-Own": "1"}
+
+    def formatted() -> Any:
+        return f"no {1}", "410 GONE"
+
+    def listed() -> Any:
+        return ["no"], 410
+
+    def made() -> Any:
+        response = make_response(jsonify(message="no"), 409)
+        return response
+
+    def response() -> Any:
+        return Response("no", status=503)
+
+    async def asynchronous() -> Any:
+        if ALWAYS:
+            return {"message": "no"}, HTTPStatus.NOT_FOUND.value
+        return {}
+
+    def mapped() -> Any:
+        return flask.jsonify(dict(message="no")), 400  # noqa: C408
+
+    def configured() -> Any:
+        return current_app.response_class(b"no", 599)
+
+    statuses = (404, 404, 409, 410, 410, 410, 409, 503, 404, 400, 599)
+    made_by = (literal, called, keywords, text, formatted, listed, made, response, asynchronous, mapped, configured)
+    yield from zip(made_by, statuses, strict=True)
+
+
+@pytest.mark.parametrize(("view", "status"), list(views()), ids=lambda one: getattr(one, "__name__", ""))
+def test_an_error_in_another_shape_is_found(view: Callable[[], Any], status: int) -> None:
+    (found,) = foreign_bodies(rate_limit("5/second")(view))
+    assert found.status == status
+    assert "test_source.py:" in found.place
+
+
+def test_the_place_of_another_shape_is_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Things:
+        @requires_auth
+        def post(self) -> Any:
+            made = {"message": "no"}
+            if made:
+                return {"message": "no"}, 404
+            return {}
+
+    monkeypatch.chdir(Path(__file__).parent)
+    first = line_of(Things.post.__wrapped__)  # type: ignore[attr-defined]
+    assert list(foreign_bodies(Things.post)) == [ForeignBody(f"test_source.py:{first + 4}", 404)]
+
+
+def test_each_answer_of_a_function_is_found_in_the_order_of_its_lines() -> None:
+    def view(number: int) -> Any:
+        if number > 1:
+            return "many", 409
+        try:
+            return "one", 410
+        finally:
+            make_response("none", 404)
+
+    assert [found.status for found in foreign_bodies(view)] == [409, 410, 404]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["error", "message"]) | st.text(), st.none() | st.text(), max_size=3),
+    st.integers(390, 610),
+)
+@example({}, 399)
+@example({}, 400)
+@example({}, 599)
+@example({}, 600)
+def test_a_literal_is_found_where_it_is_an_error_without_the_member_and_only_there(body: dict[str, Any], status: int) -> None:
+    view = written(f"def view():\n    return {body!r}, {status}\n")
+    is_foreign = 400 <= status <= 599 and "error" not in body
+    assert [found.status for found in foreign_bodies(view)] == ([status] if is_foreign else [])
+
+
+# -- no other shapes, and what cannot be known
+
+
+def fine_views() -> Iterator[Callable[..., Any]]:
+    def computed(body: Any = None) -> Any:
+        return body, 404
+
+    def spread(body: Any = None) -> Any:
+        return {"message": "no", **(body or {})}, 404
+
+    def empty() -> Any:
+        return "", 404
+
+    def success() -> Any:
+        return {"message": "yes"}, 201
+
+    def positional(body: Any = None) -> Any:
+        return jsonify(body, "no"), 404
+
+    def ours() -> Any:
+        return dict(error="no", reason=1), 404  # noqa: C408
+
+    def inner() -> Any:
+        def other() -> Any:
+            return {"message": "no"}, 404
+
+        return {"inner": str(other)}
+
+    namespace: dict[str, Any] = {}
+    exec("def without_source():\n    return {'message': 'no'}, 404", namespace)
+    yield from (computed, spread, positional, empty, success, ours, inner, namespace["without_source"])
+
+
+@pytest.mark.parametrize("view", list(fine_views()), ids=lambda view: view.__name__)
+def test_what_is_no_other_shape_or_cannot_be_known_is_not_found(view: Callable[..., Any]) -> None:
+    assert list(foreign_bodies(view)) == []
+
+
+def test_an_answer_amid_an_expression_cannot_be_known() -> None:
+    view = written("views = {\n    'x': lambda: ({'message': 'no'}, 404),\n}\nview = views['x']\n")
+    assert list(foreign_bodies(view)) == []
+
+
+# -- places
+
+
+def test_the_place_of_a_function_is_its_file_and_line_seen_from_the_working_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def view() -> Any:
+        return {}
+
+    monkeypatch.chdir(Path(__file__).parent)
+    assert place_of(view) == f"test_source.py:{line_of(view)}"
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    assert place_of(view) == f"{Path('catalogue', 'test_source.py')}:{line_of(view)}"
+
+
+def test_the_place_of_a_function_outside_the_working_folder_has_its_whole_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert place_of(line_of) == f"{line_of.__code__.co_filename}:{line_of(line_of)}"
+
+
+def test_the_place_of_a_decorated_function_is_that_of_the_author() -> None:
+    def view() -> Any:
+        return {}
+
+    assert place_of(requires_auth(rate_limit("5/second")(view))) == place_of(view)
+
+
+def test_the_place_of_what_has_no_code_is_its_name() -> None:
+    assert place_of(dict.fromkeys) == "dict.fromkeys"
+    nameless = partial(dict, x=1)
+    assert place_of(nameless) == repr(nameless)
+
+
+def test_the_place_of_a_function_that_no_file_has_is_told_as_python_tells_it() -> None:
+    assert place_of(written("\ndef view():\n    pass\n")) == "<written>:2"
+
+
+def test_a_function_that_wraps_itself_is_its_own_place() -> None:
+    def view() -> Any:
+        return {}, 404
+
+    view.__wrapped__ = view  # type: ignore[attr-defined]
+    assert place_of(view).endswith(f"test_source.py:{line_of(view)}")
+    assert [found.status for found in foreign_bodies(view)] == [404]
+
+
+def test_a_file_that_was_changed_meanwhile_tells_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "edited.py"
+    path.write_text("def view():\n    return {}, 404\n")
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    path.write_text("\n\nfoo(\n")
+    names["view"].__code__ = names["view"].__code__.replace(co_firstlineno=3)
+    assert list(foreign_bodies(names["view"])) == []
+
+
+def test_a_place_is_told_where_the_working_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert place_of(line_of) == f"{__file__}:{line_of(line_of)}"
+
+
+def test_a_text_that_is_json_with_the_member_is_no_other_shape() -> None:
+    def fine() -> Any:
+        return Response('{"error": "no"}', 404, mimetype="application/json")
+
+    def other() -> Any:
+        return Response('{"message": "no"}', status="9" * 5000), Response('["error"]', 410)
+
+    assert list(foreign_bodies(fine)) == []
+    assert [found.status for found in foreign_bodies(other)] == [410]

@@ -1,0 +1,453 @@
+"""Promises of ``flask apierrors``: what it prints, and what its exit status tells."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from flask.cli import ScriptInfo
+from werkzeug.exceptions import NotFound
+
+from flask_apierrors import ApiError, ApiErrors, raises, rate_limit, requires_auth, requires_permissions
+from flask_apierrors._cli.cli import cli
+from tests.conftest import parse_strictly
+
+ROOT = Path(__file__).parents[2]
+
+BODY = """
+from flask import Flask
+from werkzeug.exceptions import NotFound
+from flask_apierrors import ApiError, ApiErrors, raises, requires_auth
+
+app = Flask(__name__)
+errors = ApiErrors(app)
+errors.verify_token(lambda token: token)
+
+
+class VesselNotFound(ApiError, NotFound):
+    '''No vessel \u2014 none at all \u2014 has this number.'''
+
+
+@app.get("/vessels/<int:number>")
+@raises(VesselNotFound)
+@requires_auth
+def vessel(number):
+    raise VesselNotFound
+"""
+
+
+class VesselNotFound(ApiError, NotFound):
+    """No vessel has this number.
+
+    Look it up in `Lloyd's Register`.
+    """
+
+
+def make(*decorators: Callable[[Any], Any], methods: tuple[str, ...] = ("GET",)) -> Flask:
+    app = Flask(__name__)
+    errors = ApiErrors(app)
+    errors.verify_token(lambda token: token)
+    view: Any = raises(VesselNotFound)(lambda number: "")
+    for decorator in decorators or (requires_permissions("read"), rate_limit("5/minute")):
+        view = decorator(view)
+    app.add_url_rule("/vessels/<int:number>", "vessel", view, methods=methods)
+    return app
+
+
+def run(app: Flask, *arguments: str, **options: Any) -> Result:
+    return app.test_cli_runner().invoke(cli, arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS", "NO_COLOR", "FLASK_APP"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+# -- routes
+
+
+def test_routes_shows_guards_limits_and_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    result = run(make(), "routes")
+    assert result.exit_code == 0
+    _, _, *rows = result.output.splitlines()
+    assert rows == [
+        "vessel    GET      /vessels/<int:number>  requires_permissions: read  5 per 1 minute"
+        "  401, 403, 404, 404 vessel-not-found, 405, 429, 500"
+    ]
+
+
+def test_routes_shows_methods_that_are_alike_in_one_row() -> None:
+    assert "GET POST" in run(make(methods=("GET", "POST")), "routes").output
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_routes_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = run(make(), "routes").output.splitlines()
+    assert max(map(len, lines)) <= columns
+
+
+def test_routes_as_json_has_everything() -> None:
+    (operation,) = parse_strictly(run(make(), "routes", "--json").output)
+    assert operation["endpoint"] == "vessel"
+    assert operation["guards"] == [{"name": "requires_permissions", "values": ["read"]}]
+    assert {error["status"] for error in operation["errors"]} >= {401, 403, 404, 405, 429, 500}
+
+
+def test_an_app_without_endpoints_says_so() -> None:
+    app = Flask(__name__, static_folder=None)
+    ApiErrors(app)
+    assert run(app, "routes").output == "The app has no endpoints.\n"
+
+
+def test_routes_takes_in_what_is_hidden() -> None:
+    app = Flask(__name__)
+    errors = ApiErrors(app)
+    errors.hide("secret")
+    app.add_url_rule("/secret", "secret", lambda: "")
+    assert "/secret" in run(app, "routes").output
+
+
+# -- show
+
+
+def test_show_tells_what_the_reference_tells() -> None:
+    output = run(make(), "show", "vessel-not-found").output
+    told = ["404 Vessel not found", "No vessel has this number.", "Look it up in `Lloyd's Register`.", "Try again"]
+    for text in [*told, '"error": "Vessel not found."', '"status": 404', "GET /vessels/<int:number>"]:
+        assert text in output
+
+
+def test_show_takes_a_status_and_tells_all_its_errors() -> None:
+    output = run(make(), "show", "404").output
+    assert "404 Not Found (not-found)" in output
+    assert "404 Vessel not found (vessel-not-found)" in output
+    assert "any URL" in output
+
+
+def test_show_knows_errors_that_no_endpoint_declares() -> None:
+    output = run(make(), "show", "gone").output
+    assert "410 Gone" in output
+    assert "no endpoint declares it" in output
+
+
+def test_show_names_the_headers_with_an_example() -> None:
+    output = run(make(), "show", "forbidden").output
+    assert 'WWW-Authenticate: Bearer realm="api"' in output
+
+
+def test_show_fits_the_terminal_but_for_bodies_which_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "36")
+    output = run(make(), "show", "forbidden").output
+    for line in re.sub(r"\n{\n.*?\n}\n", "\n", output, flags=re.DOTALL).splitlines():
+        assert len(line) <= 36
+
+
+def test_show_as_json_is_a_list_of_entries() -> None:
+    found = parse_strictly(run(make(), "show", "404", "--json").output)
+    assert [entry["type"] for entry in found] == ["not-found", "vessel-not-found"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("vesel-not-found", "Did you mean 'vessel-not-found'?"), ("399", "Choose from: ")]
+)
+def test_show_of_an_unknown_error_names_those_there_are(name: str, meant: str) -> None:
+    result = run(make(), "show", name)
+    assert result.exit_code == 2
+    assert f"There is no error {name!r}. {meant}" in result.output
+
+
+# -- openapi
+
+
+def test_openapi_prints_the_endpoints_with_their_errors() -> None:
+    pytest.importorskip("apispec")
+    result = run(make(), "openapi")
+    document = parse_strictly(result.output)
+    operation = document["paths"]["/vessels/{number}"]["get"]
+    assert {"401", "403", "404", "429", "500"} <= operation["responses"].keys()
+    assert operation["parameters"][0]["name"] == "number"
+
+
+def test_openapi_without_apispec_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "apispec" or name == "flask_apierrors.openapi"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "apispec", None)
+    result = run(make(), "openapi")
+    assert result.exit_code == 2
+    assert "flask-apierrors[openapi]" in result.output
+
+
+def test_a_bug_in_openapi_is_not_taken_for_a_missing_apispec(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flask_apierrors.openapi", None)
+    assert isinstance(run(make(), "openapi").exception, ModuleNotFoundError)
+
+
+# -- freeze, diff
+
+
+def test_freeze_writes_a_file_from_which_the_same_app_does_not_differ(folder: Path) -> None:
+    assert run(make(), "freeze").output == "Written to apierrors.lock.json.\n"
+    assert (folder / "apierrors.lock.json").read_text().startswith('{\n  "version": 1,')
+    result = run(make(), "diff", "--strict")
+    assert (result.exit_code, result.output) == (0, "Nothing has changed.\n")
+
+
+def test_diff_ends_with_1_when_clients_break() -> None:
+    run(make(rate_limit("5/minute")), "freeze")
+    result = run(make(rate_limit("5/minute"), requires_auth), "diff")
+    assert result.exit_code == 1
+    assert "breaking: guard added: requires_auth\n  GET /vessels/<int:number>\n" in result.output
+
+
+def test_diff_ends_with_0_when_something_is_only_added_unless_it_is_strict() -> None:
+    run(make(requires_auth), "freeze")
+    app = make(requires_auth)
+    app.add_url_rule("/new", "new", lambda: "")
+    assert run(app, "diff").output == "compatible: endpoint added\n  GET /new\n"
+    assert run(app, "diff").exit_code == 0
+    assert run(app, "diff", "--strict").exit_code == 1
+
+
+def test_diff_reads_the_standard_input_and_freeze_writes_the_standard_output() -> None:
+    text = run(make(requires_auth), "freeze", "-").output
+    assert run(make(requires_auth), "diff", "-", input=text).exit_code == 0
+    result = run(make(), "diff", "-", "--json", input=text)
+    assert result.exit_code == 1
+    assert parse_strictly(result.output)[0] == {
+        "effect": "breaking",
+        "where": "GET /vessels/<int:number>",
+        "what": "guard added: requires_permissions (read)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [(None, "There is no file"), ("{", "not JSON"), ("{}", "not a contract of version")]
+)
+def test_diff_ends_with_2_when_there_is_nothing_to_compare_with(text: str | None, reason: str, folder: Path) -> None:
+    if text is not None:
+        (folder / "apierrors.lock.json").write_text(text)
+    result = run(make(), "diff")
+    assert result.exit_code == 2
+    assert reason in result.output
+
+
+def test_diff_of_a_file_that_is_no_text_ends_with_2(folder: Path) -> None:
+    (folder / "apierrors.lock.json").write_bytes(b"\xff\x00")
+    assert run(make(), "diff").exit_code == 2
+    assert run(make(), "diff", str(folder)).exit_code == 2
+
+
+def test_freeze_into_a_folder_that_is_not_there_ends_with_2() -> None:
+    result = run(make(), "freeze", "nowhere/lock.json")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.output
+
+
+# -- doctor
+
+
+def test_the_doctor_ends_with_0_when_it_finds_nothing() -> None:
+    result = run(make(), "doctor")
+    assert (result.exit_code, result.output) == (0, "Nothing found.\n")
+
+
+def test_the_doctor_ends_with_1_and_names_the_remedy() -> None:
+    result = run(make(rate_limit("5/minute"), methods=("POST",)), "doctor")
+    assert result.exit_code == 1
+    assert result.output.startswith("unguarded-write: POST /vessels/<int:number> (vessel)\n  Anybody can call")
+    assert "  Remedy: Put @requires_auth" in result.output
+
+
+def test_the_doctor_prints_json() -> None:
+    (finding,) = parse_strictly(run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--json").output)
+    assert finding.keys() == {"code", "where", "problem", "remedy"}
+    assert parse_strictly(run(make(), "doctor", "--json").output) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        ("unguarded-write", 0),
+        ("unguarded-write:(vessel)", 0),
+        ("unguarded-write:(other)", 1),
+        ("two-limiters", 1),
+    ],
+)
+def test_findings_can_be_ignored_by_kind_and_by_place(rule: str, status: int) -> None:
+    assert run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--ignore", rule).exit_code == status
+
+
+# -- colours
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make(rate_limit("5/minute"), methods=("POST",))
+    assert "\x1b[31munguarded-write" in run(app, "doctor", color=True).output
+    assert "\x1b" not in run(app, "doctor").output
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run(app, "doctor", color=True).output
+
+
+# -- apps that cannot be used
+
+
+@pytest.mark.parametrize("command", ["routes", "show x", "openapi", "freeze", "diff", "doctor"])
+def test_an_app_without_the_contract_is_told_how_to_get_it(command: str) -> None:
+    result = run(Flask(__name__), *command.split())
+    assert result.exit_code == 2
+    assert result.output == (
+        f"Error: The app {__name__!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.\n"
+    )
+
+
+def load_and_run(create_app: Callable[[], Any]) -> Result:
+    return CliRunner().invoke(cli, ["routes"], obj=ScriptInfo(create_app=create_app))
+
+
+def failing() -> Flask:
+    return Flask(__name__, static_folder=7)  # type: ignore[arg-type]
+
+
+def ending() -> Flask:
+    sys.exit("No DATABASE_URL.")
+
+
+def refusing() -> Flask:
+    raise click.UsageError("Not so.")
+
+
+@pytest.mark.parametrize(
+    ("create_app", "told"),
+    [
+        (failing, "Error: The app could not be loaded.\n\nTraceback (most recent call last):\n"),
+        (ending, "Error: The app ended the process while it was loaded: No DATABASE_URL.\n"),
+        (refusing, "Error: Not so.\n"),
+    ],
+)
+def test_an_app_that_fails_while_it_is_made_ends_with_2_and_says_why(create_app: Callable[[], Any], told: str) -> None:
+    result = load_and_run(create_app)
+    assert result.exit_code == 2
+    assert told in result.output
+    assert "flask/cli.py" not in result.output
+
+
+def flask(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """``flask`` as it is typed, in a process of its own."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "COV_", "PYTHON"))}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=folder,
+        env=known | {"COLUMNS": "200", "PYTHONPATH": str(folder)} | environ,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_is_found_by_flask(folder: Path) -> None:
+    (folder / "app.py").write_text(BODY, encoding="utf-8")
+    result = flask(folder, "apierrors", "routes")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert b"404 vessel-not-found" in result.stdout
+    assert b"\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("routes", "404 series-not-found"), ("openapi", '"Vary"'), ("doctor", "Nothing found.")]
+)
+def test_the_command_works_on_the_example(command: str, told: str, folder: Path) -> None:
+    pytest.importorskip("jwt")
+    pytest.importorskip("apispec")
+    example = {"PYTHONPATH": str(ROOT), "TELEMETRY_DATABASE": str(folder / "db")}
+    result = flask(folder, "--app", "example_app", "apierrors", command, **example)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert told in result.stdout.decode()
+
+
+def test_openapi_of_the_example_is_valid(folder: Path) -> None:
+    example_app = pytest.importorskip("example_app")
+    validator = pytest.importorskip("openapi_spec_validator")
+    app = example_app.create_app({"DATABASE": str(folder / "db")})
+    validator.validate(parse_strictly(run(app, "openapi").output))
+
+
+def test_the_output_is_ascii_where_the_encoding_has_no_more(folder: Path) -> None:
+    (folder / "app.py").write_text(BODY, encoding="utf-8")
+    result = flask(folder, "apierrors", "show", "vessel-not-found", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert result.returncode == 0, result.stderr
+    assert b"No vessel - none at all - has this number." in result.stdout
+    assert b"-----" in result.stdout
+    result = flask(folder, "apierrors", "show", "vessel-not-found", PYTHONIOENCODING="utf-8")
+    assert "No vessel \u2014 none at all".encode() in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
+        ("app = \n", "SyntaxError"),
+        ("app = 1 / 0\n", "app.py"),
+        ("raise SystemExit('No DATABASE_URL.')\n", "No DATABASE_URL."),
+        ("x = 1\n", "Failed to find Flask application"),
+        (BODY.replace("errors =", "app.config['APIERRORS_MEMBER'] = ()\nerrors ="), "Did you mean APIERRORS_MEMBERS?"),
+    ],
+)
+def test_an_app_that_cannot_be_loaded_ends_with_2_and_says_why(source: str, told: str, folder: Path) -> None:
+    (folder / "app.py").write_text(source, encoding="utf-8")
+    result = flask(folder, "apierrors", "diff")
+    assert result.returncode == 2
+    assert result.stdout == b""
+    assert told in result.stderr.decode()
+    assert "click/core.py" not in result.stderr.decode()
+
+
+def test_the_page_of_the_documentation_shows_what_is_printed(folder: Path) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for kind, text in re.findall(r"```(python|console)\n(.*?)```", page, re.DOTALL):
+        if kind == "python":
+            with (folder / "harbour.py").open("a", encoding="utf-8") as program:
+                program.write(text + "\n")
+        else:
+            assert printed(text, folder) == text
+
+
+def printed(session: str, folder: Path) -> str:
+    """The same session in a shell, with what is printed now."""
+    lines, status = "", 0
+    for line in re.findall(r"^\$ (.*)\n", session, re.MULTILINE):
+        lines += f"$ {line}\n"
+        if line == "echo $?":
+            lines += f"{status}\n"
+        else:
+            result = flask(folder, *shlex.split(line)[1:], COLUMNS="100", PYTHONIOENCODING="utf-8")
+            lines, status = lines + result.stdout.decode(), result.returncode
+    return lines
+
+
+def test_the_entry_point_needs_no_optional_library(folder: Path) -> None:
+    line = "import sys, flask_apierrors._cli.cli; print([name for name in ('apispec', 'jwt', 'rich') if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", line], capture_output=True, timeout=60, check=True, cwd=folder)
+    assert result.stdout.strip() == b"[]"
+
+
+def test_the_commands_are_described() -> None:
+    assert isinstance(cli, click.Group)
+    assert set(cli.commands) == {"routes", "show", "openapi", "freeze", "diff", "doctor"}
+    for command in cli.commands.values():
+        assert command.get_short_help_str()

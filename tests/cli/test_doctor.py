@@ -1,0 +1,539 @@
+"""Promises of ``flask apierrors doctor``: it finds each thing where it is, and nothing where it is not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, jsonify, request
+from flask.views import MethodView
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_apierrors import ApiErrors, raises, rate_limit, requires_auth, requires_json, requires_permissions
+from flask_apierrors._cli.doctor import Finding, diagnose
+
+ENVIRONMENT = ("WEB_CONCURRENCY", "UWSGI_PROCESSES", "UWSGI_WORKERS", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS")
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (*ENVIRONMENT, "DYNO", "FLY_APP_NAME", "K_SERVICE", "RENDER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def make(**config: Any) -> tuple[Flask, ApiErrors]:
+    app = Flask(__name__)
+    app.config.update(config)
+    errors = ApiErrors(app)
+    errors.verify_token(lambda token: token)
+    return app, errors
+
+
+def found(app: Flask) -> list[tuple[str, str]]:
+    return [(finding.code, finding.where.partition(" (")[0]) for finding in diagnose(app)]
+
+
+def codes(app: Flask) -> set[str]:
+    return {finding.code for finding in diagnose(app)}
+
+
+def only(app: Flask) -> Finding:
+    (finding,) = diagnose(app)
+    return finding
+
+
+# -- nothing
+
+
+def test_a_sound_app_has_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, errors = make(RATELIMIT_DEFAULT="100/minute", APIERRORS_RATE_LIMITS={"read": "5/minute; 50/day"})
+
+    @app.get("/read")
+    def read() -> Any:
+        return {"message": "fine"}, 200
+
+    @app.put("/write")
+    @requires_json
+    @rate_limit("1/second; 10/minute")
+    @requires_permissions("write")
+    def write() -> Any:
+        return jsonify(error="a text", code=7), 409
+
+    @app.post("/login")
+    @raises(Unauthorized)
+    def login() -> Any:
+        return "", 404
+
+    @app.errorhandler(404)
+    def not_found(error: NotFound) -> Any:
+        return errors.handle(error)
+
+    assert diagnose(app) == ()
+
+
+def test_the_example_has_no_finding(tmp_path: Path) -> None:
+    example_app = pytest.importorskip("example_app")
+    assert diagnose(example_app.create_app({"DATABASE": str(tmp_path / "store.sqlite")})) == ()
+
+
+def test_every_finding_tells_a_problem_and_a_remedy_in_sentences() -> None:
+    app, _ = make(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="1/second")
+    app.add_url_rule("/x", view_func=requires_auth(lambda: ({"x": 1}, 400)), methods=["POST"], endpoint="x")
+    app.register_error_handler(404, lambda error: "no")
+    for finding in diagnose(app):
+        assert finding.problem.endswith("."), finding
+        assert finding.remedy.endswith("."), finding
+
+
+def test_an_app_without_the_contract_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="init_app"):
+        diagnose(Flask(__name__))
+
+
+# -- decorators above the route
+
+
+@pytest.mark.parametrize("guard", [requires_auth, rate_limit("1/second"), requires_permissions("a"), requires_json])
+def test_a_guard_above_the_route_is_found(guard: Callable[[Any], Any]) -> None:
+    app, _ = make()
+
+    @guard
+    @app.get("/x")
+    def x() -> Any:
+        return {}
+
+    finding = only(app)
+    assert finding.code == "above-route"
+    assert "test_doctor.py:" in finding.where
+    assert finding.problem.startswith("@r")
+
+
+def test_each_guard_above_the_route_is_named_and_none_below() -> None:
+    app, _ = make()
+
+    @requires_json
+    @rate_limit("1/second")
+    @app.get("/x")
+    @requires_auth
+    def x() -> Any:
+        return {}
+
+    finding = only(app)
+    assert "@rate_limit, @requires_json stands above" in finding.problem
+
+
+def test_a_guard_above_the_route_of_a_blueprint_is_found() -> None:
+    app, _ = make()
+    blueprint = Blueprint("b", __name__)
+
+    @requires_auth
+    @blueprint.get("/x")
+    def x() -> Any:
+        return {}
+
+    app.register_blueprint(blueprint)
+    assert found(app) == [("above-route", "b.x")]
+
+
+def test_the_same_view_with_and_without_a_guard_is_meant() -> None:
+    app, _ = make()
+
+    def x() -> Any:
+        return {}
+
+    app.add_url_rule("/open", "open", x)
+    app.add_url_rule("/closed", "closed", requires_auth(x))
+    assert diagnose(app) == ()
+
+
+def test_guards_below_the_route_are_in_effect_in_any_number_and_order() -> None:
+    app, _ = make()
+
+    class Things(MethodView):
+        decorators = [requires_auth]  # noqa: RUF012
+
+        @rate_limit("5/second")
+        def get(self) -> Any:
+            return {}
+
+        @requires_json
+        @requires_permissions("write")
+        def post(self) -> Any:
+            return {}
+
+    app.add_url_rule("/things", view_func=Things.as_view("things"))
+    assert diagnose(app) == ()
+
+
+def test_a_limit_of_flask_limiter_above_the_route_is_found() -> None:
+    app, errors = make()
+    with app.app_context():
+        limiter = errors.limiter
+
+    @limiter.limit("1/second")
+    @app.get("/x")
+    def x() -> Any:
+        return {}
+
+    @app.get("/y")
+    @limiter.limit("1/second")
+    def y() -> Any:
+        return {}
+
+    assert found(app) == [("above-route", "x")]
+    assert "@Limiter.limit" in only(app).problem
+
+
+# -- Limiters
+
+
+def test_two_limiters_are_found() -> None:
+    app, _ = make()
+    for _ in range(2):
+        Limiter(get_remote_address, app=app, storage_uri="memory://")
+    assert codes(app) == {"two-limiters"}
+
+
+def test_one_limiter_of_the_author_is_fine() -> None:
+    app, _ = make(RATELIMIT_DEFAULT="5/second")
+    Limiter(get_remote_address, app=app, storage_uri="memory://")
+    assert diagnose(app) == ()
+
+
+def test_a_limit_of_a_limiter_that_the_app_has_not_is_found() -> None:
+    app, _ = make()
+    limiter = Limiter(get_remote_address, storage_uri="memory://")
+
+    @app.get("/x")
+    @limiter.limit("1/second")
+    def x() -> Any:
+        return {}
+
+    assert found(app) == [("limiter-not-installed", "x")]
+
+
+# -- limits that nothing can reach
+
+
+def test_limits_that_are_switched_off_are_found() -> None:
+    app, _ = make(RATELIMIT_ENABLED=False)
+    assert diagnose(app) == ()
+    app.add_url_rule("/x", view_func=rate_limit("1/second")(lambda: "x"), endpoint="x")
+    assert found(app) == [("limits-off", "RATELIMIT_ENABLED")]
+
+
+@pytest.mark.parametrize("name", ["admin.*", "read_", "rea?_"])
+def test_a_limit_by_endpoint_that_none_has_is_found(name: str) -> None:
+    app, _ = make(APIERRORS_RATE_LIMITS={name: "5/minute", "read": "5/minute"})
+    app.add_url_rule("/read", view_func=lambda: "x", endpoint="read")
+    assert found(app) == [("unreachable-limit", f"APIERRORS_RATE_LIMITS[{name!r}]")]
+
+
+def test_a_pattern_of_which_all_endpoints_have_a_line_of_their_own_is_found() -> None:
+    app, _ = make(APIERRORS_RATE_LIMITS={"re*": "5/minute", "read": "6/minute"})
+    app.add_url_rule("/read", view_func=lambda: "x", endpoint="read")
+    assert found(app) == [("unreachable-limit", "APIERRORS_RATE_LIMITS['re*']")]
+
+
+@pytest.mark.parametrize(
+    ("limit", "weak"),
+    [
+        ("10/second; 600/minute", "600 per 1 minute"),
+        ("10/second; 5/minute", "10 per 1 second"),
+        ("5/minute; 5/minute", "5 per 1 minute"),
+        ("1/hour, 20/day; 24/day", "24 per 1 day"),
+    ],
+)
+def test_a_limit_weaker_than_another_is_found(limit: str, weak: str) -> None:
+    app, _ = make()
+    app.add_url_rule("/x", view_func=rate_limit(limit)(lambda: "x"), endpoint="x")
+    finding = only(app)
+    assert finding.code == "unreachable-limit"
+    assert f"the limit {weak}:" in finding.problem
+
+
+@pytest.mark.parametrize("limit", ["10/second; 100/minute", "2/hour; 47/day", "1/second"])
+def test_limits_that_can_be_reached_are_fine(limit: str) -> None:
+    app, _ = make()
+    app.add_url_rule("/x", view_func=rate_limit(limit)(lambda: "x"), endpoint="x")
+    assert diagnose(app) == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"key_func": lambda: "everybody"},
+        {"cost": 2},
+        {"exempt_when": lambda: False},
+        {"methods": ["POST"]},
+        {"scope": "shared"},
+    ],
+    ids=lambda options: "".join(options),
+)
+def test_limits_that_count_something_else_are_not_compared(options: dict[str, Any]) -> None:
+    app, _ = make()
+    view = rate_limit("10/second")(rate_limit("5/minute", **options)(lambda: "x"))
+    app.add_url_rule("/x", view_func=view, endpoint="x")
+    assert diagnose(app) == ()
+
+
+def test_a_limit_that_depends_on_the_request_is_not_compared() -> None:
+    app, _ = make()
+    app.add_url_rule("/x", view_func=rate_limit(lambda: request.args["limit"])(lambda: "x"), endpoint="x")
+    assert diagnose(app) == ()
+
+
+def test_a_limit_of_the_whole_app_is_reached_by_way_of_other_endpoints() -> None:
+    app, _ = make(RATELIMIT_APPLICATION="100/minute")
+    app.add_url_rule("/x", view_func=rate_limit("5/minute")(lambda: "x"), endpoint="x")
+    assert diagnose(app) == ()
+    app.add_url_rule("/y", view_func=rate_limit("100/second")(lambda: "x"), endpoint="y")
+    assert found(app) == [("unreachable-limit", "GET /y")]
+
+
+# -- several processes
+
+
+def test_limits_in_the_memory_of_several_workers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    app, _ = make(RATELIMIT_DEFAULT="5/second")
+    assert found(app) == [("limits-in-memory", "RATELIMIT_STORAGE_URI")]
+    assert "WEB_CONCURRENCY starts 4" in only(app).problem
+
+
+@pytest.mark.parametrize(
+    ("config", "workers"),
+    [
+        ({"RATELIMIT_DEFAULT": "5/second"}, "1"),
+        ({}, "4"),
+        ({"RATELIMIT_DEFAULT": "5/second", "RATELIMIT_STORAGE_URI": "redis://127.0.0.1:1"}, "4"),
+    ],
+)
+def test_one_worker_no_limits_or_a_shared_storage_are_fine(
+    config: dict[str, str], workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    assert diagnose(make(**config)[0]) == ()
+
+
+# -- a proxy
+
+
+def forward(app: Flask, times: int = 1) -> None:
+    for _ in range(times):
+        app.test_client().get("/x", headers={"X-Forwarded-For": "192.0.2.1"})
+
+
+def test_forwarded_headers_that_nothing_reads_are_warned_of_once_and_found(caplog: pytest.LogCaptureFixture) -> None:
+    app, _ = make(RATELIMIT_DEFAULT="5/second")
+    app.add_url_rule("/x", view_func=lambda: "x", endpoint="x")
+    assert diagnose(app) == ()
+    with caplog.at_level(logging.WARNING, "flask-limiter"):
+        forward(app, 3)
+    assert [record.getMessage() for record in caplog.records if "X-Forwarded-For" in record.getMessage()] == [
+        caplog.messages[0]
+    ]
+    assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
+
+
+def test_forwarded_headers_that_are_read_are_fine(caplog: pytest.LogCaptureFixture) -> None:
+    app, _ = make(RATELIMIT_DEFAULT="5/second")
+    app.add_url_rule("/x", view_func=lambda: "x", endpoint="x")
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    forward(app)
+    assert caplog.messages == []
+    assert diagnose(app) == ()
+
+
+def test_a_proxy_that_the_environment_tells_of_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNO", "web.1")
+    app, _ = make(RATELIMIT_DEFAULT="5/second")
+    assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
+    assert only(app).problem.startswith("DYNO (Heroku) tells of a proxy, and nothing reads X-Forwarded-For")
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    assert diagnose(app) == ()
+
+
+def test_a_proxy_without_limits_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNO", "web.1")
+    assert diagnose(make()[0]) == ()
+
+
+# -- handlers
+
+
+@pytest.mark.parametrize("caught", [404, NotFound, HTTPException, Exception, ValidationError, 500])
+def test_a_handler_that_hides_the_contract_is_found(caught: Any) -> None:
+    app = Flask(__name__)
+    app.register_error_handler(caught, lambda error: ("<p>no", 404, {}))
+    ApiErrors(app)
+    name = caught if isinstance(caught, int) or caught is not NotFound else 404
+    assert ("hiding-handler", f"errorhandler({getattr(name, '__name__', name)})") in found(app)
+
+
+def test_a_handler_that_is_no_plain_function_is_found() -> None:
+    class Handler:
+        def __call__(self, error: Exception) -> Any:
+            return "no", 404
+
+    app, _ = make()
+    app.register_error_handler(404, Handler())
+    assert found(app) == [("hiding-handler", "errorhandler(404)")]
+    assert "Handler object" in only(app).where
+
+
+def test_a_handler_of_a_blueprint_is_found_where_the_api_has_endpoints_of_it() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api"])
+    for name in ("api", "site"):
+        blueprint = Blueprint(name, __name__, url_prefix=f"/{name}")
+        blueprint.add_url_rule("/x", "x", lambda: "x")
+        blueprint.register_error_handler(404, lambda error: ("<p>no", 404))
+        app.register_blueprint(blueprint)
+    assert [where for code, where in found(app) if code == "hiding-handler"] == ["errorhandler(404) of blueprint api"]
+
+
+def test_handlers_that_pass_on_or_catch_classes_of_the_author_are_fine() -> None:
+    app, errors = make()
+
+    class OutOfStock(Exception):
+        pass
+
+    @app.errorhandler(404)
+    def counted(error: NotFound) -> Any:
+        return errors.handle(error)
+
+    @app.errorhandler(OutOfStock)
+    def out_of_stock(error: OutOfStock) -> Any:
+        return {"error": "Out of stock."}, 409
+
+    errors.convert(KeyError, to=NotFound)
+    assert diagnose(app) == ()
+
+
+# -- shapes
+
+
+def test_an_error_in_another_shape_is_found() -> None:
+    app, _ = make()
+
+    @app.get("/x")
+    @rate_limit("5/second")
+    def x() -> Any:
+        return {"message": "no"}, 404
+
+    finding = only(app)
+    assert finding.code == "other-shape"
+    assert finding.where.startswith("x (")
+    assert "test_doctor.py:" in finding.where
+    assert finding.problem.startswith("A 404 is answered with a body without an `error` member")
+    assert finding.remedy.startswith('Use `abort(404, "...")`')
+
+
+def test_an_error_in_another_shape_is_found_in_the_method_of_a_class() -> None:
+    app, _ = make()
+
+    class Things(MethodView):
+        @requires_auth
+        def post(self) -> Any:
+            return {"message": "no"}, 404
+
+    app.add_url_rule("/things", view_func=Things.as_view("things"))
+    first = Things.post.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
+    assert only(app).where.endswith(f"test_doctor.py:{first + 2})")
+
+
+def test_the_shape_of_an_own_format_is_not_judged() -> None:
+    app, errors = make()
+    errors.format(lambda problem: {"message": problem.detail})
+
+    @app.get("/x")
+    def x() -> Any:
+        return {"message": "no"}, 404
+
+    assert diagnose(app) == ()
+
+
+def test_a_handler_with_another_shape_is_found() -> None:
+    app, _ = make()
+
+    class OutOfStock(Exception):
+        pass
+
+    @app.errorhandler(OutOfStock)
+    def out_of_stock(error: OutOfStock) -> Any:
+        return {"message": "no"}, 409
+
+    assert found(app) == [("other-shape", "errorhandler(OutOfStock)")]
+
+
+# -- authentication
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_an_unguarded_write_is_found(method: str) -> None:
+    app, _ = make()
+    app.add_url_rule("/x/<name>", "x", lambda name: "x", methods=["GET", method])
+    assert found(app) == [("unguarded-write", f"{method} /x/<name>")]
+
+
+def test_a_401_that_is_converted_guards_where_it_is_declared_alone() -> None:
+    app, errors = make()
+    errors.convert(PermissionError, to=Unauthorized)
+    app.add_url_rule("/x", "x", lambda: "x", methods=["POST"])
+    assert found(app) == [("unguarded-write", "POST /x")]
+    app.add_url_rule("/y", "y", raises(PermissionError)(lambda: "y"), methods=["POST"])
+    assert found(app) == [("unguarded-write", "POST /x")]
+
+
+def test_a_hidden_endpoint_is_looked_at_too() -> None:
+    app, errors = make()
+    app.add_url_rule("/x", "x", lambda: "x", methods=["POST"])
+    errors.hide("x")
+    assert found(app) == [("unguarded-write", "POST /x")]
+
+
+def test_guards_without_a_verifier_are_found() -> None:
+    app = Flask(__name__)
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", requires_auth(lambda: "x"))
+    assert found(app) == [("no-verifier", "@requires_auth")]
+
+
+def test_the_doctor_asks_nothing_of_the_app() -> None:
+    app, _ = make()
+    app.before_request(lambda: pytest.fail("a request was made"))
+    app.add_url_rule("/x", "x", lambda: pytest.fail("a view was called"))
+    assert diagnose(app) == ()
+
+
+def test_views_that_are_no_plain_functions_are_no_trouble() -> None:
+    app, _ = make()
+
+    class Unhashable:
+        __name__ = "unhashable"
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self) -> Any:
+            return {}
+
+    class Callable_:
+        __name__ = "callable"
+
+        def __call__(self) -> Any:
+            return {}
+
+    app.add_url_rule("/object", "object", Callable_())
+    app.add_url_rule("/partial", "partial", partial(lambda x: x, "x"))
+    app.add_url_rule("/builtin", "builtin", dict)
+    app.add_url_rule("/unhashable", "unhashable", requires_auth(Unhashable()))
+    app.add_url_rule("/open", "open", Unhashable())
+    assert diagnose(app) == ()

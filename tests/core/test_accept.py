@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flask_apierrors._core.accept import BoundedMemo, best_match, essence, media_ranges, wants_problem
+
+OFFERS = ["application/json", "text/csv", "application/problem+json", "text/html"]
+RANGES = [*OFFERS, "APPLICATION/JSON", "Text/CSV", "text/*", "application/*", "*/*", "image/png", "image/*", "TEXT/*"]
+QUALITIES = [
+    "",
+    ";q=0",
+    ";q=0.0",
+    ";q=0.000",
+    ";q=0.1",
+    ";q=0.5",
+    ";q=0.999",
+    ";q=1",
+    ";q=1.000",
+    ";Q=0.5",
+    " ; q=0.3 ",
+    ";charset=utf-8;q=0.7",
+]
+PARTS = st.builds(lambda media_range, quality: media_range + quality, st.sampled_from(RANGES), st.sampled_from(QUALITIES))
+HEADERS = st.lists(PARTS, min_size=1, max_size=6).map(", ".join)
+MALFORMED = [
+    "",
+    "foo",
+    "*",
+    "/",
+    "text/",
+    "/json",
+    "*/json",
+    "a/b/c",
+    "text / html",
+    "é/ü",
+    "\x00/\x01",
+    ";q=1",
+    "q=1",
+    "text/html;q=2",
+    "text/html;q=-1",
+    "text/html;q=inf",
+    "text/html;q=nan",
+    "text/html;q=1e0",
+    "text/html;q=abc",
+]
+
+
+def specified_quality(offer: str, header: str) -> float:
+    """RFC 9110 sections 12.4.2 and 12.5.1 by the letter: the most specific range that matches gives the quality."""
+    best, quality = 0, 0.0
+    for part in header.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((float(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0)
+        if media_range == offer:
+            specificity = 3
+        elif media_range == offer.split("/")[0] + "/*":
+            specificity = 2
+        else:
+            specificity = 1 if media_range == "*/*" else 0
+        if specificity > best:
+            best, quality = specificity, weight
+        elif specificity == best > 0:
+            quality = max(quality, weight)
+    return quality
+
+
+@given(HEADERS, st.lists(st.sampled_from(OFFERS), min_size=1, max_size=4, unique=True))
+@example("text/*;q=0.5, text/csv;q=0, */*;q=0.1", OFFERS)
+def test_the_best_offer_is_the_one_that_rfc_9110_specifies(header: str, offers: list[str]) -> None:
+    qualities = [specified_quality(offer, header) for offer in offers]
+    expected = offers[qualities.index(max(qualities))] if max(qualities) > 0 else None
+    assert best_match(header, offers) == expected
+
+
+@given(HEADERS, st.lists(st.sampled_from(MALFORMED), min_size=1, max_size=3), st.integers(0, 6))
+def test_a_malformed_part_is_ignored(header: str, malformed: list[str], at: int) -> None:
+    parts = header.split(", ")
+    mixed = [*parts[:at], *malformed, *parts[at:]]
+    assert best_match(", ".join(mixed), OFFERS) == best_match(header, OFFERS)
+
+
+@pytest.mark.parametrize("header", [*MALFORMED, ", ".join(MALFORMED), " ", ",,,", '"text/html'])
+def test_a_header_without_one_well_formed_range_asks_for_nothing(header: str) -> None:
+    assert best_match(header, OFFERS) == OFFERS[0]
+    assert not wants_problem(header)
+
+
+def test_a_comma_inside_quotes_does_not_end_a_range() -> None:
+    assert best_match('text/csv;a="x, text/html;q=1";q=0.5, application/json;q=0.6', OFFERS) == "application/json"
+
+
+def test_an_offer_keeps_its_parameters() -> None:
+    assert best_match("TEXT/CSV", ["text/html", "Text/csv; charset=utf-8"]) == "Text/csv; charset=utf-8"
+
+
+def test_the_first_of_equal_offers_is_chosen() -> None:
+    assert best_match("*/*", ["text/csv", "application/json"]) == "text/csv"
+    assert best_match("application/json, text/csv", ["text/csv", "application/json"]) == "text/csv"
+
+
+def test_a_quality_of_zero_excludes() -> None:
+    assert best_match("application/json;q=0", ["application/json"]) is None
+    assert best_match("*/*, application/json;q=0", ["application/json"]) is None
+    assert best_match("*/*;q=0, application/json", ["application/json"]) == "application/json"
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255)))
+@example("a/b;q=")
+@example("a/b;q*=utf-8''0.5")
+@example('a/b;q="0.5')
+def test_no_accept_header_raises(header: str) -> None:
+    assert best_match(header, OFFERS) in (*OFFERS, None)
+    assert wants_problem(header) in (True, False)
+    for media_range, quality in media_ranges(header):
+        assert re.fullmatch(r"[^\s/;,]+/[^\s/;,]+", media_range)
+        assert 0 <= quality <= 1
+
+
+def test_64_kilobytes_of_accept_are_answered() -> None:
+    for part in ("a/b,", "a/b;q=0.5,", 'a/b;a="', ";", '"', "a/b;a*0=x;", "\\"):
+        assert best_match(part * (65_536 // len(part)), OFFERS) in (*OFFERS, None)
+
+
+# -- problem+json
+
+
+@given(HEADERS)
+def test_problem_json_is_sent_when_it_is_named_at_a_quality_at_least_that_of_json(header: str) -> None:
+    named = [part for part in header.lower().split(", ") if part.startswith("application/problem+json")]
+    wanted = specified_quality("application/problem+json", ", ".join(named)) if named else 0
+    assert wants_problem(header) == (wanted > 0 and wanted >= specified_quality("application/json", header))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "application/problem+json",
+        "APPLICATION/PROBLEM+JSON",
+        "application/json, application/problem+json",
+        "application/problem+json, application/json",
+        "*/*, application/problem+json",
+        "text/html, application/problem+json;q=0.1",
+        "application/json;q=0.5, application/problem+json;q=0.5",
+        "application/problem+json;charset=utf-8",
+    ],
+)
+def test_a_client_that_names_problem_json_wants_it(header: str) -> None:
+    assert wants_problem(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "*/*",
+        "application/*",
+        "application/json",
+        "application/json, application/problem+json;q=0.9",
+        "application/problem+json;q=0",
+        "application/problem+json;q=0.1, */*",
+        "application/problem+json;q=0.1, application/*;q=0.2",
+        "application/problem+jsonx",
+        "application/vnd.problem+json",
+        "problem+json",
+        "image/*",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    ],
+)
+def test_any_other_client_gets_the_plain_body(header: str | None) -> None:
+    assert not wants_problem(header)
+
+
+# -- the memo
+
+
+def test_a_memo_calls_its_function_once_for_each_header() -> None:
+    calls: list[str] = []
+    memo = BoundedMemo(lambda header: calls.append(header) or header.upper())
+    assert [memo["a"], memo["a"], memo["b"]] == ["A", "A", "B"]
+    assert calls == ["a", "b"]
+
+
+def test_a_memo_never_grows_beyond_its_bounds() -> None:
+    memo = BoundedMemo(str.upper)
+    for number in range(1_000):
+        assert memo[f"x{number}"] == f"X{number}"
+    assert len(memo) == 64
+    small = BoundedMemo(str.upper)
+    assert small["y" * 257] == "Y" * 257
+    assert len(small) == 0
+
+
+def test_the_essence_is_without_parameters_and_case() -> None:
+    assert essence(" Text/HTML ; charset=utf-8; a=b") == "text/html"
+    assert essence("") == ""

@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable
+from copy import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask, abort
+from hypothesis import example, given
+from hypothesis import strategies as st
+from werkzeug.exceptions import (
+    Conflict,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+    default_exceptions,
+)
+
+from flask_apierrors import ApiError, FieldError, InvalidToken, Problem
+from flask_apierrors._core.errors import WERKZEUG_TEXTS, Sentence, default_sentence, page_name, status_title, status_type
+
+
+class VesselNotFound(ApiError, NotFound):
+    """No vessel with this IMO number is registered."""
+
+
+class HTTPTimeoutOfUpstream_V2(ApiError):
+    pass
+
+
+class Named(VesselNotFound):
+    type = "https://example.com/errors/vessel"
+    title = "Vessel is gone"
+    retry = "never"
+
+
+def test_the_class_name_gives_type_and_title() -> None:
+    assert (VesselNotFound.type, VesselNotFound.title) == ("vessel-not-found", "Vessel not found")
+    assert HTTPTimeoutOfUpstream_V2.type == "http-timeout-of-upstream-v2"
+    assert HTTPTimeoutOfUpstream_V2.title == "Http timeout of upstream v2"
+    assert (Named.type, Named.title, Named.retry) == ("https://example.com/errors/vessel", "Vessel is gone", "never")
+
+
+def test_type_and_title_are_never_inherited_by_a_class_with_a_name_of_its_own() -> None:
+    class TankerNotFound(Named):
+        pass
+
+    assert (TankerNotFound.type, TankerNotFound.title) == ("tanker-not-found", "Tanker not found")
+
+
+def test_the_base_class_has_neither_type_nor_title() -> None:
+    assert ApiError.type is None
+    assert ApiError.title is None
+
+
+def test_a_rule_for_trying_again_that_is_none_fails_where_it_is_written() -> None:
+    with pytest.raises(ValueError, match=r"Mistyped\.retry = 'later': choose one of never, after-delay, if-idempotent"):
+        type("Mistyped", (ApiError,), {"retry": "later"})
+
+
+@pytest.mark.parametrize(
+    ("type", "name"),
+    [
+        ("vessel-not-found", "vessel-not-found"),
+        ("https://example.com/errors/vessel", "vessel"),
+        ("https://example.com/errors#vessel", "vessel"),
+        ("urn:problem:vessel", "vessel"),
+        ("https://example.com/errors/", "errors"),
+    ],
+)
+def test_the_page_of_a_type_has_the_last_part_of_its_uri(type: str, name: str) -> None:
+    assert page_name(type) == name
+
+
+def test_an_error_holds_what_it_was_given() -> None:
+    field = FieldError("no", pointer="#/a")
+    error = VesselNotFound("text", headers={"X-A": "b"}, retry_after=5, errors=[field], domain="north", imo=9)
+    assert isinstance(error, NotFound)
+    assert error.code == 404
+    assert error.description == "text"
+    assert error.errors == (field,)
+    assert error.extensions == {"domain": "north", "imo": 9}
+    assert VesselNotFound().extensions == {}
+
+
+def test_an_error_without_a_status_is_a_500() -> None:
+    assert ApiError("x").code == 500
+    assert HTTPTimeoutOfUpstream_V2("x").code == 500
+
+
+@pytest.mark.parametrize("status", sorted(default_exceptions))
+def test_a_status_makes_an_error_of_werkzeugs_class_for_it(status: int) -> None:
+    error = ApiError("text", status=status)
+    assert isinstance(error, ApiError)
+    assert isinstance(error, default_exceptions[status])
+    assert error.code == status
+    assert error.description == "text"
+    assert (error.type, error.title) == (None, None)
+    assert error.get_response().status_code == status
+    assert type(error) is type(ApiError(status=status)), "one class for each status, not one for each error"
+
+
+def test_a_status_makes_a_subclass_keep_its_names() -> None:
+    class OutOfStock(ApiError):
+        """Sold out."""
+
+        title = "Sold out"
+
+    error = OutOfStock(status=409)
+    assert isinstance(error, OutOfStock)
+    assert isinstance(error, Conflict)
+    assert (error.type, error.title, type(error).__doc__) == ("out-of-stock", "Sold out", "Sold out.")
+
+
+def test_a_status_that_werkzeug_has_no_class_for_is_kept() -> None:
+    error = ApiError("x", status=499)
+    assert (error.code, type(error)) == (499, ApiError)
+    assert error.get_response().status_code == 499
+
+
+def test_a_status_beside_a_class_replaces_its_code_alone() -> None:
+    error = VesselNotFound(status=410)
+    assert (error.code, type(error)) == (410, VesselNotFound)
+
+
+def test_handlers_by_code_and_by_class_see_an_error_with_a_status() -> None:
+    app = Flask(__name__)
+    app.register_error_handler(409, lambda exc: ("by code", 409))
+    app.register_error_handler(ServiceUnavailable, lambda exc: ("by class", 503))
+
+    @app.get("/<int:status>")
+    def view(status: int) -> str:
+        raise ApiError(status=status)
+
+    assert app.test_client().get("/409").text == "by code"
+    assert app.test_client().get("/503").text == "by class"
+
+
+def test_an_error_answers_in_an_app_without_the_extension_too() -> None:
+    app = Flask(__name__)
+
+    @app.get("/")
+    def view() -> str:
+        raise VesselNotFound("No vessel <9>.", headers={"X-Vessel": "9"}, retry_after=0)
+
+    response = app.test_client().get("/")
+    assert response.status_code == 404
+    assert "No vessel &lt;9&gt;." in response.text
+    assert response.headers["X-Vessel"] == "9"
+    assert response.headers["Retry-After"] == "0"
+
+
+# -- any object as a description
+
+
+class Shy:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = object.__hash__
+
+
+DESCRIPTIONS = st.recursive(
+    st.none()
+    | st.text()
+    | st.text(alphabet=st.characters(categories=["Cs", "Cc"]))
+    | st.binary()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([Shy(), ValueError("x"), Ellipsis, NotFound(), NotFound]),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def describing(make_app: Callable[..., Flask]) -> Flask:
+    """An app that answers 409 with what is in ``app.config["DETAIL"]``, in three ways."""
+    app = make_app()
+
+    @app.get("/<how>")
+    def view(how: str) -> str:
+        detail = app.config["DETAIL"]
+        if how == "abort":
+            abort(409, detail)
+        raise ApiError(detail, status=409, member=detail) if how == "status" else Taken(detail)
+
+    return app
+
+
+class Taken(ApiError, Conflict):
+    """The name is taken."""
+
+
+@given(detail=DESCRIPTIONS)
+@example(detail=Shy())
+@example(detail="")
+@example(detail=" \n")
+@example(detail={"a": 1})
+@example(detail=Conflict.description)
+def test_any_description_is_answered_with_a_sentence(
+    detail: Any, describing: Flask, strict_json: Callable[[bytes], Any]
+) -> None:
+    describing.config["DETAIL"] = detail
+    for how in ("abort", "status", "class"):
+        plain = describing.test_client().get(f"/{how}")
+        problem = describing.test_client().get(f"/{how}", headers={"Accept": "application/problem+json"})
+        assert plain.status_code == problem.status_code == 409
+        body = strict_json(plain.data)
+        assert list(body) == ["error"]
+        assert isinstance(body["error"], str)
+        assert body["error"].strip()
+        assert strict_json(problem.data)["detail"] == body["error"]
+
+
+# -- headers
+
+
+def test_a_delay_is_sent_as_whole_seconds() -> None:
+    for delay, seconds in ((0, "0"), (0.2, "1"), (timedelta(minutes=2), "120")):
+        headers = ApiError(status=503, retry_after=delay).get_headers()
+        assert [value for name, value in headers if name == "Retry-After"] == [seconds]
+    assert "Retry-After" not in dict(ApiError(status=429).get_headers())
+
+
+def test_the_fields_of_werkzeugs_class_are_kept_and_replaced_by_name() -> None:
+    class Mine(ApiError, MethodNotAllowed):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__("x", **kwargs)
+            self.valid_methods = ["GET", "PUT"]
+
+    assert dict(Mine().get_headers())["Allow"] == "GET, PUT"
+    allows = [value for name, value in Mine(headers={"allow": "PATCH"}).get_headers() if name.lower() == "allow"]
+    assert allows == ["PATCH"]
+
+
+def test_fields_of_the_same_name_are_all_sent() -> None:
+    headers = ApiError(status=401, headers=[("WWW-Authenticate", "Bearer realm=a"), ("WWW-Authenticate", "Basic realm=b")])
+    sent = [value for name, value in headers.get_headers() if name == "WWW-Authenticate"]
+    assert sent == ["Bearer realm=a", "Basic realm=b"]
+
+
+# -- copies
+
+
+def test_an_error_can_be_copied_and_pickled() -> None:
+    error = VesselNotFound("text", headers={"X-A": "b"}, retry_after=5, domain="north")
+    for twin in (copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(twin) is VesselNotFound
+        assert vars(twin) == vars(error)
+    twin = copy(ApiError("text", status=409, domain="north"))
+    assert isinstance(twin, Conflict)
+    assert (twin.code, twin.description, twin.extensions) == (409, "text", {"domain": "north"})
+
+
+# -- values
+
+
+def test_a_field_error_has_only_the_members_that_say_something() -> None:
+    assert FieldError("no").to_dict() == {"detail": "no"}
+    assert FieldError("no", pointer="#/a/0").to_dict() == {"detail": "no", "pointer": "#/a/0"}
+    assert FieldError("no", parameter="to", location="query").to_dict() == {"detail": "no", "parameter": "to", "in": "query"}
+    assert FieldError("no", parameter="").to_dict() == {"detail": "no", "parameter": ""}
+
+
+def test_a_problem_needs_no_more_than_four_values() -> None:
+    problem = Problem(404, "not-found", "Not Found", "No.")
+    assert problem == (404, "not-found", "Not Found", "No.", (), (), {}, None, None, None)
+
+
+def test_an_invalid_token_is_a_401() -> None:
+    assert isinstance(InvalidToken("expired"), Unauthorized)
+    assert InvalidToken.type == "invalid-token"
+
+
+# -- what is said of a status
+
+
+@pytest.mark.parametrize("status", [*range(400, 600), 299, 999])
+def test_each_status_has_a_sentence_a_title_and_a_type(status: int) -> None:
+    sentence = default_sentence(status)
+    assert sentence.strip()
+    assert "<" not in sentence
+    assert status_title(status)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", status_type(status))
+
+
+@pytest.mark.parametrize("status", range(400, 600))
+def test_no_sentence_is_written_for_a_browser(status: int) -> None:
+    assert not re.search("browser|page", default_sentence(status))
+
+
+def test_the_sentences_are_those_of_the_contract() -> None:
+    assert default_sentence(400) == default_sentence(422) == "The request was malformed or failed validation."
+    assert default_sentence(401) == "Authentication failed: the Authorization header is missing."
+    assert default_sentence(403) == "You do not have permission to access the requested content."
+    assert default_sentence(404) == "The requested resource does not exist."
+    assert default_sentence(405) == "The method is not allowed for the requested resource."
+    assert default_sentence(500) == (
+        "Internal server error. Please retry your request or contact support if the problem persists."
+    )
+    assert default_sentence(503) == (
+        "The service is temporarily unavailable. "
+        "Please retry your request after a short delay or contact support if the problem persists."
+    )
+    assert default_sentence(499) == "Unknown Error."
+    assert default_sentence(411) == ("A request with this method requires a valid Content-Length header.")
+
+
+def test_names_of_statuses_are_those_of_their_classes() -> None:
+    assert status_type(404) == "not-found"
+    assert status_type(418) == "im-a-teapot"
+    assert status_type(505) == "http-version-not-supported"
+    assert status_type(499) == "status-499"
+    assert status_title(404) == "Not Found"
+    assert status_title(499) == "Unknown Error"
+
+
+def test_werkzeugs_own_texts_are_known() -> None:
+    assert {NotFound.description, TooManyRequests.description} <= WERKZEUG_TEXTS
+    assert HTTPException.description is None
+
+
+def test_a_sentence_is_a_text_with_another_type() -> None:
+    assert Sentence("a") == "a"
+    assert type(Sentence("a")) is not str

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone, tzinfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from werkzeug.datastructures import Headers, WWWAuthenticate
+
+from flask_apierrors._core.http import (
+    bearer_challenge,
+    bearer_token,
+    delay_seconds,
+    header_pairs,
+    header_value,
+    merged_list,
+    quotable,
+)
+from tests.hostile import Shy
+
+TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
+QUOTABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6750 section 3
+
+
+class Markup(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+
+# -- values
+
+
+@given(st.text())
+def test_a_header_value_is_one_line_of_latin_1_that_werkzeug_takes(text: str) -> None:
+    value = header_value(text)
+    assert type(value) is str
+    assert not re.search(r"[\x00-\x1f\x7f]", value)
+    value.encode("latin-1")
+    assert Headers([("X", value)])["X"] == value
+
+
+def test_a_plain_header_value_is_kept() -> None:
+    assert header_value('Bearer realm="api"') == 'Bearer realm="api"'
+    assert header_value(120) == "120"
+    assert header_value("café") == "café"
+
+
+def test_a_header_value_cannot_begin_a_new_field() -> None:
+    assert header_value("a\r\nSet-Cookie: b=c") == "a Set-Cookie: b=c"
+
+
+def test_a_header_value_that_latin_1_has_not_is_marked() -> None:
+    assert header_value("5 € 東京") == "5 ? ??"
+
+
+def test_a_header_value_of_a_string_subclass_is_exactly_a_string() -> None:
+    # waitress refuses the whole answer otherwise
+    assert type(header_value(Markup("a"))) is str
+    ((name, value),) = header_pairs({Markup("X-A"): Markup("b")})
+    assert (type(name), type(value)) == (str, str)
+
+
+def test_a_header_value_that_has_no_text_is_named_by_its_class() -> None:
+    assert header_value(Shy()) == "<Shy>"
+
+
+# -- fields
+
+
+@pytest.mark.parametrize("nothing", [None, {}, [], (), "", 0, 5])
+def test_no_headers_give_no_fields(nothing: object) -> None:
+    assert header_pairs(nothing) == ()
+
+
+def test_fields_come_from_a_mapping_pairs_and_werkzeugs_headers() -> None:
+    expected = (("Allow", "GET"), ("X-Count", "5"))
+    assert header_pairs({"Allow": "GET", "X-Count": 5}) == expected
+    assert header_pairs([("Allow", "GET"), ("X-Count", 5)]) == expected
+    assert header_pairs(iter([("Allow", "GET"), ("X-Count", 5)])) == expected
+    assert header_pairs(Headers([("Allow", "GET"), ("X-Count", "5")])) == expected
+
+
+def test_fields_of_the_same_name_are_all_kept() -> None:
+    cookies = (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
+    assert header_pairs(Headers(cookies)) == cookies
+    assert header_pairs({"Set-Cookie": ["a=1", "b=2"]}) == cookies
+    assert header_pairs({"Set-Cookie": ("a=1", "b=2")}) == cookies
+    assert header_pairs({"Set-Cookie": {"a=1"}}) == cookies[:1]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "a\r\nb", "é", "a\n", 5, None])
+def test_a_field_with_an_impossible_name_is_left_out(name: object) -> None:
+    assert header_pairs([(name, "x"), ("X-Good", "y")]) == (("X-Good", "y"),)
+
+
+# -- delays
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (0, 0),
+        (0.0, 0),
+        (0.001, 1),
+        (1.5, 2),
+        (-3, 0),
+        (-0.5, 0),
+        (120, 120),
+        (timedelta(milliseconds=1), 1),
+        (timedelta(days=-1), 0),
+        (10**400, 10**400),
+        ("120", 120),
+        ("0.5", 1),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        (datetime(2015, 10, 21), 0),
+        (datetime.min, 0),
+    ],
+)
+def test_a_delay_is_whole_seconds_rounded_up_and_never_negative(value: object, seconds: int) -> None:
+    assert delay_seconds(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "soon",
+        "nan",
+        "inf",
+        "1e400",
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        [5],
+        b"5",
+        "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+        "Sun, 99 Nov 1994 08:49:37 GMT",
+    ],
+)
+def test_what_is_not_a_delay_gives_none(value: object) -> None:
+    assert delay_seconds(value) is None
+
+
+def test_a_moment_is_counted_from_now() -> None:
+    in_an_hour = datetime.now(timezone.utc) + timedelta(hours=1)
+    elsewhere = in_an_hour.astimezone(timezone(timedelta(hours=9)))
+    naive = in_an_hour.replace(tzinfo=None)
+    as_text = in_an_hour.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    for moment in (in_an_hour, elsewhere, naive, as_text):
+        assert 3590 <= (delay_seconds(moment) or 0) <= 3600
+
+
+def test_the_last_moment_of_all_is_a_delay() -> None:
+    assert (delay_seconds(datetime.max) or 0) > 10**11
+    assert (delay_seconds(datetime.max.replace(tzinfo=timezone(timedelta(hours=-23)))) or 0) > 10**11
+
+
+def test_a_time_zone_without_an_offset_means_utc() -> None:
+    class Nowhere(tzinfo):
+        def utcoffset(self, moment: datetime | None) -> None:
+            return None
+
+    assert delay_seconds(datetime(2015, 1, 1, tzinfo=Nowhere())) == 0
+
+
+@given(st.one_of(st.integers(), st.floats(), st.timedeltas(), st.datetimes(), st.text(), st.binary(), st.none()))
+def test_no_delay_raises(value: object) -> None:
+    seconds = delay_seconds(value)
+    assert seconds is None or (type(seconds) is int and seconds >= 0)
+
+
+# -- lists
+
+
+def test_merged_lists_name_each_token_once() -> None:
+    assert merged_list("Origin, accept", "Accept", None, "", " , Cookie,") == "Origin, accept, Cookie"
+    assert merged_list() == ""
+    assert merged_list("*", "Accept") == "*, Accept"
+
+
+# -- challenges
+
+
+@given(st.text())
+@example('"\\\r\n\x00é\ud800')
+def test_no_text_breaks_a_quoted_parameter(text: str) -> None:
+    challenge = bearer_challenge("api", error="invalid_token", error_description=text)
+    parsed = WWWAuthenticate.from_header(challenge)
+    assert parsed is not None
+    assert parsed.type == "bearer"
+    assert parsed.parameters == {"realm": "api", "error": "invalid_token", "error_description": quotable(text)}
+    assert QUOTABLE.fullmatch(quotable(text))
+
+
+def test_a_quotable_text_stays_readable() -> None:
+    assert quotable('expired "yesterday"\r\nat C:\\x') == "expired 'yesterday' at C:/x"
+    assert quotable("é") == "?"
+    assert quotable({"a": 1}) == "{'a': 1}"
+    assert quotable(Shy()) == "<Shy>"
+    assert len(quotable("x" * 100_000)) == 1000
+
+
+def test_a_challenge_always_has_its_realm_and_no_parameter_that_is_none() -> None:
+    assert bearer_challenge("api") == 'Bearer realm="api"'
+    assert bearer_challenge("api", error=None, scope=None) == 'Bearer realm="api"'
+    assert (
+        bearer_challenge("api", error="insufficient_scope", scope="a b")
+        == 'Bearer realm="api", error="insufficient_scope", scope="a b"'
+    )
+
+
+# -- credentials
+
+
+@given(TOKEN68, st.sampled_from(["Bearer", "bearer", "BEARER", "bEaReR"]), st.integers(1, 3), st.integers(0, 3))
+def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(token: str, scheme: str, before: int, after: int) -> None:
+    assert bearer_token(scheme + " " * before + token + " " * after) == token
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer  ",
+        "Bearer x y",
+        "Bearer a=b",
+        "Bearer =",
+        "Bearer a,b",
+        'Bearer token="x"',
+        "Bearer\ttoken",
+        "Bearer token\n",
+        "Bearertoken",
+        " Bearer token",
+        "Basic dXNlcjpwYXNz",
+        "Basic \xed",
+        "Bearer \xed",
+        "Bearer \u017f",
+        "Token abc",
+        "Bearer abc, Bearer def",
+        "\x00",
+    ],
+)
+def test_anything_else_is_no_token(authorization: str | None) -> None:
+    assert bearer_token(authorization) is None
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255)))
+def test_no_authorization_raises_and_only_an_exact_one_has_a_token(authorization: str) -> None:
+    token = bearer_token(authorization)
+    scheme, _, rest = authorization.partition(" ")
+    if token is None:
+        assert scheme.lower() != "bearer" or not re.fullmatch(r" *[A-Za-z0-9._~+/-]+=* *", rest)
+    else:
+        assert scheme.lower() == "bearer"
+        assert rest.strip(" ") == token
+
+
+def test_64_kilobytes_of_authorization_are_read_at_once() -> None:
+    assert bearer_token("Bearer " + "a" * 65_536) == "a" * 65_536
+    assert bearer_token("Bearer " + "a=" * 32_768) is None
+    assert bearer_token("Bearer" + " " * 65_536) is None

@@ -1,0 +1,295 @@
+import copy
+import pickle
+
+import pytest
+from flask import Flask, Response, abort, request_finished
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.datastructures import Headers
+from werkzeug.test import create_environ, run_wsgi_app
+
+from flask_apierrors import ApiErrors, produces, rate_limit, requires_auth
+from flask_apierrors._core.ready_response import ReadyResponse, add_fields, field_of, is_error, is_ready
+
+FIELDS = (("Content-Type", "application/json"), ("Vary", "Accept"))
+BODY = b'{"error":"Gone."}\n'
+
+
+def sent(response, method="GET"):
+    body, status, headers = run_wsgi_app(response, create_environ("/", method=method), buffered=True)
+    return b"".join(body), status, sorted(headers)
+
+
+def ready():
+    return ReadyResponse(BODY, "410 GONE", FIELDS)
+
+
+def usual():
+    return Response(BODY, "410 GONE", FIELDS)
+
+
+def unchanged(response):
+    return response
+
+
+def with_header(response):
+    response.headers["Server-Timing"] = "total;dur=1"
+    return response
+
+
+def with_less(response):
+    del response.headers["Vary"]
+    return response
+
+
+def with_other_value(response):
+    response.headers["Vary"] = "*"
+    return response
+
+
+def without_length(response):
+    del response.headers["Content-Length"]
+    return response
+
+
+def with_other_headers(response):
+    response.headers = Headers([("Content-Type", "text/plain")])
+    return response
+
+
+def with_data(response):
+    response.set_data("äh")
+    return response
+
+
+def with_json_text(response):
+    response.response = ["{", "}"]
+    del response.headers["Content-Length"]
+    return response
+
+
+def with_generator(response):
+    response.response = (part for part in (b"a", b"b"))
+    del response.headers["Content-Length"]
+    return response
+
+
+def with_more_data(response):
+    response.stream.write(b" ")
+    return response
+
+
+def with_status(response):
+    response.status_code = 404
+    return response
+
+
+def with_status_line(response):
+    response.status = "499 Client Closed Request"
+    return response
+
+
+def with_another_class(response):
+    return type("Other", (Response,), {}).force_type(response)
+
+
+def with_passthrough(response):
+    response.direct_passthrough = True
+    return response
+
+
+def without_content(response):
+    response.status_code = 204
+    return response
+
+
+def with_a_look(response):
+    assert response.headers.get("Content-Type") != "nothing"
+    return response
+
+
+def with_a_look_at_the_status(response):
+    assert response.status_code >= 200
+    return response
+
+
+def with_a_callback(response):
+    response.call_on_close(list)
+    return response
+
+
+def with_location(response):
+    response.location = "/größe"
+    return response
+
+
+def with_cookie(response):
+    response.set_cookie("seen", "1")
+    return response
+
+
+def with_etag(response):
+    response.add_etag()
+    return response.make_conditional(create_environ("/"))
+
+
+def with_copy(response):
+    return with_header(copy.copy(response))
+
+
+def with_pickle(response):
+    return pickle.loads(pickle.dumps(response))
+
+
+CHANGES = [
+    unchanged,
+    with_a_look,
+    with_a_look_at_the_status,
+    with_a_callback,
+    with_header,
+    with_less,
+    with_other_value,
+    without_length,
+    with_other_headers,
+    with_data,
+    with_json_text,
+    with_generator,
+    with_more_data,
+    with_status,
+    with_status_line,
+    with_another_class,
+    with_passthrough,
+    without_content,
+    with_location,
+    with_cookie,
+    with_etag,
+    with_copy,
+    with_pickle,
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_done_to_it_flasks_own_response_sends_the_same(change, method):
+    assert sent(change(ready()), method) == sent(change(usual()), method)
+
+
+def outcome(response, changes):
+    try:
+        for change in changes:
+            response = change(response)
+        return sent(response)
+    except Exception as error:
+        return type(error)
+
+
+@given(st.lists(st.sampled_from(CHANGES), max_size=5))
+def test_whatever_is_done_to_it_in_whatever_order_too(changes):
+    assert outcome(ready(), changes) == outcome(usual(), changes)
+
+
+def test_what_waits_for_the_end_is_called_once_and_after_the_body():
+    heard = []
+    response = ready()
+    response.call_on_close(lambda: heard.append("closed"))
+    chunks, _, _ = run_wsgi_app(response, create_environ("/"))
+    assert (next(iter(chunks)), heard) == (BODY, [])
+    chunks.close()
+    assert heard == ["closed"]
+
+
+def test_it_is_flasks_response_to_whoever_looks():
+    response = ready()
+    assert isinstance(response, Response)
+    assert (response.status_code, response.get_json(), response.mimetype) == (410, {"error": "Gone."}, "application/json")
+    assert response.content_length == len(BODY)
+
+
+def test_it_can_be_sent_twice():
+    response = ready()
+    assert sent(response) == sent(response)
+
+
+def test_what_a_server_does_to_the_list_of_headers_stays_with_the_server():
+    response = ready()
+    seen = []
+
+    def start_response(status, headers, exc_info=None):
+        seen.append(sorted(headers))
+        headers.append(("Date", "today"))
+
+    for _ in range(2):
+        response(create_environ("/"), start_response)
+    assert seen[0] == seen[1]
+
+
+def test_it_has_no_other_attributes_than_flasks_response():
+    with pytest.raises(AttributeError, match="'ReadyResponse' object has no attribute 'header'"):
+        ready().header  # noqa: B018
+
+
+def test_an_app_with_a_response_class_of_its_own_answers_in_it():
+    class Marked(Response):
+        def get_wsgi_headers(self, environ):
+            headers = super().get_wsgi_headers(environ)
+            headers["X-Marked"] = "yes"
+            return headers
+
+    app = Flask("own")
+    app.response_class = Marked
+    ApiErrors(app)
+    app.add_url_rule("/", "home", lambda: abort(410))
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["X-Marked"]) == (410, "yes")
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location", "content-length"])
+def test_fields_that_werkzeug_completes_are_left_to_it(name):
+    response, other = ready(), usual()
+    for one in (response, other):
+        one.headers.add(name, "/x y" if "ocation" in name else "3")
+    assert sent(response) == sent(other)
+
+
+def look(response):
+    response.status_code  # noqa: B018
+    return response
+
+
+@pytest.mark.parametrize("make", [ready, lambda: look(ready()), usual])
+def test_fields_are_added_and_read_whether_it_is_ready_or_not(make):
+    response = make()
+    was_ready = is_ready(response)
+    add_fields(response, (("Vary", "Cookie"), ("Retry-After", "3")))
+    assert (field_of(response, "vary"), field_of(response, "retry-after"), field_of(response, "Age")) == ("Accept", "3", None)
+    assert is_error(response)
+    assert is_ready(response) == was_ready
+    other = usual()
+    other.headers.extend([("Vary", "Cookie"), ("Retry-After", "3")])
+    assert sent(response) == sent(other)
+
+
+def test_what_is_added_to_a_copy_stays_with_the_copy():
+    response = ready()
+    add_fields(copy.copy(response), (("Age", "1"),))
+    assert field_of(response, "Age") is None
+
+
+def test_a_response_without_an_error_is_told_from_one():
+    assert not is_error(Response("fine"))
+
+
+def test_no_error_is_looked_at_unless_an_author_does():
+    app = Flask("unseen")
+    errors = ApiErrors(app)
+    errors.verify_token({}.get)
+    app.add_url_rule("/private", "private", requires_auth(lambda: {}))
+    app.add_url_rule("/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410))))
+    app.add_url_rule("/limited", "limited", rate_limit("1/day")(lambda: {}))
+    seen = []
+    with request_finished.connected_to(lambda app, response: seen.append(is_ready(response)), app):
+        client = app.test_client()
+        answers = [client.get(path) for path in ("/unknown", "/private", "/text", "/limited", "/limited")]
+    assert [answer.status_code for answer in answers] == [404, 401, 410, 200, 429]
+    assert seen == [True, True, True, False, True]
+    assert [("RateLimit" in answer.headers) for answer in answers] == [False, False, True, True, True]

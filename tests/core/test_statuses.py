@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from werkzeug.exceptions import default_exceptions
+
+from flask_apierrors._core.statuses import HEADERS, IDEMPOTENT_METHODS, RETRIES, Retry, explanation, retry_for
+
+
+@pytest.mark.parametrize("status", range(400, 600))
+def test_each_status_is_explained_in_whole_sentences(status: int) -> None:
+    told = explanation(status)
+    assert told.meaning.endswith(".")
+    assert told.action.endswith(".")
+    assert told.retry in RETRIES
+
+
+@pytest.mark.parametrize("status", default_exceptions)
+def test_each_status_that_flask_can_abort_with_has_words_of_its_own(status: int) -> None:
+    assert explanation(status) not in (explanation(499), explanation(599))
+
+
+def test_an_unknown_status_is_told_as_its_class() -> None:
+    assert explanation(499) != explanation(599)
+    assert explanation(499).retry == "never"
+    assert explanation(599).retry == "if-idempotent"
+
+
+@pytest.mark.parametrize("type", ["validation-failed", "invalid-token"])
+def test_a_type_of_the_package_says_more_than_its_status(type: str) -> None:
+    assert explanation(400, type) != explanation(400)
+    assert explanation(400, "type-of-an-author") == explanation(400)
+
+
+@pytest.mark.parametrize(
+    ("retry", "method", "said"),
+    [
+        ("never", "GET", "never"),
+        ("after-delay", "POST", "after-delay"),
+        ("if-idempotent", "POST", "never"),
+        ("if-idempotent", "PATCH", "never"),
+        ("if-idempotent", "PROPFIND", "never"),
+        *(("if-idempotent", method, "after-delay") for method in sorted(IDEMPOTENT_METHODS)),
+    ],
+)
+def test_to_repeat_a_request_depends_on_its_method(retry: Retry, method: str, said: str) -> None:
+    assert retry_for(retry, method) == said
+
+
+def test_header_fields_are_explained_in_whole_sentences() -> None:
+    assert all(meaning.endswith((".", ").")) for meaning in HEADERS.values())

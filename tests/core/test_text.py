@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import enum
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flask_apierrors._core.text import as_json, as_text, paragraphs
+from tests.hostile import Broken, Lazy, Shy
+
+
+class NotAString:
+    def __str__(self) -> str:
+        return 5  # type: ignore[return-value]
+
+
+class Rebel(str):
+    __slots__ = ()
+
+    def isascii(self) -> bool:
+        raise RuntimeError
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class RebelText:
+    def __str__(self) -> str:
+        return Rebel("mine")
+
+
+class Colour(str, enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Endless(Mapping[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        return self
+
+    def __iter__(self) -> Iterator[str]:
+        number = 0
+        while True:
+            yield str(number)
+            number += 1
+
+    def __len__(self) -> int:
+        return 1
+
+
+HOSTILE = st.sampled_from(
+    [Shy(), Lazy(), NotAString(), Rebel("x"), RebelText(), Broken(), ValueError("x"), object, math.nan, ...]
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(alphabet=st.characters()),
+    st.text(alphabet=st.characters(categories=["Cs"])),
+    st.binary(),
+    st.dates(),
+    st.datetimes(),
+    st.decimals(),
+    st.uuids(),
+    st.complex_numbers(),
+    HOSTILE,
+)
+KEYS = st.one_of(
+    st.none(), st.integers(), st.text(), st.binary(), st.floats(), HOSTILE.filter(lambda key: not isinstance(key, Broken))
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda below: st.one_of(
+        st.lists(below, max_size=4),
+        st.tuples(below, below),
+        st.dictionaries(KEYS, below, max_size=4),
+        st.frozensets(st.integers() | st.text(), max_size=4),
+    ),
+    max_leaves=10,
+)
+
+
+# -- text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain", "plain"),
+        ("é 東京 😀", "é 東京 😀"),
+        (b"bytes \xff", "bytes \ufffd"),
+        (bytearray(b"more"), "more"),
+        (Lazy(), "translated"),
+        (Shy(), "<Shy>"),
+        (NotAString(), "<NotAString>"),
+        (Rebel("mine"), "mine"),
+        (RebelText(), "mine"),
+        (Colour.RED, "red"),
+        (ValueError("why"), "why"),
+        ({"a": 1}, "{'a': 1}"),
+        (None, "None"),
+        ("\ud800", "\ufffd"),
+        ("a\udfffb", "a\ufffdb"),
+        ("\ud83d\ude00", "😀"),
+    ],
+)
+def test_each_object_has_a_text(value: object, text: str) -> None:
+    found = as_text(value)
+    assert found == text
+    assert type(found) is str
+
+
+def test_an_integer_with_more_digits_than_python_writes_is_named_by_its_class() -> None:
+    assert as_text(10**5000) == as_json(10**5000) == "<int>"
+
+
+@given(ANYTHING)
+def test_a_text_can_be_encoded_and_never_raises(value: object) -> None:
+    assert type(as_text(value)) is str
+    as_text(value).encode()
+
+
+@given(st.text())
+def test_a_clean_text_is_kept(text: str) -> None:
+    assert as_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("doc", "found"),
+    [
+        (None, ("", "")),
+        ("One line.", ("One line.", "")),
+        ("First\n    line.\n\n    And\n    more.\n\n    Last.\n    ", ("First line.", "And more. Last.")),
+    ],
+)
+def test_a_docstring_is_a_summary_and_the_rest(doc: str | None, found: tuple[str, str]) -> None:
+    assert paragraphs(doc) == found
+
+
+# -- JSON
+
+
+@given(value=ANYTHING)
+@example(value=Broken())
+def test_anything_becomes_json_that_a_strict_parser_takes(value: object, strict_json: Callable[[str], Any]) -> None:
+    plain = as_json(value)
+    text = json.dumps(plain, allow_nan=False, ensure_ascii=False)
+    assert strict_json(text) == plain
+    text.encode()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+        lambda below: st.lists(below, max_size=4),
+        max_leaves=10,
+    )
+)
+def test_what_is_json_already_is_kept(value: object) -> None:
+    assert as_json(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ({1: "a", "b": 2, None: 3, b"c": 4}, {"1": "a", "b": 2, "None": 3, "c": 4}),
+        ((1, 2), [1, 2]),
+        ({"b", "a"}, ["a", "b"]),
+        (frozenset({2, 1}), [1, 2]),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+        (Decimal("1.50"), "1.50"),
+        (UUID(int=0), "00000000-0000-0000-0000-000000000000"),
+        (date(2025, 5, 25), "2025-05-25"),
+        (datetime(2025, 5, 25, tzinfo=timezone.utc), "2025-05-25T00:00:00+00:00"),
+        (Level.HIGH, 3),
+        (Colour.RED, "red"),
+        (2**1023, 2**1023),
+        (2**1100, str(2**1100)),
+        (b"bytes", "bytes"),
+        (KeyError("k"), "'k'"),
+    ],
+)
+def test_what_json_has_not_becomes_text(value: object, plain: object) -> None:
+    found = as_json(value)
+    assert found == plain
+    assert type(found) is type(plain)
+
+
+def test_a_mapping_that_fails_becomes_text() -> None:
+    assert as_json({"a": Broken(), "b": 1})["b"] == 1
+    assert "Broken" in as_json(Broken())
+
+
+def test_what_refers_to_itself_ends() -> None:
+    ring: dict[str, Any] = {}
+    ring["self"] = ring
+    text = json.dumps(as_json(ring))
+    assert "\\u2026" in text
+    assert text.count("self") == 33
+
+
+@pytest.mark.parametrize("value", [[0] * 1_000_000, {n: n for n in range(50_000)}, set(range(50_000)), Endless()])
+def test_what_is_too_large_is_cut_off(value: object) -> None:
+    assert len(json.dumps(as_json(value))) < 2_000_000
+
+
+def test_a_wide_and_deep_tree_is_cut_off() -> None:
+    tree: Any = "leaf"
+    for _ in range(20):
+        tree = [tree] * 100
+    assert len(json.dumps(as_json(tree))) < 5_000_000

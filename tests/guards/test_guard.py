@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import wraps
+from itertools import permutations
+from typing import Any
+
+import marshmallow as ma
+import pytest
+from flask import Blueprint, Flask, Request, abort, jsonify, request
+from flask.views import MethodView, View
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flask_apierrors import ApiErrors, produces, raises, requires_auth, requires_json, requires_permissions
+from flask_apierrors._core.state import RequestState
+from flask_apierrors._guards.guard import Check, Order, guard, marks_above
+from flask_apierrors._guards.marks import Mark, marks_of
+
+
+def recorder(order: Order, seen: list[str], status: int | None = None) -> Callable[[Any], Any]:
+    """A guard that notes when it runs, and refuses with a status, if it has one."""
+
+    def run(req: Request, state: RequestState) -> None:
+        seen.append(order.name)
+        if status is not None:
+            abort(status)
+
+    return lambda view: guard(view, Mark(order.name), Check(order, run))
+
+
+def call(app: Flask, view: Callable[..., Any], path: str = "/x", **options: Any) -> Any:
+    app.add_url_rule(path, view_func=view, endpoint=path, methods=["GET", "POST"])
+    return app.test_client().open(path, **options)
+
+
+def test_checks_run_in_their_fixed_order_whatever_the_order_of_the_decorators(make_app: Callable[..., Flask]) -> None:
+    for index, orders in enumerate(permutations(Order, 3)):
+        seen: list[str] = []
+
+        def view(seen: list[str] = seen) -> str:
+            seen.append("view")
+            return "ok"
+
+        guarded: Any = view
+        for order in orders:
+            guarded = recorder(order, seen)(guarded)
+        assert call(make_app(), guarded, f"/{index}").status_code == 200
+        assert seen == [order.name for order in sorted(orders)] + ["view"]
+
+
+def test_the_real_guards_answer_in_the_order_of_the_contract(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: {"permissions": ["write"] if token == "writer" else []})
+    app = make_app(errors)
+    decorators = (requires_permissions("write"), requires_json, produces("text/csv"), recorder(Order.RATE_LIMIT, []))
+    limited = recorder(Order.RATE_LIMIT, [], 429)
+    bad = {"Accept": "image/png", "Content-Type": "text/plain"}
+    steps: list[tuple[dict[str, str], bytes, int]] = [
+        (bad, b"{", 401),
+        (bad | {"Authorization": "Bearer reader"}, b"{", 403),
+        (bad | {"Authorization": "Bearer writer"}, b"{", 415),
+        (bad | {"Authorization": "Bearer writer", "Content-Type": "application/json"}, b"{", 400),
+        (bad | {"Authorization": "Bearer writer", "Content-Type": "application/json"}, b"{}", 406),
+        ({"Authorization": "Bearer writer", "Content-Type": "application/json"}, b"{}", 200),
+    ]
+    for index, order in enumerate(permutations(decorators)):
+
+        def view() -> str:
+            return "ok"
+
+        guarded: Any = view
+        for decorator in order:
+            guarded = decorator(guarded)
+        app.add_url_rule(f"/{index}", view_func=guarded, endpoint=f"open{index}", methods=["POST"])
+        app.add_url_rule(f"/limited{index}", view_func=limited(guarded), endpoint=f"limited{index}", methods=["POST"])
+    client = app.test_client()
+    for index in range(24):
+        assert client.post(f"/limited{index}", data=b"{", headers=bad).status_code == 429
+        assert [client.post(f"/{index}", data=body, headers=headers).status_code for headers, body, _ in steps] == [
+            status for _, _, status in steps
+        ]
+
+
+def test_all_guards_of_a_view_are_one_wrapper() -> None:
+    def view() -> str:
+        return "ok"
+
+    guarded: Any = requires_auth(requires_json(produces("text/csv")(view)))
+    assert guarded.__wrapped__ is view
+    assert [mark.name for mark in marks_of(guarded)] == ["produces", "requires_json", "requires_auth"]
+    assert marks_of(view) == ()
+    assert (guarded.__name__, guarded.__module__) == ("view", __name__)
+
+
+def test_what_was_guarded_before_stays_as_it_was(make_app: Callable[..., Flask]) -> None:
+    def view() -> str:
+        return "ok"
+
+    one = produces("text/csv")(view)
+    two = produces("application/json")(one)
+    assert call(make_app(), view, headers={"Accept": "image/png"}).status_code == 200
+    assert call(make_app(), one, headers={"Accept": "text/csv"}).status_code == 200
+    assert call(make_app(), two, headers={"Accept": "text/csv"}).status_code == 406
+    assert len(marks_of(one)) == 1
+
+
+def test_guards_that_were_put_on_later_are_known() -> None:
+    def view() -> str:
+        return "ok"
+
+    one = produces("text/csv")(view)
+    two: Any = requires_json(one)
+    assert [mark.name for mark in marks_above(view)] == ["produces", "requires_json"]
+    assert [mark.name for mark in marks_above(one)] == ["requires_json"]
+    assert marks_above(two) == ()
+    assert marks_above(len) == ()
+
+
+def test_a_view_without_a_hash_can_be_guarded(make_app: Callable[..., Flask]) -> None:
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self) -> str:
+            return "ok"
+
+    view = Unhashable()
+    assert call(make_app(), produces("text/csv")(view)).text == "ok"
+    assert marks_above(view) == ()
+
+
+def test_a_foreign_decorator_between_guards_keeps_running(make_app: Callable[..., Flask]) -> None:
+    seen: list[str] = []
+
+    def foreign(view: Any) -> Any:
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            seen.append("foreign")
+            return view(*args, **kwargs)
+
+        return wrapper
+
+    @recorder(Order.AUTHENTICATION, seen)
+    @foreign
+    @recorder(Order.ACCEPT, seen)
+    def view() -> str:
+        return "ok"
+
+    assert call(make_app(), view).status_code == 200
+    assert seen == ["AUTHENTICATION", "foreign", "ACCEPT"]
+    assert [mark.name for mark in marks_of(view)] == ["ACCEPT", "AUTHENTICATION"]
+
+
+def test_attributes_and_arguments_survive(make_app: Callable[..., Flask]) -> None:
+    def view(number: int) -> dict[str, int]:
+        """The text."""
+        return {"number": number}
+
+    view.custom = "kept"  # type: ignore[attr-defined]
+    guarded: Any = requires_json(raises(KeyError)(produces("application/json")(view)))
+    assert guarded.custom == "kept"
+    assert guarded.__doc__ == "The text."
+    assert guarded.__annotations__ == view.__annotations__
+    app = make_app()
+    app.add_url_rule("/<int:number>", view_func=guarded)
+    assert app.test_client().get("/7").get_json() == {"number": 7}
+
+
+def test_async_views_are_guarded(make_app: Callable[..., Flask]) -> None:
+    seen: list[str] = []
+
+    @recorder(Order.ACCEPT, seen)
+    @recorder(Order.JSON, seen)
+    async def view() -> str:
+        await asyncio.sleep(0)
+        return "ok"
+
+    assert call(make_app(), view).text == "ok"
+    assert seen == ["JSON", "ACCEPT"]
+
+
+def test_method_views_are_guarded_whole_and_method_by_method(make_app: Callable[..., Flask]) -> None:
+    class Whole(MethodView):
+        decorators = [produces("text/csv")]  # noqa: RUF012
+
+        def get(self) -> str:
+            return "whole"
+
+    class Single(MethodView):
+        @produces("text/csv")
+        def get(self) -> str:
+            return "single"
+
+        @requires_json
+        async def post(self) -> str:
+            return "posted"
+
+    class Plain(View):
+        def dispatch_request(self) -> str:
+            return "plain"
+
+    app = make_app()
+    app.add_url_rule("/whole", view_func=Whole.as_view("whole"))
+    app.add_url_rule("/single", view_func=Single.as_view("single"))
+    app.add_url_rule("/plain", view_func=produces("text/csv")(Plain.as_view("plain")))
+    client = app.test_client()
+    for path in ("/whole", "/single", "/plain"):
+        assert client.get(path).text == path[1:]
+        assert client.get(path, headers={"Accept": "image/png"}).status_code == 406
+    assert client.post("/single", json={}).text == "posted"
+    assert client.post("/single").status_code == 415
+
+
+def test_blueprints_and_routes_below_them_are_guarded(make_app: Callable[..., Flask]) -> None:
+    outer, inner = Blueprint("outer", __name__, url_prefix="/outer"), Blueprint("inner", __name__, url_prefix="/inner")
+
+    @inner.get("/x")
+    @produces("text/csv")
+    def view() -> str:
+        return "ok"
+
+    outer.register_blueprint(inner)
+    app = make_app()
+    app.register_blueprint(outer)
+    assert app.test_client().get("/outer/inner/x", headers={"Accept": "image/png"}).status_code == 406
+
+
+def test_a_guarded_view_may_be_a_callable_object(make_app: Callable[..., Flask]) -> None:
+    class Callable_:
+        def __call__(self) -> str:
+            return "ok"
+
+    assert call(make_app(), produces("text/csv")(Callable_())).text == "ok"
+
+
+def test_a_guard_raises_and_never_renders(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    app.register_error_handler(406, lambda exc: ("the author's", 406))
+    assert call(app, produces("text/csv")(lambda: "ok"), headers={"Accept": "image/png"}).text == "the author's"
+
+
+# -- whatever a client sends
+
+
+class Annotation(ma.Schema):
+    series = ma.fields.Str(required=True)
+    values = ma.fields.Dict(values=ma.fields.List(ma.fields.Float()))
+    children = ma.fields.List(ma.fields.Nested(lambda: Annotation()))
+
+
+@pytest.fixture(scope="module")
+def api(make_app: Callable[..., Flask]) -> Flask:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: {"scope": "write"} if token == "writer" else None)
+    app = make_app(errors, MAX_CONTENT_LENGTH=100_000)
+
+    @app.route("/<path:name>", methods=["GET", "POST", "PATCH", "DELETE"])
+    @requires_permissions("write")
+    @requires_json
+    @produces("application/json", "text/csv")
+    def view(name: str) -> Any:
+        loaded = Annotation().load(request.get_json()) if request.method in ("POST", "PATCH") else {}
+        return jsonify(loaded)
+
+    return app
+
+
+LATIN_1 = st.text(alphabet=st.characters(max_codepoint=255), max_size=30)
+JSON = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(["series", "values", "children", "x"]), below),
+    max_leaves=8,
+)
+HEADERS = st.fixed_dictionaries(
+    {"HTTP_AUTHORIZATION": st.sampled_from(["Bearer writer", "bearer writer ", "Basic \xed", "Bearer"]) | LATIN_1},
+    optional={
+        "HTTP_ACCEPT": st.sampled_from(["*/*", "text/csv;q=0", "application/problem+json", "image/png"]) | LATIN_1,
+        "CONTENT_TYPE": st.sampled_from(["application/json", "application/x+json", "multipart/form-data; boundary=a"])
+        | LATIN_1,
+        "CONTENT_LENGTH": st.sampled_from(["", "0", "-1", "abc", "1_0", "99999999999999999999", "\xb2"]),
+        "HTTP_TRANSFER_ENCODING": st.sampled_from(["chunked", "gzip", "\xff"]),
+        "HTTP_HOST": st.sampled_from(["", "evil.example", "a b", "\xff"]),
+        "HTTP_X_REQUEST_ID": LATIN_1,
+        "HTTP_COOKIE": LATIN_1,
+        "QUERY_STRING": st.sampled_from(["%", "%ff=%00", "a=%zz&&=", "\xff", "a" * 10_000]),
+        "PATH_INFO": st.sampled_from(["/", "/%", "/\xff", "/a//../b", "//", "/\x00", "/a\r\nb"]),
+    },
+)
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]),
+    headers=HEADERS,
+    body=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()),
+)
+@example(
+    method="POST", headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"}, body=b"[" * 90_000
+)
+@example(
+    method="POST", headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"}, body=b" " * 100_001
+)
+def test_no_request_is_a_500(
+    method: str, headers: dict[str, str], body: bytes, api: Flask, strict_json: Callable[[bytes], Any]
+) -> None:
+    response = api.test_client(use_cookies=False).open("/x", method=method, data=body, environ_overrides=headers)
+    assert response.status_code < 500
+    if response.status_code >= 400:
+        assert response.mimetype in ("application/json", "application/problem+json")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "Accept" in response.headers["Vary"]
+        assert not any("\r" in value or "\n" in value for _, value in response.headers)
+        if method != "HEAD":
+            found = strict_json(response.data)
+            assert found.get("error") or found.get("detail")

@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import marshmallow as ma
+import pytest
+from flask import Flask, Request, jsonify, request
+from flask.json.provider import DefaultJSONProvider, JSONProvider
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flask_apierrors import ApiErrors, requires_json
+from flask_apierrors._guards.json_body import MalformedJson, StrictJson, StrictJsonRequest, unsupported_media_type
+
+
+class OwnProvider(JSONProvider):
+    """A provider that takes everything that Python's does."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return json.dumps(obj)
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return json.loads(s)
+
+
+DEFAULT = StrictJson(DefaultJSONProvider(Flask(__name__)))
+OWN = StrictJson(OwnProvider(Flask(__name__)))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | FINITE | st.text(max_size=20),
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=8), below, max_size=4),
+    max_leaves=12,
+)
+
+
+def complaint(body: str | bytes, decoder: StrictJson = DEFAULT) -> str:
+    with pytest.raises(MalformedJson) as caught:
+        decoder.loads(body)
+    return str(caught.value)
+
+
+# -- the decoder
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 2]), st.sampled_from(["", " \r\n\t"]))
+def test_valid_json_is_what_pythons_decoder_makes_of_it(value: Any, ascii_only: bool, indent: int | None, space: str) -> None:
+    text = space + json.dumps(value, ensure_ascii=ascii_only, indent=indent) + space
+    for decoder in (DEFAULT, OWN):
+        assert decoder.loads(text) == decoder.loads(text.encode()) == json.loads(text) == value
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example(b"\xff\xfe[\x001\x00]\x00")
+@example(b"\x00")
+@example(b"\xed\xa0\x80")
+def test_whatever_bytes_come_they_give_a_value_or_a_complaint(body: bytes) -> None:
+    for decoder in (DEFAULT, OWN):
+        try:
+            value = decoder.loads(body)
+        except MalformedJson:
+            continue
+        assert value == json.loads(body.removeprefix(b"\xef\xbb\xbf").decode())
+
+
+def refuse(what: str) -> Any:
+    raise ValueError(what)
+
+
+def finite(digits: str) -> float:
+    return float(digits) if math.isfinite(float(digits)) else refuse(digits)
+
+
+@given(
+    st.text(alphabet='[]{}",:0123456789.eE+-truefalsnINy\\u \n', max_size=60)
+    | st.from_regex(r"\[-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\]", fullmatch=True)
+)
+@example("[NaN")
+@example("[1E400]")
+def test_what_looks_like_json_is_taken_when_rfc_8259_takes_it(text: str) -> None:
+    try:
+        expected = json.loads(text, parse_constant=refuse, parse_float=finite)
+    except ValueError:
+        with pytest.raises(MalformedJson):
+            DEFAULT.loads(text)
+    else:
+        assert DEFAULT.loads(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "the body is empty"),
+        (b" \r\n\t", "the body is empty"),
+        (b"\xef\xbb\xbf", "the body is empty"),
+        (b"\xff\xfe", "it is not UTF-8 at byte 0"),
+        (b'{"a": "\xe9"}', "it is not UTF-8 at byte 7"),
+        (b"\xed\xa0\x80", "it is not UTF-8 at byte 0"),
+        (b"{", "Expecting property name enclosed in double quotes at line 1 column 2"),
+        (b'{"a":\n  }', "Expecting value at line 2 column 3"),
+        (b"[1] [2]", "Extra data at line 1 column 5"),
+        (b'"\x01"', "Invalid control character at at line 1 column 2"),
+        (b'"\\x"', "Invalid \\escape at line 1 column 2"),
+        (b"'a'", "Expecting value at line 1 column 1"),
+        (b"01", "Extra data at line 1 column 2"),
+        (b"NaN", "NaN is not a JSON number"),
+        (b"[Infinity]", "Infinity is not a JSON number"),
+        (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
+        (b"1e400", "a number is too large"),
+        (b"[-1e400]", "a number is too large"),
+        (b"9" * 5_000, "an integer is too long"),
+        (rb'"\ud83d"', "a text holds half a surrogate pair"),
+        (rb'{"\uDC00": 1}', "a text holds half a surrogate pair"),
+        (rb'["\ude00\ud83d"]', "a text holds half a surrogate pair"),
+        (rb'["\ud83d\ud83d\ude00"]', "a text holds half a surrogate pair"),
+        (rb'["\\\ud83d\\ude00"]', "a text holds half a surrogate pair"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"[" * 100_000 + b"]" * 100_000, "it is nested too deeply"),
+        (b'{"a":' * 100_000, "it is nested too deeply"),
+        (b"[" * 101 + b"]" * 101, "it is nested too deeply"),
+        (b'{"a":[' * 51 + b"]}" * 51, "it is nested too deeply"),
+    ],
+)
+def test_a_complaint_says_what_is_wrong_and_where(body: bytes, words: str) -> None:
+    found = complaint(body)
+    assert found.startswith(words.replace("\\\\", "\\")) or found == words
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"NaN",
+        b"[1, Infinity]",
+        b'{"a": [-Infinity]}',
+        b"1e400",
+        b'{"a": {"b": [1e400]}}',
+        b"9" * 5_000,
+        b"[" * 100_000,
+        b"",
+        b"{",
+        b"\xff",
+    ],
+)
+def test_a_provider_of_the_apps_own_is_held_to_the_same(body: bytes) -> None:
+    assert complaint(body, OWN)
+
+
+def test_a_value_error_of_a_provider_is_a_complaint() -> None:
+    class Picky(OwnProvider):
+        def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+            raise ValueError("in words for programmers")
+
+    assert complaint(b"[]", StrictJson(Picky(Flask(__name__)))) == "it cannot be decoded"
+
+
+def test_the_deepest_nesting_that_is_taken_is_taken() -> None:
+    for text in ("[" * 100 + "]" * 100, '{"a":' * 99 + "{}" + "}" * 99):
+        assert DEFAULT.loads(text) == json.loads(text)
+    assert DEFAULT.loads(json.dumps("[" * 500)) == "[" * 500
+    assert DEFAULT.loads(json.dumps([[]] * 500)) == [[]] * 500
+    assert DEFAULT.loads(json.dumps([{}] * 500)) == [{}] * 500
+
+
+@given(VALUES)
+def test_escapes_of_whole_characters_are_taken(value: Any) -> None:
+    assert DEFAULT.loads(json.dumps([value, "😀\\😀", "\\ud83d"])) == [value, "😀\\😀", "\\ud83d"]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\\", "u", "\\ud83d", "\\ude00", "\\uDBFF", "\\uDFFF", "\\u0041", "d83d", "\\\\", "n"]), max_size=8
+    ).map("".join)
+)
+def test_what_is_taken_can_be_encoded(inside: str) -> None:
+    text = f'["{inside}"]'
+    try:
+        expected = json.loads(text)
+        expected[0].encode()
+    except ValueError:
+        with pytest.raises(MalformedJson):
+            DEFAULT.loads(text)
+    else:
+        assert DEFAULT.loads(text) == expected
+
+
+def test_a_byte_order_mark_is_taken_off() -> None:
+    assert DEFAULT.loads(b"\xef\xbb\xbf[1]") == [1]
+
+
+def test_numbers_keep_their_kind_and_digits() -> None:
+    assert DEFAULT.loads("[1, 1.0, -0.0, 1e2, 1E-400]") == [1, 1.0, -0.0, 100.0, 0.0]
+    assert DEFAULT.loads("9" * 4_000) == int("9" * 4_000)
+
+
+def test_a_provider_that_changes_only_the_encoding_keeps_the_quick_decoder() -> None:
+    class Encoding(DefaultJSONProvider):
+        sort_keys = False
+
+    assert complaint(b"NaN", StrictJson(Encoding(Flask(__name__)))) == "NaN is not a JSON number"
+
+
+def test_a_provider_that_an_author_has_changed_is_used() -> None:
+    app = Flask(__name__)
+    app.json.loads = lambda text, **options: ["mine"]  # type: ignore[method-assign]
+    assert StrictJson(app.json).loads(b"[]") == ["mine"]
+
+
+# -- in an app
+
+
+class Tree(ma.Schema):
+    child = ma.fields.Nested(lambda: Tree())
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    app = make_app()
+    app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
+    app.add_url_rule(
+        "/guarded", view_func=requires_json(lambda: jsonify(request.get_json())), methods=["POST"], endpoint="guarded"
+    )
+    app.add_url_rule("/silent", view_func=lambda: jsonify(request.get_json(silent=True)), methods=["POST"], endpoint="silent")
+    app.add_url_rule("/tree", view_func=lambda: Tree().load(request.get_json()), methods=["POST"], endpoint="tree")
+    return app
+
+
+@pytest.mark.parametrize("path", ["/", "/guarded"])
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "Malformed JSON: the body is empty."),
+        (b'{"a": 1', "Malformed JSON: Expecting ',' delimiter at line 1 column 8."),
+        (b"\xff", "Malformed JSON: it is not UTF-8 at byte 0."),
+        (b"[NaN]", "Malformed JSON: NaN is not a JSON number."),
+        (b"[1e400]", "Malformed JSON: a number is too large."),
+        (b"9" * 5_000, "Malformed JSON: an integer is too long."),
+        (b"[" * 100_000, "Malformed JSON: it is nested too deeply."),
+    ],
+)
+def test_a_malformed_body_is_a_400_that_says_what_is_wrong(app: Flask, path: str, body: bytes, sentence: str) -> None:
+    response = app.test_client().post(path, data=body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.get_json() == {"error": sentence}
+
+
+@pytest.mark.parametrize("depth", [50, 100, 101, 130, 500, 900, 950, 970, 980, 990, 1_000, 5_000])
+def test_no_depth_of_nesting_is_a_500(app: Flask, depth: int) -> None:
+    client = app.test_client()
+    lists = client.post("/", data="[" * depth + "]" * depth, content_type="application/json")
+    objects = client.post("/tree", data='{"child":' * (depth - 1) + "{}" + "}" * (depth - 1), content_type="application/json")
+    assert lists.status_code == objects.status_code == (200 if depth <= 100 else 400)
+
+
+def test_a_silent_reader_gets_nothing_from_a_malformed_body(app: Flask) -> None:
+    for body in (b"NaN", b"[" * 100_000, b"", b"\xff"):
+        response = app.test_client().post("/silent", data=body, content_type="application/json")
+        assert (response.status_code, response.data) == (200, b"null\n")
+
+
+def test_a_body_that_does_not_claim_to_be_json_is_a_415(app: Flask) -> None:
+    response = app.test_client().post("/", data=b"{}", content_type="text/plain")
+    assert response.status_code == 415
+    assert response.get_json() == {"error": "Unsupported media type. Send Content-Type: application/json."}
+    assert response.headers["Accept"] == "application/json"
+
+
+def test_a_body_that_a_server_cannot_hand_over_is_a_400(app: Flask) -> None:
+    class BrokenChunks(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise RuntimeError("invalid chunk size")
+
+        readinto = None  # type: ignore[assignment]
+
+    options = {"wsgi.input": BrokenChunks(), "wsgi.input_terminated": True, "CONTENT_LENGTH": "9"}
+    for path in ("/", "/guarded"):
+        response = app.test_client().post(path, content_type="application/json", environ_overrides=options)
+        assert response.status_code == 400
+        assert response.get_json()["error"]
+
+
+def test_a_body_that_is_too_large_is_a_413(make_app: Callable[..., Flask]) -> None:
+    app = make_app(MAX_CONTENT_LENGTH=10)
+    app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
+    response = app.test_client().post("/", json=["x" * 100])
+    assert (response.status_code, response.get_json()) == (413, {"error": "The request body is larger than 10 bytes."})
+
+
+def test_a_malformed_body_is_the_same_in_debug(make_app: Callable[..., Flask]) -> None:
+    app = make_app(DEBUG=True, TRAP_BAD_REQUEST_ERRORS=False)
+    app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
+    response = app.test_client().post("/", data=b"[NaN]", content_type="application/json")
+    assert (response.status_code, response.get_json()) == (400, {"error": "Malformed JSON: NaN is not a JSON number."})
+
+
+def test_the_decoder_encodes_as_the_apps_provider_does(app: Flask) -> None:
+    with app.test_request_context():
+        assert request.json_module.dumps({"b": 1, "a": 2}) == app.json.dumps({"b": 1, "a": 2})
+
+
+# -- the request class
+
+
+def test_a_request_class_of_the_apps_own_reads_strictly_too() -> None:
+    class Mine(Request):
+        @property
+        def tenant(self) -> str:
+            return "north"
+
+    app = Flask(__name__)
+    app.request_class = Mine
+    ApiErrors(app)
+    app.add_url_rule("/", view_func=lambda: jsonify(request.get_json(), request.tenant), methods=["POST"])  # type: ignore[attr-defined]
+    assert app.request_class.__name__ == "Mine"
+    assert issubclass(app.request_class, Mine)
+    assert app.test_client().post("/", json=1).get_json() == [1, "north"]
+    assert app.test_client().post("/", data=b"NaN", content_type="application/json").status_code == 400
+
+
+def test_a_request_class_that_reads_json_its_own_way_is_kept() -> None:
+    class OwnModule(Request):
+        json_module = json
+
+    class OwnFailure(Request):
+        def on_json_loading_failed(self, e: ValueError | None) -> Any:
+            return "fallback"
+
+    for cls in (OwnModule, OwnFailure):
+        app = Flask(__name__)
+        app.request_class = cls
+        ApiErrors(app)
+        assert app.request_class is cls
+
+
+def test_flasks_own_request_class_stays_as_it_is(app: Flask) -> None:
+    assert app.request_class is StrictJsonRequest
+    assert Request.on_json_loading_failed is not StrictJsonRequest.on_json_loading_failed
+    assert Flask(__name__).request_class is Request
+
+
+# -- 415
+
+
+def test_a_415_names_what_is_taken() -> None:
+    one = unsupported_media_type(("text/csv",), "POST")
+    assert (one.code, one.description) == (415, "Unsupported media type. Send Content-Type: text/csv.")
+    assert one.headers == (("Accept", "text/csv"),)
+    several = unsupported_media_type(("text/csv", "application/json"), "PATCH")
+    assert several.description == "Unsupported media type. Send Content-Type: one of text/csv, application/json."
+    assert several.headers == (("Accept", "text/csv, application/json"), ("Accept-Patch", "text/csv, application/json"))

@@ -1,0 +1,540 @@
+"""Storages of rate limits that break: killed, frozen, restarted, late, answering errors. With real servers."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, request
+from flask.cli import FlaskGroup
+from flask_limiter import Limiter
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from flask_apierrors import ApiErrors, rate_limit
+from flask_apierrors._limits import storage as rate_limit_storage
+from flask_apierrors._limits.storage import PROBE_INTERVAL, TIME_OUT, GuardedStorage, default_options
+
+from .storages import Gunicorn, Load, Redis, Server, free_port, limited_app, memcached_program, wait_until
+
+#: Far below what a client of Redis waits by itself (5 seconds, and tries again), far above what a loaded machine adds.
+PATIENCE = 3.0
+
+
+def patient(redis: Redis) -> dict[str, Any]:
+    """For what is not about time-outs: a loaded machine may stop a healthy Redis for half a second."""
+    return {
+        "RATELIMIT_STORAGE_URI": redis.uri,
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 10, "socket_connect_timeout": 10},
+    }
+
+
+# A client of Redis leaves its connections to the garbage collector: here, not in the next module.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    server = Redis(tmp_path)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def gunicorn(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
+    started: list[Gunicorn] = []
+
+    def start(**arguments: object) -> Gunicorn:
+        started.append(Gunicorn(tmp_path / "gunicorn.log", **arguments))
+        started[-1].get()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+def storage_of(app: Flask) -> GuardedStorage:
+    found = app.extensions["apierrors"].rate_limits.native_limiter.storage
+    assert isinstance(found, GuardedStorage)
+    return found
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def recover(app: Flask) -> None:
+    client = app.test_client()
+
+    def is_back() -> bool:
+        assert client.get("/").status_code in (200, 429, 503)
+        return storage_of(app).healthy
+
+    wait_until(is_back, "the storage to be used again")
+
+
+# -- one process
+
+
+@pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
+def test_redis_counts_by_each_strategy_and_waiting_is_enough(redis: Redis, strategy: str) -> None:
+    app = limited_app("2 per 2 seconds", RATELIMIT_STRATEGY=strategy, **patient(redis))
+    client = app.test_client()
+    client.get("/")
+    time.sleep(0.6)
+    answers = [client.get("/") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    wait = int(answers[1].headers["Retry-After"])
+    assert 1 <= wait <= 3
+    assert answers[1].headers["RateLimit"] == f'"endpoint";r=0;t={wait}'
+    time.sleep(wait)
+    assert client.get("/").status_code == 200
+
+
+def test_a_success_takes_one_round_trip_more_at_most(redis: Redis) -> None:
+    for strategy in ("fixed-window", "moving-window", "sliding-window-counter"):
+        app = limited_app(RATELIMIT_STRATEGY=strategy, **patient(redis))
+        client = app.test_client()
+        redis.command("FLUSHALL")
+        client.get("/")
+        redis.command("CONFIG", "RESETSTAT")
+        client.get("/")
+        sent = redis.command("INFO", "commandstats")
+        assert isinstance(sent, dict)
+        trips = sum(sent.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "ttl"))
+        assert trips == 2, strategy
+
+
+def test_a_killed_redis_is_replaced_by_memory_with_one_warning_and_used_again(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = limited_app("3/hour", RATELIMIT_STORAGE_URI=redis.uri)
+    client = app.test_client()
+    assert client.get("/").headers["RateLimit"].startswith('"endpoint";r=2;')
+    redis.kill()
+    assert [client.get("/").status_code for _ in range(6)] == [200, 200, 200, 429, 429, 429]
+    assert len(warnings_in(caplog)) == 1
+    assert "Limits are counted in memory, by each process alone, until it is back" in warnings_in(caplog)[0]
+    redis.start()
+    recover(app)
+    assert len(warnings_in(caplog)) == 2
+    assert client.get("/").status_code == 200
+    assert redis.keys()
+
+
+def test_a_frozen_redis_delays_only_those_who_find_it_out(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
+
+    def ask(_: int) -> tuple[int, float]:
+        begun = time.monotonic()
+        status = app.test_client().get("/").status_code
+        return status, time.monotonic() - begun
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(ask, range(24)))
+        redis.freeze()
+        answers = list(pool.map(ask, range(400)))
+        assert {status for status, _ in answers} == {200}
+        assert max(taken for _, taken in answers) < PATIENCE
+        assert sum(taken >= TIME_OUT * 0.9 for _, taken in answers) <= 12 + 4, "each thread finds it out once, at most"
+        assert len(warnings_in(caplog)) == 1
+        time.sleep(PROBE_INTERVAL)
+        again = list(pool.map(ask, range(100)))
+        assert sum(taken >= TIME_OUT * 0.9 for _, taken in again) <= 4, "the probe delays nobody"
+    redis.thaw()
+    recover(app)
+
+
+def test_one_prober_at_a_time(redis: Redis) -> None:
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
+    client = app.test_client()
+    client.get("/")
+    redis.freeze()
+    end = time.monotonic() + 3
+    most = 0
+    while time.monotonic() < end:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: app.test_client().get("/"), range(16)))
+        most = max(most, sum(thread.name == "rate-limit-storage-probe" for thread in threading.enumerate()))
+    assert most == 1
+    redis.thaw()
+    recover(app)
+
+
+def test_a_quick_restart_is_not_noticed_by_clients(redis: Redis) -> None:
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
+    client = app.test_client()
+    assert client.get("/").status_code == 200
+    redis.restart()
+    assert [client.get("/").status_code for _ in range(20)] == [200] * 20
+    recover(app)
+
+
+def test_a_redis_that_starts_after_the_app_is_used(redis: Redis) -> None:
+    redis.kill()
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
+    assert app.test_client().get("/").status_code == 200
+    redis.start()
+    recover(app)
+    assert app.test_client().get("/").status_code == 200
+    assert redis.keys()
+
+
+def test_a_redis_that_answers_errors_is_not_asked_by_requests(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
+    client = app.test_client()
+    client.get("/")
+    redis.command("CONFIG", "SET", "maxmemory", "1")
+    end = time.monotonic() + 2.5 * PROBE_INTERVAL
+    while time.monotonic() < end:
+        assert client.get("/").status_code == 200
+    assert len(warnings_in(caplog)) == 1, "a ping would say that it is well"
+    redis.command("CONFIG", "SET", "maxmemory", "0")
+    recover(app)
+
+
+def test_without_a_fallback_requests_get_a_503_until_it_is_back(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    app = limited_app(
+        "2/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=False, APIERRORS_RETRY_AFTER=7
+    )
+    app.add_url_rule("/free", "free", lambda: {})
+    client = app.test_client()
+    assert client.get("/").status_code == 200
+    redis.kill()
+    for _ in range(3):
+        answer = client.get("/")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+        assert answer.json is not None
+        assert answer.json["error"].startswith("The service is temporarily unavailable.")
+    assert client.get("/free").status_code == 200
+    assert len(warnings_in(caplog)) == 1
+    redis.start()
+    recover(app)
+
+
+def test_errors_are_swallowed_where_flask_limiter_is_told_so(redis: Redis) -> None:
+    app = limited_app(
+        "1/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=False, RATELIMIT_SWALLOW_ERRORS=True
+    )
+    redis.kill()
+    assert [app.test_client().get("/").status_code for _ in range(3)] == [200] * 3
+
+
+def test_limits_of_their_own_hold_during_the_fallback(redis: Redis) -> None:
+    app = limited_app("100/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK="2/hour")
+    app.add_url_rule("/free", "free", lambda: {})
+    client = app.test_client()
+    assert [client.get("/").status_code for _ in range(4)] == [200] * 4
+    redis.kill()
+    client.get("/")
+    assert [client.get("/").status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert [client.get("/free").status_code for _ in range(3)] == [200, 200, 429]
+    redis.start()
+    recover(app)
+    assert client.get("/").status_code == 200
+
+
+def test_native_limits_fall_back_too(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    errors = ApiErrors()
+    app = Flask(__name__)
+    app.config.update(RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_DEFAULT="9/hour")
+    errors.init_app(app)
+    with app.app_context():
+        limiter = errors.limiter
+
+    @app.get("/")
+    @limiter.limit("3/hour", deduct_when=lambda response: True)
+    def view() -> dict[str, str]:
+        return {}
+
+    client = app.test_client()
+    assert client.get("/").status_code == 200
+    redis.kill()
+    assert [client.get("/").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert len(warnings_in(caplog)) == 1
+    redis.start()
+    recover(app)
+
+
+def test_the_limiter_of_an_author_falls_back_too(redis: Redis) -> None:
+    limiter = Limiter(lambda: request.remote_addr or "", storage_uri=redis.uri, default_limits=["3/hour"])
+    app = Flask(__name__)
+    ApiErrors(app)
+    limiter.init_app(app)
+    app.add_url_rule("/", "default", lambda: {})
+    app.add_url_rule("/ours", "ours", rate_limit("2/hour")(lambda: {}))
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/", "/ours")] == [200, 200]
+    redis.kill()
+    assert [client.get("/").status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert [client.get("/ours").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_blackholed_address_delays_the_first_request_alone() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        app = limited_app(RATELIMIT_STORAGE_URI=f"redis://127.0.0.1:{port}")
+        begun = time.monotonic()
+        assert app.test_client().get("/").status_code == 200
+        assert time.monotonic() - begun < PATIENCE
+        for one in waiting:
+            one.close()
+
+
+def test_options_of_the_administrator_win(redis: Redis) -> None:
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 2})
+    app.test_client().get("/")
+    remote = storage_of(app).remote
+    assert remote is not None
+    options = remote.storage.connection_pool.connection_kwargs  # type: ignore[attr-defined]
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (2, TIME_OUT)
+    assert options["retry"].get_retries() == 0
+
+
+def test_the_command_line_of_flask_limiter_shows_and_clears(redis: Redis) -> None:
+    app = limited_app(RATELIMIT_DEFAULT="1/hour", **patient(redis))
+    app.add_url_rule("/default", "default", lambda: {})
+    client = app.test_client()
+    assert [client.get("/default").status_code for _ in range(2)] == [200, 429]
+    runner, flask = app.test_cli_runner(), FlaskGroup(create_app=lambda: app)
+    shown = runner.invoke(flask, args=["limiter", "config"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert "GuardedStorage" in shown.output
+    assert "OK" in shown.output
+    cleared = runner.invoke(flask, args=["limiter", "clear", "--key", "127.0.0.1", "-y"])
+    assert cleared.exit_code == 0, cleared.output
+    assert client.get("/default").status_code == 200
+
+
+def test_memory_is_not_guarded() -> None:
+    app = limited_app(RATELIMIT_DEFAULT="1/minute")
+    assert isinstance(app.extensions["apierrors"].rate_limits.native_limiter.storage, MemoryStorage)
+
+
+# -- other storages
+
+
+def test_a_redis_behind_sentinels(tmp_path: Path, redis: Redis) -> None:
+    settings = tmp_path / "sentinel.conf"
+    port = free_port()
+    settings.write_text(f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {redis.port} 1\n")
+    sentinel = Redis(tmp_path)
+    sentinel.port = port
+    sentinel._arguments = [sentinel._arguments[0], str(settings), "--sentinel"]
+    try:
+        sentinel.start()
+        app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"redis+sentinel://127.0.0.1:{port}/main")
+        client = app.test_client()
+        assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+        assert redis.keys()
+        assert storage_of(app).healthy
+        sentinel.freeze()
+        redis.freeze()
+        begun = time.monotonic()
+        assert client.get("/").status_code == 200
+        assert time.monotonic() - begun < PATIENCE
+    finally:
+        redis.thaw()
+        sentinel.kill()
+
+
+def test_a_redis_cluster_may_be_away_at_the_start(tmp_path: Path) -> None:
+    node = Redis(tmp_path, "--cluster-enabled", "yes")
+    app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"redis+cluster://127.0.0.1:{node.port}")
+    client = app.test_client()
+    assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+    try:
+        node.start()
+        node.command("CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
+        recover(app)
+        assert [client.get("/").status_code for _ in range(3)][2] == 429
+        assert node.keys()
+    finally:
+        node.kill()
+
+
+def test_memcached_counts_and_falls_back() -> None:
+    pytest.importorskip("pymemcache")
+    server = Server(memcached_program(), "-l", "127.0.0.1", "-p", "{port}", "-u", "nobody")
+    try:
+        server.start()
+        app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"memcached://127.0.0.1:{server.port}")
+        client = app.test_client()
+        answers = [client.get("/") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert 3590 <= int(answers[2].headers["Retry-After"]) <= 3600
+        server.kill()
+        assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+        server.start()
+        recover(app)
+    finally:
+        server.kill()
+
+
+def test_a_strategy_that_the_storage_does_not_have_fails_at_start() -> None:
+    pytest.importorskip("pymemcache")
+    with pytest.raises(ValueError, match="RATELIMIT_STRATEGY = 'moving-window' needs another storage"):
+        limited_app(
+            RATELIMIT_STORAGE_URI="memcached://127.0.0.1:1", RATELIMIT_STRATEGY="moving-window", RATELIMIT_DEFAULT="1/hour"
+        )
+
+
+@pytest.mark.parametrize(
+    "scheme", ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached", "mongodb"]
+)
+def test_each_driver_gets_time_outs_in_its_own_words(scheme: str) -> None:
+    values = default_options(scheme).values()
+    assert TIME_OUT in values or int(TIME_OUT * 1000) in values
+
+
+# -- several processes
+
+
+def test_limits_are_exact_over_several_workers(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+    server = gunicorn(limit="31/hour", **patient(redis))
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(lambda _: server.get()[0], range(120)))
+    assert (statuses.count(200), statuses.count(429)) == (30, 90), "one went to see that the server is up"
+
+
+def test_under_load_redis_is_killed_and_restarted(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+    server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
+    with Load(server) as load:
+        time.sleep(1)
+        redis.kill()
+        time.sleep(2)
+        redis.start()
+        wait_until(lambda: bool(redis.keys()), "the limits to be counted in Redis again")
+        redis.restart()
+        time.sleep(1)
+    survived(load, server)
+
+
+def test_under_load_redis_is_frozen(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+    server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
+    with Load(server) as load:
+        time.sleep(1)
+        redis.freeze()
+        time.sleep(3)
+        redis.thaw()
+        wait_until(lambda: "is back" in server.log, "the workers to notice")
+    survived(load, server)
+
+
+def test_under_load_redis_is_started_late_and_answers_errors(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+    redis.kill()
+    server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
+    with Load(server) as load:
+        time.sleep(1)
+        redis.start()
+        wait_until(lambda: bool(redis.keys()), "the limits to be counted in Redis")
+        redis.command("CONFIG", "SET", "maxmemory", "1")
+        time.sleep(2)
+        redis.command("CONFIG", "SET", "maxmemory", "0")
+        time.sleep(1)
+    survived(load, server)
+
+
+def survived(load: Load, server: Gunicorn) -> None:
+    print(load.figures())
+    assert load.sent > 100
+    assert load.lost == 0
+    assert set(load.statuses) == {200}, load.figures()
+    assert max(load.seconds) < PATIENCE, load.figures()
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_the_counters_of_a_guarded_storage_can_be_forgotten(fallback: bool) -> None:
+    storage = GuardedStorage(MemoryStorage(), fallback=fallback)
+    window = SlidingWindowCounterRateLimiter(storage)
+    item = parse("1/minute")
+    assert [window.hit(item, "a"), window.hit(item, "a")] == [True, False]
+    window.clear(item, "a")
+    assert window.hit(item, "a")
+    storage.incr("b", 60)
+    storage.reset()
+    assert storage.get("b") == 0
+    assert window.hit(item, "a")
+
+
+def test_while_one_prober_waits_no_other_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit_storage, "PROBE_INTERVAL", 0.0)
+    asked: list[str] = []
+    gate = threading.Event()
+
+    class Stuck(MemoryStorage):
+        def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+            asked.append(key)
+            if len(asked) > 1:
+                gate.wait(30)
+            raise ConnectionError
+
+    storage = GuardedStorage(Stuck())
+    assert [storage.incr("key", 60) for _ in range(2)] == [1, 2]
+    wait_until(lambda: len(asked) == 2, "a prober")
+    assert [storage.incr("key", 60) for _ in range(5)] == [3, 4, 5, 6, 7]
+    gate.set()
+    assert len(asked) == 2
+    assert not storage.healthy
+
+
+# -- counters in memory
+
+
+def test_counting_in_memory_is_exact_over_threads() -> None:
+    app = limited_app("100/hour")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: app.test_client().get("/").status_code, range(300)))
+    assert (found.count(200), found.count(429)) == (100, 200)
+
+
+def test_counting_in_memory_starts_no_thread_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = limited_app("100/hour").test_client()
+    client.get("/")
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1])
+    for _ in range(20):
+        time.sleep(0.015)
+        client.get("/")
+    assert len(started) <= 1
+
+
+def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit_storage, "SWEEP_INTERVAL", 0.1)
+    storage = rate_limit_storage.SweptMemory()
+    for number in range(50):
+        storage.incr(f"client-{number}", 1)
+    end = time.monotonic() + 20
+    while len(storage.storage) > 1:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        storage.incr("other", 1)
+    assert set(storage.storage) <= {"other"}
+    assert set(storage.expirations) <= {"other"}
