@@ -14,7 +14,15 @@ from . import imports, memory, over_http, paths, scaling
 from .common import markdown
 from .paths import CONTENDERS, GUARDED, PATHS
 
-_PACKAGES = ("flask", "werkzeug", "marshmallow", "flask-limiter", "flask-smorest", "apiflask", "flask-restx")
+_PACKAGES = (
+    "flask",
+    "werkzeug",
+    "marshmallow",
+    "flask-limiter",
+    "flask-smorest",
+    "apiflask",
+    "flask-restx",
+)
 
 
 def main() -> None:
@@ -26,12 +34,37 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    names = [row.name for row in (*PATHS, *GUARDED)] + ["import", "limits", "scaling", "memory", "http"]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to bare Flask; smaller is better.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run, all of it by default: {', '.join(names)}")
-    parser.add_argument("--rounds", type=int, default=100, help="rounds of each race (default: %(default)s; 10 is quick)")
-    parser.add_argument("--errors", type=int, default=100_000, help="errors of the memory check (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=1, help="seconds of each HTTP run (default: %(default)s)")
+    names = [row.name for row in (*PATHS, *GUARDED)] + [
+        "import",
+        "limits",
+        "scaling",
+        "memory",
+        "http",
+    ]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Ratios to bare Flask; smaller is better."
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to run, all of it by default: {', '.join(names)}",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=100,
+        help="rounds of each race (default: %(default)s; 10 is quick)",
+    )
+    parser.add_argument(
+        "--errors",
+        type=int,
+        default=100_000,
+        help="errors of the memory check (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=1, help="seconds of each HTTP run (default: %(default)s)"
+    )
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(names)
     if unknown:
@@ -51,7 +84,9 @@ def _print_machine(rounds: int) -> None:
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+            return next(
+                line.partition(":")[2].strip() for line in file if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or "unknown processor"
 
@@ -60,7 +95,9 @@ def _print_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     print(f"\n{markdown(header, rows)}", flush=True)
 
 
-def _selected(rows: Iterable[Any], chosen: argparse.Namespace, run: Callable[[Any], tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _selected(
+    rows: Iterable[Any], chosen: argparse.Namespace, run: Callable[[Any], tuple[str, ...]]
+) -> list[tuple[str, ...]]:
     return [run(row) for row in rows if row.name in chosen.names]
 
 
@@ -91,18 +128,31 @@ def _limits(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
 
 def _scaling(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
     if "scaling" in chosen.names:
-        header = ["bad items", "time", "per item", "ratio to floor", "answer of floor", "answer of flask_apierrors"]
+        header = [
+            "bad items",
+            "time",
+            "per item",
+            "ratio to floor",
+            "answer of floor",
+            "answer of flask_apierrors",
+        ]
         _print_table(header, scaling.run(apps["floor"], apps["flask_apierrors"], chosen.rounds))
 
 
 def _memory(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
     if "memory" in chosen.names:
-        _print_table(["no two requests alike", "flask_apierrors"], memory.run(apps["flask_apierrors"], chosen.errors))
+        _print_table(
+            ["no two requests alike", "flask_apierrors"],
+            memory.run(apps["flask_apierrors"], chosen.errors),
+        )
 
 
 def _http(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
     if "http" in chosen.names:
-        _print_table(["CPU time of the server, a request", *over_http.CONTENDERS], over_http.run(chosen.seconds))
+        _print_table(
+            ["CPU time of the server, a request", *over_http.CONTENDERS],
+            over_http.run(chosen.seconds),
+        )
 
 
 if __name__ == "__main__":

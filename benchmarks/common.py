@@ -117,7 +117,9 @@ class Rounds(dict[str, list[float]]):
 
     def microseconds_over(self, name: str, base: str) -> Spread:
         """How many microseconds longer than ``base``."""
-        return Spread.of((own - other) * 1e6 for own, other in zip(self[name], self[base], strict=True))
+        return Spread.of(
+            (own - other) * 1e6 for own, other in zip(self[name], self[base], strict=True)
+        )
 
     def microseconds(self, name: str) -> Spread:
         """How many microseconds a call."""
@@ -139,7 +141,9 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
     order = Random(1)
     for _ in range(rounds):
         for name in order.sample(names, len(names)):
-            _seconds(calls[name], count // 4 or 1)  # the interpreter still runs what it specialised for the one before
+            _seconds(
+                calls[name], count // 4 or 1
+            )  # the interpreter still runs what it specialised for the one before
             times[name].append(_seconds(calls[name], count))
     gc.unfreeze()
     return times
@@ -172,6 +176,8 @@ def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table, its columns aligned."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    cells = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    cells = [
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
+    ]
     rule = ["-" * width for width in widths]
     return "\n".join(f"| {' | '.join(line)} |" for line in [cells[0], rule, *cells[1:]])

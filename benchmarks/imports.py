@@ -10,7 +10,9 @@ from .common import Rounds
 
 _CODE = "from time import process_time as now; start = now(); import {module}; print(now() - start)"
 # An import is that of bytecode, as in production, whatever the shell says: to compile takes longer than the import itself.
-_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
 
 
 def run(rounds: int) -> tuple[str, ...]:
@@ -33,5 +35,7 @@ def run(rounds: int) -> tuple[str, ...]:
 
 def _seconds_to_import(module: str) -> float:
     command = [sys.executable, "-c", _CODE.format(module=module)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=_ENVIRONMENT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60, env=_ENVIRONMENT
+    )
     return float(done.stdout)

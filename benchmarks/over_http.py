@@ -43,30 +43,61 @@ def application(module: str) -> Any:
 def run(seconds: int) -> list[tuple[str, ...]]:
     """A row for each path: the servers are loaded in turn; medians of the turns, and of the ratios within a turn."""
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(_server(module)) for name, module in CONTENDERS.items()}
-        return [_row(path.title, path.request, servers, seconds) for path in PATHS if path.name in _NAMES]
+        servers = {
+            name: stack.enter_context(_server(module)) for name, module in CONTENDERS.items()
+        }
+        return [
+            _row(path.title, path.request, servers, seconds)
+            for path in PATHS
+            if path.name in _NAMES
+        ]
 
 
-def _row(title: str, request: Request, servers: dict[str, tuple[int, list[int]]], seconds: int) -> tuple[str, ...]:
+def _row(
+    title: str, request: Request, servers: dict[str, tuple[int, list[int]]], seconds: int
+) -> tuple[str, ...]:
     costs = Rounds({name: [] for name in servers})
     for _ in range(_TURNS):
         for name, (port, workers) in servers.items():
             before = _cpu_seconds(workers)
             requests = _load(port, request, seconds)
             costs[name].append((_cpu_seconds(workers) - before) / requests)
-    return (title, *(f"{costs.microseconds(name).median:.0f} µs ({costs.ratio(name, 'floor').median:.2f})" for name in costs))
+    return (
+        title,
+        *(
+            f"{costs.microseconds(name).median:.0f} µs ({costs.ratio(name, 'floor').median:.2f})"
+            for name in costs
+        ),
+    )
 
 
 def _cpu_seconds(workers: list[int]) -> float:
     """What these processes have spent, in user mode and in the kernel."""
-    fields = [Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers]
+    fields = [
+        Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers
+    ]
     return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def _server(module: str) -> Iterator[tuple[int, list[int]]]:
-    options = ["--bind", "127.0.0.1:0", "--workers", "1", "--worker-class", "gthread", "--threads", "1"]
-    command = [sys.executable, "-m", "gunicorn", *options, f"benchmarks.over_http:application({module!r})"]
+    options = [
+        "--bind",
+        "127.0.0.1:0",
+        "--workers",
+        "1",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "1",
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        *options,
+        f"benchmarks.over_http:application({module!r})",
+    ]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         port = _port_of(server)
@@ -90,12 +121,25 @@ def _port_of(server: subprocess.Popen[str]) -> int:
 
 def _load(port: int, request: Request, seconds: int) -> int:
     """Requests that were answered."""
-    return _load_by_wrk(port, request, seconds) if shutil.which("wrk") else _load_by_threads(port, request, seconds)
+    return (
+        _load_by_wrk(port, request, seconds)
+        if shutil.which("wrk")
+        else _load_by_threads(port, request, seconds)
+    )
 
 
 def _load_by_wrk(port: int, request: Request, seconds: int) -> int:
-    headers = [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", *headers, f"http://127.0.0.1:{port}{request.path}"]
+    headers = [
+        part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")
+    ]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{_CONNECTIONS}",
+        f"-d{seconds}s",
+        *headers,
+        f"http://127.0.0.1:{port}{request.path}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30)
     found = re.search(r"(\d+) requests in", done.stdout)
     assert found is not None, done.stdout

@@ -50,7 +50,13 @@ class Guarded(NamedTuple):
 
 
 def _path(
-    name: str, title: str, request: Request, statuses: set[int], best_peer: str = "", wanted: str = "", touched: bool = False
+    name: str,
+    title: str,
+    request: Request,
+    statuses: set[int],
+    best_peer: str = "",
+    wanted: str = "",
+    touched: bool = False,
 ) -> Path:
     return Path(name, title, request, frozenset(statuses), best_peer, wanted, touched)
 
@@ -61,12 +67,35 @@ PATHS = (
     _path("abort", "`abort(404, text)`", Request("/aborted"), {404}, "1.14", "1.00"),
     _path("touched", "the same, and a field added to it", Request("/aborted"), {404}, touched=True),
     _path("405", "405", Request("/ok", "POST"), {405}, "1.04", "0.92"),
-    _path("one-field", "validation, one field", Request("/one-field", "POST", _JSON, _ITEM), {400, 422}, "1.07", "0.97"),
-    _path("items", "validation, 1,000 bad items", Request("/many-items", "POST", _JSON, _BATCH), {400, 422}, "1.00", "1.00"),
+    _path(
+        "one-field",
+        "validation, one field",
+        Request("/one-field", "POST", _JSON, _ITEM),
+        {400, 422},
+        "1.07",
+        "0.97",
+    ),
+    _path(
+        "items",
+        "validation, 1,000 bad items",
+        Request("/many-items", "POST", _JSON, _BATCH),
+        {400, 422},
+        "1.00",
+        "1.00",
+    ),
     _path("crash", "unexpected exception", Request("/crash"), {500}, "1.05", "0.92"),
     _path("401", "401", Request("/private"), {401}, "1.21", "1.00"),
-    _path("403", "403", Request("/private", headers={"Authorization": f"Bearer {POOR_TOKEN}"}), {403}, "1.35", "1.00"),
-    _path("406", "406", Request("/text-only", headers={"Accept": "image/png"}), {406}, "1.68", "1.02"),
+    _path(
+        "403",
+        "403",
+        Request("/private", headers={"Authorization": f"Bearer {POOR_TOKEN}"}),
+        {403},
+        "1.35",
+        "1.00",
+    ),
+    _path(
+        "406", "406", Request("/text-only", headers={"Accept": "image/png"}), {406}, "1.68", "1.02"
+    ),
     _path(
         "415",
         "415",
@@ -110,7 +139,9 @@ def check(name: str, app: Any, request: Request, statuses: frozenset[int]) -> No
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise WrongAnswer(f"{name} answers {request.method} {request.path} with {answer.body[:80]!r}")
+        raise WrongAnswer(
+            f"{name} answers {request.method} {request.path} with {answer.body[:80]!r}"
+        )
 
 
 def run_path(path: Path, apps: Mapping[str, Any], rounds: int) -> tuple[str, ...]:
@@ -136,13 +167,18 @@ def _ratio_cells(ratios: Mapping[str, Spread]) -> Iterator[str]:
 
 def run_guarded(row: Guarded, apps: Mapping[str, Any], rounds: int) -> tuple[str, ...]:
     """Race a guarded view against the same view without guards, for each contender that has guards."""
-    guarded, bare = (Request(path, "POST", _GUARDED | {"Accept": row.accept}, _ITEM) for path in ("/guarded", "/unguarded"))
+    guarded, bare = (
+        Request(path, "POST", _GUARDED | {"Accept": row.accept}, _ITEM)
+        for path in ("/guarded", "/unguarded")
+    )
     cells = []
     for name, app in apps.items():
         view = bare if name.startswith("floor") else guarded
         check(name, app, view, frozenset({200}))
         check(name, app, bare, frozenset({200}))
-        times = race({"bare": caller(app.wsgi_app, bare), "guarded": caller(app.wsgi_app, view)}, rounds)
+        times = race(
+            {"bare": caller(app.wsgi_app, bare), "guarded": caller(app.wsgi_app, view)}, rounds
+        )
         spread = times.microseconds_over("guarded", "bare")
         cells.append(f"{spread.median:+.1f}")
         if name == "flask_apierrors":

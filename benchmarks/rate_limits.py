@@ -98,21 +98,32 @@ def rows() -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rate_limits", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=100, help="rounds of the race (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=100, help="rounds of the race (default: %(default)s)"
+    )
     chosen = parser.parse_args()
     measured = rows()
     for row in measured:
         ask(quiet(row.app), Request(row.path))
         assert ask(row.app, Request(row.path)).status == row.status, row.title
-    calls = {"bare": caller(bare(), Request("/free"))} | {row.title: caller(row.app, Request(row.path)) for row in measured}
+    calls = {"bare": caller(bare(), Request("/free"))} | {
+        row.title: caller(row.app, Request(row.path)) for row in measured
+    }
     times = race(calls, chosen.rounds)
     lines = []
     for row in measured:
         ratio, added = times.ratio(row.title, "bare"), times.microseconds_over(row.title, "bare")
         lines.append(
-            [row.title, f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})", f"{added.median:+.1f}", row.wanted]
+            [
+                row.title,
+                f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
+                f"{added.median:+.1f}",
+                row.wanted,
+            ]
         )
-    print(f"A bare view takes {times.microseconds('bare').median:.0f} µs; {chosen.rounds} rounds, medians and quartiles.\n")
+    print(
+        f"A bare view takes {times.microseconds('bare').median:.0f} µs; {chosen.rounds} rounds, medians and quartiles.\n"
+    )
     print(markdown(["", "ratio to a bare view", "µs", "wanted, at most"], lines))
 
 

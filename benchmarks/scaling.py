@@ -22,5 +22,7 @@ def run(floor: Any, app: Any, rounds: int) -> list[tuple[str, ...]]:
         )
         own, ratio = times.microseconds("own").median, times.ratio("own", "floor").median
         sizes = (f"{len(ask(each.wsgi_app, request).body):,} B" for each in (floor, app))
-        rows.append((f"{count:,}", f"{own / 1e3:.2f} ms", f"{own / count:.1f} µs", f"{ratio:.2f}", *sizes))
+        rows.append(
+            (f"{count:,}", f"{own / 1e3:.2f} ms", f"{own / count:.1f} µs", f"{ratio:.2f}", *sizes)
+        )
     return rows

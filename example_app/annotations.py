@@ -9,7 +9,14 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, jsonify, request, url_for
 from marshmallow import Schema, ValidationError, fields, validate
 
-from flask_apierrors import current_principal, produces, raises, rate_limit, requires_json, requires_permissions
+from flask_apierrors import (
+    current_principal,
+    produces,
+    raises,
+    rate_limit,
+    requires_json,
+    requires_permissions,
+)
 from flask_apierrors.fields import Timestamp
 
 from .errors import AnnotationNotFound
@@ -31,7 +38,9 @@ def check_storable(text: str) -> None:
 
 
 class AnnotationSchema(Schema):
-    series = fields.String(required=True, validate=check_series, metadata={"example": "engine/aurora/port/rpm"})
+    series = fields.String(
+        required=True, validate=check_series, metadata={"example": "engine/aurora/port/rpm"}
+    )
     time = Timestamp(required=True)
     text = fields.String(required=True, validate=[validate.Length(1, 500), check_storable])
 
@@ -58,7 +67,13 @@ def list_all() -> Response:
 def create() -> tuple[Response, int, dict[str, str]]:
     """Note down what you noticed in the measurements."""
     given = AnnotationSchema().load(request.get_json())
-    row = (str(uuid4()), given["series"], int(given["time"].timestamp()), current_principal["sub"], given["text"])
+    row = (
+        str(uuid4()),
+        given["series"],
+        int(given["time"].timestamp()),
+        current_principal["sub"],
+        given["text"],
+    )
     with connection() as store:
         store.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?)", row)
     return jsonify(shown(*row)), 201, {"Location": url_for(".delete", id=row[0])}

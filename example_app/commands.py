@@ -29,25 +29,60 @@ def commands(app: Flask, url: str) -> list[Command]:
     store = quote(app.config["DATABASE"])
     return [
         Command(200, "a token of one hour", f"TOKEN=$({token % 'bridge:bridge-secret'})"),
-        Command(200, "a query", f'{get} "{url}/measurements/engine/*/port/rpm?from=2025-05-21&to=2025-05-22&limit=3"'),
-        Command(200, "the same as CSV", f'{get} -H "Accept: text/csv" "{url}/measurements/engine/*/port/rpm?limit=3"'),
+        Command(
+            200,
+            "a query",
+            f'{get} "{url}/measurements/engine/*/port/rpm?from=2025-05-21&to=2025-05-22&limit=3"',
+        ),
+        Command(
+            200,
+            "the same as CSV",
+            f'{get} -H "Accept: text/csv" "{url}/measurements/engine/*/port/rpm?limit=3"',
+        ),
         Command(400, "a time without an offset", f'{get} "{rpm}?to=2025-05-25T09:41:00"'),
         Command(401, "no token", f"curl -i {rpm}"),
-        Command(401, "an expired token", f'curl -i -H "Authorization: Bearer {expired_token(app)}" {rpm}'),
-        Command(403, "no permission", f'curl -i -H "Authorization: Bearer $({token % "kiosk:kiosk-secret"})" {rpm}'),
+        Command(
+            401,
+            "an expired token",
+            f'curl -i -H "Authorization: Bearer {expired_token(app)}" {rpm}',
+        ),
+        Command(
+            403,
+            "no permission",
+            f'curl -i -H "Authorization: Bearer $({token % "kiosk:kiosk-secret"})" {rpm}',
+        ),
         Command(404, "no such URL", f"curl -i {url}/nowhere"),
         Command(
-            404, "no such series, as problem+json", f'{get} -H "Accept: application/json, application/problem+json" {titanic}'
+            404,
+            "no such series, as problem+json",
+            f'{get} -H "Accept: application/json, application/problem+json" {titanic}',
         ),
         Command(405, "no such method", f"{get} -X PUT {url}/annotations"),
         Command(406, "nothing that the client takes", f'{get} -H "Accept: application/xml" {rpm}'),
-        Command(415, "a body that is not JSON", f'{get} -H "Content-Type: text/plain" -d "hello" {url}/annotations'),
+        Command(
+            415,
+            "a body that is not JSON",
+            f'{get} -H "Content-Type: text/plain" -d "hello" {url}/annotations',
+        ),
         Command(429, "too many requests", f'{get} -s "{rpm}?limit=[1-30]" | tail -n 15'),
-        Command(500, "a bug", f'{get} "{url}/statistics/engine/aurora/port/rpm?from=2025-05-21&to=2025-05-21T00:01:00Z"'),
-        Command(503, "the store is gone", f"mv {store} {store}.away; curl -i {url}/health; mv {store}.away {store}"),
+        Command(
+            500,
+            "a bug",
+            f'{get} "{url}/statistics/engine/aurora/port/rpm?from=2025-05-21&to=2025-05-21T00:01:00Z"',
+        ),
+        Command(
+            503,
+            "the store is gone",
+            f"mv {store} {store}.away; curl -i {url}/health; mv {store}.away {store}",
+        ),
     ]
 
 
 def expired_token(app: Flask) -> str:
-    claims = {"sub": "bridge", "scope": "measurements:read", "aud": AUDIENCE, "exp": int(time.time()) - 60}
+    claims = {
+        "sub": "bridge",
+        "scope": "measurements:read",
+        "aud": AUDIENCE,
+        "exp": int(time.time()) - 60,
+    }
     return jwt.encode(claims, app.config["SECRET_KEY"], algorithm="HS256")

@@ -24,7 +24,10 @@ class InvalidClient(ApiError, Unauthorized):
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
         # A challenge of its own: the other endpoints ask for Bearer tokens.
-        return [*super().get_headers(environ, scope), ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"')]
+        return [
+            *super().get_headers(environ, scope),
+            ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"'),
+        ]
 
 
 class SeriesNotFound(ApiError, NotFound):

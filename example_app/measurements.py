@@ -34,7 +34,9 @@ def read(domain: str, expression: str) -> Response:
 def requested_series(domain: str, expression: str) -> list[Series]:
     found = matching_series(domain, expression)
     if not found:
-        raise SeriesNotFound(f"No series is named {domain}/{expression}. A * stands for one whole level.")
+        raise SeriesNotFound(
+            f"No series is named {domain}/{expression}. A * stands for one whole level."
+        )
     return found
 
 
@@ -47,7 +49,12 @@ def rows(series: list[Series], window: Window) -> list[dict[str, Any]]:
         (*known, *window),
     )
     return [
-        {"series": known[number].name, "time": iso(time), "value": value, "unit": known[number].unit}
+        {
+            "series": known[number].name,
+            "time": iso(time),
+            "value": value,
+            "unit": known[number].unit,
+        }
         for number, time, value in found
     ]
 

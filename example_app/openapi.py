@@ -69,7 +69,9 @@ def specification(app: Flask) -> APISpec:
     """The document: what is here about success, and what the app's catalogue knows about errors."""
     plugins = [MarshmallowPlugin(), ApiErrorsPlugin(app)]
     info = {"description": "What the vessels of a fleet measure."}
-    spec = APISpec("Vessel telemetry", "1.0.0", "3.1.0", plugins=plugins, info=info, servers=[{"url": "/"}])
+    spec = APISpec(
+        "Vessel telemetry", "1.0.0", "3.1.0", plugins=plugins, info=info, servers=[{"url": "/"}]
+    )
     spec.components.security_scheme(
         "Client", {"type": "http", "scheme": "basic", "description": "A client id and its secret."}
     )
@@ -77,27 +79,50 @@ def specification(app: Flask) -> APISpec:
     without_limit: list[Any] = [{"in": "query", "schema": WindowSchema(exclude=("limit",))}]
 
     spec.path("/token", operations={"post": get_token()})
-    spec.path("/measurements/{domain}/{expression}", operations={"get": read(window)}, parameters=series())
-    spec.path("/statistics/{domain}/{expression}", operations={"get": summarize(without_limit)}, parameters=series())
+    spec.path(
+        "/measurements/{domain}/{expression}", operations={"get": read(window)}, parameters=series()
+    )
+    spec.path(
+        "/statistics/{domain}/{expression}",
+        operations={"get": summarize(without_limit)},
+        parameters=series(),
+    )
     spec.path("/annotations", operations={"get": list_annotations(window), "post": annotate()})
-    spec.path("/annotations/{id}", operations={"delete": forget()}, parameters=[in_path("id", format="uuid")])
-    spec.path("/health", operations={"get": operation("getHealth", "Is the API well?", {200: answer("It is.", Health)})})
-    description = operation("getDocument", "This document.", {200: answer("This document.", {"type": "object"})})
+    spec.path(
+        "/annotations/{id}",
+        operations={"delete": forget()},
+        parameters=[in_path("id", format="uuid")],
+    )
+    spec.path(
+        "/health",
+        operations={
+            "get": operation("getHealth", "Is the API well?", {200: answer("It is.", Health)})
+        },
+    )
+    description = operation(
+        "getDocument", "This document.", {200: answer("This document.", {"type": "object"})}
+    )
     spec.path("/openapi.json", operations={"get": description})
     return spec
 
 
 def get_token() -> Operation:
     created = answer("A token of one hour.", Token)
-    created["content"]["text/plain"] = {"schema": {"type": "string", "description": "The token alone."}}
+    created["content"]["text/plain"] = {
+        "schema": {"type": "string", "description": "The token alone."}
+    }
     return operation("getToken", "Get a token for a client id and its secret.", {200: created}) | {
         "security": [{"Client": []}]
     }
 
 
 def read(parameters: list[Any]) -> Operation:
-    found = answer("The measurements, in the order of their times.", listed("measurements", Measurement))
-    found["content"]["text/csv"] = {"schema": {"type": "string", "description": "A line for each, below their names."}}
+    found = answer(
+        "The measurements, in the order of their times.", listed("measurements", Measurement)
+    )
+    found["content"]["text/csv"] = {
+        "schema": {"type": "string", "description": "A line for each, below their names."}
+    }
     return operation("readMeasurements", "Read measurements.", {200: found}, parameters)
 
 
@@ -121,17 +146,30 @@ def list_annotations(parameters: list[Any]) -> Operation:
 
 def annotate() -> Operation:
     created = answer("The annotation.", StoredAnnotation)
-    created["headers"] = {"Location": {"description": "Its URL.", "required": True, "schema": {"type": "string"}}}
+    created["headers"] = {
+        "Location": {"description": "Its URL.", "required": True, "schema": {"type": "string"}}
+    }
     body = {"required": True, "content": {"application/json": {"schema": AnnotationSchema}}}
-    return operation("createAnnotation", "Annotate a series.", {201: created}) | {"requestBody": body}
+    return operation("createAnnotation", "Annotate a series.", {201: created}) | {
+        "requestBody": body
+    }
 
 
 def forget() -> Operation:
-    return operation("deleteAnnotation", "Delete an annotation.", {204: {"description": "It is deleted."}})
+    return operation(
+        "deleteAnnotation", "Delete an annotation.", {204: {"description": "It is deleted."}}
+    )
 
 
-def operation(name: str, summary: str, responses: dict[int, Any], parameters: list[Any] | None = None) -> Operation:
-    return {"operationId": name, "summary": summary, "parameters": parameters or [], "responses": responses}
+def operation(
+    name: str, summary: str, responses: dict[int, Any], parameters: list[Any] | None = None
+) -> Operation:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters or [],
+        "responses": responses,
+    }
 
 
 def answer(description: str, schema: Any) -> Operation:
@@ -139,7 +177,11 @@ def answer(description: str, schema: Any) -> Operation:
 
 
 def listed(name: str, schema: type[Schema]) -> Operation:
-    return {"type": "object", "required": [name], "properties": {name: {"type": "array", "items": schema}}}
+    return {
+        "type": "object",
+        "required": [name],
+        "properties": {name: {"type": "array", "items": schema}},
+    }
 
 
 def series() -> list[Operation]:

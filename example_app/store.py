@@ -77,12 +77,16 @@ def close(_: object) -> None:
 def matching_series(domain: str, expression: str) -> list[Series]:
     """The series with this name. Level by level; a ``*`` stands for any one level."""
     wanted = [domain, *expression.split("/")]
-    found = map(Series._make, connection().execute("SELECT id, name, unit FROM series ORDER BY name"))
+    found = map(
+        Series._make, connection().execute("SELECT id, name, unit FROM series ORDER BY name")
+    )
     return [series for series in found if matches(series.name.split("/"), wanted)]
 
 
 def matches(levels: list[str], wanted: list[str]) -> bool:
-    return len(levels) == len(wanted) and all(want in ("*", level) for level, want in zip(levels, wanted, strict=True))
+    return len(levels) == len(wanted) and all(
+        want in ("*", level) for level, want in zip(levels, wanted, strict=True)
+    )
 
 
 def create(path: Path) -> None:
@@ -92,9 +96,16 @@ def create(path: Path) -> None:
     unfinished.unlink(missing_ok=True)
     with closing(sqlite3.connect(unfinished)) as store, store:
         store.executescript(SCHEMA)
-        for number, (vessel, (domain, quantity, unit, mean, swing)) in enumerate(product(VESSELS, QUANTITIES), 1):
-            store.execute("INSERT INTO series VALUES (?, ?, ?)", (number, f"{domain}/{vessel}/{quantity}", unit))
-            store.executemany(f"INSERT INTO measurements VALUES ({number}, ?, ?)", values(number, mean, swing))  # noqa: S608
+        for number, (vessel, (domain, quantity, unit, mean, swing)) in enumerate(
+            product(VESSELS, QUANTITIES), 1
+        ):
+            store.execute(
+                "INSERT INTO series VALUES (?, ?, ?)",
+                (number, f"{domain}/{vessel}/{quantity}", unit),
+            )
+            store.executemany(
+                f"INSERT INTO measurements VALUES ({number}, ?, ?)", values(number, mean, swing)
+            )
     unfinished.replace(path)
 
 
@@ -103,4 +114,7 @@ def values(seed: int, mean: float, swing: float) -> Iterator[tuple[int, float]]:
     noise = random.Random(seed)  # noqa: S311
     for step in range(STEPS):
         angle = 2 * math.pi * (step * STEP / 86_400 + seed / 7)
-        yield START + step * STEP, round(mean + swing * (0.8 * math.sin(angle) + noise.uniform(-0.2, 0.2)), 2)
+        yield (
+            START + step * STEP,
+            round(mean + swing * (0.8 * math.sin(angle) + noise.uniform(-0.2, 0.2)), 2),
+        )

@@ -33,7 +33,9 @@ def create() -> Response:
     if negotiated_type == "text/plain":
         response = Response(token, mimetype="text/plain")
     else:
-        response = jsonify(access_token=token, token_type="Bearer", expires_in=LIFETIME, scope=scope)  # noqa: S106
+        response = jsonify(
+            access_token=token, token_type="Bearer", expires_in=LIFETIME, scope=scope
+        )
     response.headers["Cache-Control"] = "no-store"
     return response
 

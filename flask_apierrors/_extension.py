@@ -48,7 +48,9 @@ class ApiErrors:
         :raises ValueError: for a configuration that cannot be right; the message names the remedy.
         """
         if "apierrors" in app.extensions:
-            raise RuntimeError("This app has an ApiErrors already. Call init_app, or ApiErrors(app), once for each app.")
+            raise RuntimeError(
+                "This app has an ApiErrors already. Call init_app, or ApiErrors(app), once for each app."
+            )
         state = AppState(weakref.ref(app), Config.from_mapping(app.config), self._hooks)
         app.extensions["apierrors"] = state
         self._apps.add(app)
@@ -115,7 +117,9 @@ class ApiErrors:
     @overload
     def convert(self, cls: type[_Error]) -> Callable[[_Hook], _Hook]: ...
 
-    def convert(self, cls: type[_Error], *, to: type[HTTPException] | HTTPException | None = None) -> Any:
+    def convert(
+        self, cls: type[_Error], *, to: type[HTTPException] | HTTPException | None = None
+    ) -> Any:
         """Make exceptions of a class an answer: ``convert(KeyError, to=NotFound)``, or over a function that returns one.
 
         The nearest class in the method resolution order wins. The text of the exception goes nowhere, unless the function
@@ -131,7 +135,9 @@ class ApiErrors:
         elif isinstance(to, HTTPException):
             self._convert(cls, _annotated(lambda exc: copy(to), type(to)))
         else:
-            raise TypeError(f"convert(..., to={to!r}): give a class of HTTPException, or an instance of one.")
+            raise TypeError(
+                f"convert(..., to={to!r}): give a class of HTTPException, or an instance of one."
+            )
         return None
 
     def _convert(self, cls: type[Exception], function: _Hook) -> _Hook:
@@ -192,7 +198,9 @@ def _answer_and_let_go(exc: Exception, app: AppState) -> Any:
     return answered
 
 
-def _register_handler(app: Flask, cls: type[Exception], handle: Callable[[Any, AppState], Any] = answer) -> None:
+def _register_handler(
+    app: Flask, cls: type[Exception], handle: Callable[[Any, AppState], Any] = answer
+) -> None:
     """Handle a class of exceptions, unless the author does: a second handler would silently replace the first."""
     if issubclass(cls, HTTPException) and cls is not HTTPException:
         return  # reaches the handler of HTTPException; one by code would come before those of blueprints
@@ -212,13 +220,19 @@ def _check_convertible(cls: object) -> None:
     if not (isinstance(cls, type) and issubclass(cls, Exception)):
         raise TypeError(f"convert takes a class of exceptions, not {cls!r}.")
     if cls is Exception:
-        raise TypeError("convert(Exception) would hide each bug as an answer. Unexpected exceptions are a 500 without it.")
+        raise TypeError(
+            "convert(Exception) would hide each bug as an answer. Unexpected exceptions are a 500 without it."
+        )
 
 
 def _check_available() -> None:
     state, req = app_state(), current_request()
     # The reference page answers even then: it explains the very 503 that the others get.
-    if state.hooks.unavailable_when is None or req.endpoint == REFERENCE_ENDPOINT or not state.config.covers(req.path):
+    if (
+        state.hooks.unavailable_when is None
+        or req.endpoint == REFERENCE_ENDPOINT
+        or not state.config.covers(req.path)
+    ):
         return
     reason = state.call(state.hooks.unavailable_when)
     if reason is None or reason is False:

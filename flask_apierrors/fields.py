@@ -49,9 +49,13 @@ class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
         # An author may have put another object in the place of the text.
         if key != "invalid" or not isinstance(error.messages, list):
             return error
-        return ValidationError([FieldMessage(as_text(message), "timestamp") for message in error.messages])
+        return ValidationError(
+            [FieldMessage(as_text(message), "timestamp") for message in error.messages]
+        )
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> datetime:
         moment = parse_timestamp(value) if isinstance(value, str) else None
         if moment is None:
             raise self.make_error("invalid", input=as_text(value)[:_MAX_ECHO])
@@ -62,7 +66,11 @@ class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
             return None
         if not isinstance(value, datetime):
             value = datetime.combine(value, time())
-        moment = value.astimezone(timezone.utc) if value.utcoffset() is not None else value.replace(tzinfo=timezone.utc)
+        moment = (
+            value.astimezone(timezone.utc)
+            if value.utcoffset() is not None
+            else value.replace(tzinfo=timezone.utc)
+        )
         text: str = moment.isoformat()
         return text.replace("+00:00", "Z")
 
@@ -81,6 +89,8 @@ def parse_timestamp(text: str) -> datetime | None:
 
 def _moment(match: re.Match[str]) -> datetime:
     fraction = ((match["fraction"] or "") + "000000")[:6]
-    offset = f"{match['sign']}{match['hours']}:{match['minutes'] or '00'}" if match["sign"] else "+00:00"
+    offset = (
+        f"{match['sign']}{match['hours']}:{match['minutes'] or '00'}" if match["sign"] else "+00:00"
+    )
     text = f"{match['day']}T{match['minute']}:{match['second'] or '00'}.{fraction}{offset}"
     return datetime.fromisoformat(text).astimezone(timezone.utc)

@@ -9,7 +9,9 @@ from typing import Any
 try:
     import jwt
 except ImportError as missing:
-    raise ImportError("flask_apierrors.jwt needs PyJWT. Install it with: pip install 'flask-apierrors[jwt]'") from missing
+    raise ImportError(
+        "flask_apierrors.jwt needs PyJWT. Install it with: pip install 'flask-apierrors[jwt]'"
+    ) from missing
 
 from ._core.errors import ApiError, InvalidToken, Sentence
 
@@ -56,14 +58,27 @@ def jwt_verifier(
     def verify(token: str) -> dict[str, Any]:
         try:
             return jwt.decode(
-                token, find_key(token), list(algorithms), options, audience=audience, issuer=issuer, leeway=leeway
+                token,
+                find_key(token),
+                list(algorithms),
+                options,
+                audience=audience,
+                issuer=issuer,
+                leeway=leeway,
             )
         except jwt.PyJWKClientConnectionError as failure:
             raise ApiError(status=503) from failure
         # A header that is nested too deeply makes PyJWT's JSON decoder give up; `exp` may be a number without end.
-        except (jwt.InvalidTokenError, jwt.PyJWKClientError, RecursionError, OverflowError) as refusal:
+        except (
+            jwt.InvalidTokenError,
+            jwt.PyJWKClientError,
+            RecursionError,
+            OverflowError,
+        ) as refusal:
             reason = _REASONS.get(type(refusal), "is invalid")
-            raise InvalidToken(Sentence(f"Authentication failed: the Bearer token {reason}.")) from None
+            raise InvalidToken(
+                Sentence(f"Authentication failed: the Bearer token {reason}.")
+            ) from None
 
     return verify
 
@@ -74,7 +89,9 @@ def _constant(key: Any) -> Callable[[str], Any]:
 
 def _check_algorithms(algorithms: Sequence[str]) -> None:
     if isinstance(algorithms, str) or not isinstance(algorithms, list | tuple) or not algorithms:
-        raise TypeError(f'algorithms={algorithms!r}: give a list of what the issuer signs with, such as ["HS256"].')
+        raise TypeError(
+            f'algorithms={algorithms!r}: give a list of what the issuer signs with, such as ["HS256"].'
+        )
     known = sorted(set(jwt.PyJWS().get_algorithms()) - {"none"})
     for name in algorithms:
         if name not in known:
@@ -83,7 +100,9 @@ def _check_algorithms(algorithms: Sequence[str]) -> None:
                 " (The algorithms with public keys need: pip install 'pyjwt[crypto]'.)"
             )
     if len({name.startswith("HS") for name in algorithms}) > 1:
-        raise ValueError("Take HS algorithms or others, not both: a public key must never serve as a secret (RFC 8725).")
+        raise ValueError(
+            "Take HS algorithms or others, not both: a public key must never serve as a secret (RFC 8725)."
+        )
 
 
 def _checked_key(key: Any, algorithms: Sequence[str]) -> Any:

@@ -59,7 +59,9 @@ class ApiErrorsPlugin(BasePlugin):
         self._add = _adder_to_apispec(spec)
         self._errors = self._read()
 
-    def operation_helper(self, path: str | None = None, operations: Object | None = None, **kwargs: Any) -> None:
+    def operation_helper(
+        self, path: str | None = None, operations: Object | None = None, **kwargs: Any
+    ) -> None:
         """Add the errors to the operations of one path."""
         if self._rules != _count_rules(self._app):
             self._errors = self._read()  # a blueprint was registered since
@@ -79,7 +81,9 @@ def add_errors(document: Object, app: Flask, *, root_path: str = "") -> Object:
     :raises ValueError: when it is older than OpenAPI 3.
     :raises DuplicateComponentNameError: when it has a component of its own by the name of one of ours.
     """
-    errors = _Errors(app, root_path, str(document.get("openapi", "2.0")), _adder_to_document(document))
+    errors = _Errors(
+        app, root_path, str(document.get("openapi", "2.0")), _adder_to_document(document)
+    )
     for path, item in document.get("paths", {}).items():
         errors.complete(path, item)
     return document
@@ -119,9 +123,15 @@ def _adder_to_document(document: Object) -> _Add:
         if (section, name) in added:
             return  # the same field with another example, such as a challenge of another scheme
         added.add((section, name))
-        known = document.setdefault("components", {}).setdefault(section, {}).setdefault(name, deepcopy(component))
+        known = (
+            document.setdefault("components", {})
+            .setdefault(section, {})
+            .setdefault(name, deepcopy(component))
+        )
         if known != component:
-            raise DuplicateComponentNameError(f"#/components/{section}/{name} is there already, and is not ours. Rename it.")
+            raise DuplicateComponentNameError(
+                f"#/components/{section}/{name} is there already, and is not ours. Rename it."
+            )
 
     return add
 
@@ -141,7 +151,9 @@ class _Failure(NamedTuple):
     def name(self) -> str:
         """The same for the same failure, whatever else is in the document: ``Unauthorized-InvalidToken.limited``."""
         names = (entry.name.replace("-", " ").title() for entry in self.entries)
-        return "-".join(re.sub(r"[^A-Za-z0-9_]", "", name) for name in names) + (".limited" if self.limited else "")
+        return "-".join(re.sub(r"[^A-Za-z0-9_]", "", name) for name in names) + (
+            ".limited" if self.limited else ""
+        )
 
 
 class _Errors:
@@ -149,7 +161,9 @@ class _Errors:
 
     def __init__(self, app: Flask, root_path: str, version: str, add: _Add) -> None:
         if not version.startswith("3."):
-            raise ValueError(f"OpenAPI {version} cannot describe the errors of an app: write OpenAPI 3.0 or later.")
+            raise ValueError(
+                f"OpenAPI {version} cannot describe the errors of an app: write OpenAPI 3.0 or later."
+            )
         self._app = app
         self._root_path = root_path
         self._catalogue = catalogue(app, root_path=root_path)
@@ -158,10 +172,16 @@ class _Errors:
         self._add = add
         self._entries = {entry.type: entry for entry in self._catalogue.errors}
         # The example of a field differs between errors; the component has the first one.
-        self._fields = {field.name: field for entry in reversed(self._catalogue.errors) for field in entry.headers}
+        self._fields = {
+            field.name: field
+            for entry in reversed(self._catalogue.errors)
+            for field in entry.headers
+        }
         self._operations: dict[tuple[str, str], list[Operation]] = {}
         for operation in self._catalogue.operations:
-            self._operations.setdefault((path_of(operation.rule), operation.method), []).append(operation)
+            self._operations.setdefault((path_of(operation.rule), operation.method), []).append(
+                operation
+            )
 
     def complete(self, path: str, item: Object) -> None:
         """Complete the operations of a path. Those that the app does not publish stay as they are."""
@@ -174,8 +194,12 @@ class _Errors:
                 self._method_not_allowed(item, operations)
 
     def _complete(self, written: Object, operations: list[Operation]) -> None:
-        limits = list(dict.fromkeys(limit for operation in operations for limit in operation.limits))
-        responses = {_code(status): response for status, response in written.get("responses", {}).items()}
+        limits = list(
+            dict.fromkeys(limit for operation in operations for limit in operation.limits)
+        )
+        responses = {
+            _code(status): response for status, response in written.get("responses", {}).items()
+        }
         retries: dict[str, str] = {}
         for failure in self._failures(operations, responses, bool(limits)):
             code = str(failure.status)
@@ -190,18 +214,29 @@ class _Errors:
 
     # -- the failures of an operation
 
-    def _failures(self, operations: list[Operation], responses: Object, limited: bool) -> Iterator[_Failure]:
+    def _failures(
+        self, operations: list[Operation], responses: Object, limited: bool
+    ) -> Iterator[_Failure]:
         """By status: what the catalogue knows, and what another extension declared and this one answers."""
         found: dict[int, dict[str, Entry]] = {}
         for entry in (*self._known(operations), *self._declared(responses)):
             found.setdefault(entry.status, {})[entry.type] = entry
         for status, entries in found.items():
             bare = status_type(status)
-            yield _Failure(status, tuple(entries[type_] for type_ in sorted(entries, key=lambda t: (t != bare, t))), limited)
+            yield _Failure(
+                status,
+                tuple(entries[type_] for type_ in sorted(entries, key=lambda t: (t != bare, t))),
+                limited,
+            )
 
     def _known(self, operations: list[Operation]) -> Iterator[Entry]:
         # Another method is another operation: what it gets is told beside them.
-        errors = (error for operation in operations for error in operation.errors if error.cause != "method")
+        errors = (
+            error
+            for operation in operations
+            for error in operation.errors
+            if error.cause != "method"
+        )
         return (self._entries[error.type] for error in errors)
 
     def _declared(self, responses: Object) -> Iterator[Entry]:
@@ -223,26 +258,43 @@ class _Errors:
             return _ref("responses", failure.name)
         if isinstance(written, dict) and "$ref" not in written:
             self._add_schemas()
-            return self._response(failure) | written  # not into it: an author may use one object in several places
+            return (
+                self._response(failure) | written
+            )  # not into it: an author may use one object in several places
         return written
 
     def _tell_limits(self, responses: Object) -> None:
         for code, response in responses.items():
             if code.startswith("2") and isinstance(response, dict) and "$ref" not in response:
-                responses[code] = response | {"headers": self._limit_headers() | response.get("headers", {})}
+                responses[code] = response | {
+                    "headers": self._limit_headers() | response.get("headers", {})
+                }
 
     def _secure(self, written: Object, operations: list[Operation]) -> None:
         guards = [guard for operation in operations for guard in operation.guards]
-        permissions = [name for guard in guards if guard.name == "requires_permissions" for name in guard.values]
+        permissions = [
+            name
+            for guard in guards
+            if guard.name == "requires_permissions"
+            for name in guard.values
+        ]
         if permissions or any(guard.name == "requires_auth" for guard in guards):
-            self._add("securitySchemes", _SCHEME, {"type": "http", "scheme": "bearer", "description": "RFC 6750."})
+            self._add(
+                "securitySchemes",
+                _SCHEME,
+                {"type": "http", "scheme": "bearer", "description": "RFC 6750."},
+            )
             written.setdefault("security", [{_SCHEME: permissions if self._scopes else []}])
 
     def _method_not_allowed(self, item: Object, operations: list[Operation]) -> None:
         """What each other method of the path gets: OpenAPI has no place for it, but in an operation that it is not."""
-        entries = (self._entries[error.type] for error in operations[0].errors if error.cause == "method")
+        entries = (
+            self._entries[error.type] for error in operations[0].errors if error.cause == "method"
+        )
         for entry in entries:
-            item["x-method-not-allowed"] = self._merged(None, _Failure(entry.status, (entry,), limited=False))
+            item["x-method-not-allowed"] = self._merged(
+                None, _Failure(entry.status, (entry,), limited=False)
+            )
 
     # -- components
 
@@ -255,11 +307,16 @@ class _Errors:
             "content": {
                 "application/json": {
                     "schema": _ref("schemas", "ErrorBody"),
-                    "examples": {entry.name: _example(entry, entry.example) for entry in failure.entries},
+                    "examples": {
+                        entry.name: _example(entry, entry.example) for entry in failure.entries
+                    },
                 },
                 PROBLEM_JSON: {
                     "schema": {"allOf": [_ref("schemas", "ProblemDetails"), narrowed]},
-                    "examples": {entry.name: _example(entry, entry.problem_example) for entry in failure.entries},
+                    "examples": {
+                        entry.name: _example(entry, entry.problem_example)
+                        for entry in failure.entries
+                    },
                 },
             },
         }
@@ -298,7 +355,9 @@ def _declared_type(code: str, response: Any) -> str | None:
         response = _ref("responses", response)
     if not isinstance(response, dict):
         return None
-    bodies = {content.get("schema", {}).get("$ref") for content in response.get("content", {}).values()}
+    bodies = {
+        content.get("schema", {}).get("$ref") for content in response.get("content", {}).values()
+    }
     if response.get("$ref") == _ref("responses", _phrase(code))["$ref"]:
         return "validation-failed" if code == "422" else status_type(int(code))
     if bodies == {"#/components/schemas/ValidationError"}:
@@ -331,7 +390,9 @@ def _description(entries: tuple[Entry, ...]) -> str:
     texts = [f"{entry.meaning} {entry.action}".strip() for entry in entries]
     if len(entries) == 1:
         return texts[0]
-    return "\n".join(f"- **{entry.title}**: {text}" for entry, text in zip(entries, texts, strict=True))
+    return "\n".join(
+        f"- **{entry.title}**: {text}" for entry, text in zip(entries, texts, strict=True)
+    )
 
 
 def _example(entry: Entry, value: Mapping[str, Any]) -> Object:
@@ -341,7 +402,12 @@ def _example(entry: Entry, value: Mapping[str, Any]) -> Object:
 def _header(field: HeaderField, *, required: bool) -> Object:
     schema: Object = _HEADER_SCHEMAS.get(field.name, {"type": "string"})
     example = int(field.example) if schema["type"] == "integer" else field.example
-    return {"description": field.meaning, "required": required, "schema": dict(schema), "example": example}
+    return {
+        "description": field.meaning,
+        "required": required,
+        "schema": dict(schema),
+        "example": example,
+    }
 
 
 # -- schemas
@@ -363,36 +429,67 @@ _FIELD_ERROR: Object = {
             "example": "#/items/3/name",
         },
         "parameter": {"type": "string", "description": "The name of the parameter."},
-        "in": {"type": "string", "enum": ["query", "header", "path", "cookie"], "description": "What kind of parameter."},
+        "in": {
+            "type": "string",
+            "enum": ["query", "header", "path", "cookie"],
+            "description": "What kind of parameter.",
+        },
     },
 }
 
-_STATUS: Object = {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."}
-_TITLE: Object = {"type": "string", "description": "The kind of the error in words: the same for each occurrence."}
+_STATUS: Object = {
+    "type": "integer",
+    "minimum": 400,
+    "maximum": 599,
+    "description": "The status of the answer.",
+}
+_TITLE: Object = {
+    "type": "string",
+    "description": "The kind of the error in words: the same for each occurrence.",
+}
 _ERRORS: Object = {
     "type": "array",
     "items": {"$ref": "#/components/schemas/FieldError"},
     "description": "What is wrong in detail.",
 }
 _REQUEST_ID: Object = {"type": "string", "description": REQUEST_ID}
-_SENTENCE: Object = {"type": "string", "minLength": 1, "description": "What went wrong, in one sentence for people."}
+_SENTENCE: Object = {
+    "type": "string",
+    "minLength": 1,
+    "description": "What went wrong, in one sentence for people.",
+}
 
 #: The members of the plain body.
 _MEMBERS: dict[str, Object] = {
     "error": _SENTENCE,
     "status": _STATUS,
-    "type": {"type": "string", "description": "The kind of the error, for programs: a short name, or a URI."},
+    "type": {
+        "type": "string",
+        "description": "The kind of the error, for programs: a short name, or a URI.",
+    },
     "title": _TITLE,
     "errors": _ERRORS,
     "request_id": _REQUEST_ID,
-    "documentation": {"type": "string", "format": "uri-reference", "description": "Where the error is explained."},
+    "documentation": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "Where the error is explained.",
+    },
 }
 _PROBLEM_MEMBERS: dict[str, Object] = {
-    "type": {"type": "string", "format": "uri-reference", "description": "The kind of the error, for programs."},
+    "type": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "The kind of the error, for programs.",
+    },
     "title": _TITLE,
     "status": _STATUS,
     "detail": _SENTENCE,
-    "instance": {"type": "string", "format": "uri-reference", "description": "The path that was requested."},
+    "instance": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "The path that was requested.",
+    },
     "errors": _ERRORS,
     "request_id": _REQUEST_ID,
 }
@@ -402,11 +499,17 @@ def _body(state: AppState) -> Object:
     """The plain body. Of one that the author's function makes, only the examples tell the shape."""
     if state.hooks.format is not None:
         return {"type": "object", "description": "What went wrong."}
-    return _object("What went wrong.", {name: _MEMBERS[name] for name in state.config.members}, state.config)
+    return _object(
+        "What went wrong.", {name: _MEMBERS[name] for name in state.config.members}, state.config
+    )
 
 
 def _problem(config: Config) -> Object:
-    return _object("What went wrong (RFC 9457). An error may have further members of its own.", _PROBLEM_MEMBERS, config)
+    return _object(
+        "What went wrong (RFC 9457). An error may have further members of its own.",
+        _PROBLEM_MEMBERS,
+        config,
+    )
 
 
 def _object(description: str, members: Mapping[str, Object], config: Config) -> Object:

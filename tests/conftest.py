@@ -66,7 +66,10 @@ def statuses(client: FlaskClient, path: str, times: int, **options: Any) -> list
 
 
 def limited_app(
-    make_app: Callable[..., Flask], limit: str = "2/minute", errors: ApiErrors | None = None, **config: Any
+    make_app: Callable[..., Flask],
+    limit: str = "2/minute",
+    errors: ApiErrors | None = None,
+    **config: Any,
 ) -> Flask:
     """An app with /limited, decorated, and /free."""
     app = make_app(errors, **config)

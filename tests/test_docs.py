@@ -35,7 +35,9 @@ class Exchange(NamedTuple):
     def check(self) -> None:
         """Send the request and compare. An answer is shown with the fields that matter there, and with its whole body."""
         (method, target, _), fields, body = parts(self.request)
-        given = self.app.test_client().open(target, method=method, headers=fields, data=body.encode() or None)
+        given = self.app.test_client().open(
+            target, method=method, headers=fields, data=body.encode() or None
+        )
         (_, status), shown_fields, shown_body = parts(self.answer, 1)
         where = f"{self.answer.path}:{self.answer.line}"
         assert given.status.upper() == status.upper(), f"{where}: {given.status}, {given.text}"
@@ -45,7 +47,9 @@ class Exchange(NamedTuple):
         if given.is_json or given.content_type == "application/problem+json":
             assert_same(json.loads(shown_body), given.get_json(), where)
         else:
-            assert matches(shown_body, given.text.replace("\r\n", "\n").strip()), f"{where}: {given.text}"
+            assert matches(shown_body, given.text.replace("\r\n", "\n").strip()), (
+                f"{where}: {given.text}"
+            )
 
 
 def parts(example: Example, splits: int = 2) -> tuple[list[str], list[tuple[str, str]], str]:
@@ -53,7 +57,11 @@ def parts(example: Example, splits: int = 2) -> tuple[list[str], list[tuple[str,
     head, _, body = example.parsed.partition("\n\n")
     first, *lines = head.strip().splitlines()
     names_and_values = (line.partition(":") for line in lines)
-    return first.split(" ", splits), [(name, value.strip()) for name, _, value in names_and_values], body.strip()
+    return (
+        first.split(" ", splits),
+        [(name, value.strip()) for name, _, value in names_and_values],
+        body.strip(),
+    )
 
 
 def assert_same(shown: Any, given: Any, where: str) -> None:
@@ -73,7 +81,9 @@ def assert_same(shown: Any, given: Any, where: str) -> None:
 
 
 def matches(shown: str, given: str) -> bool:
-    return re.fullmatch(".+".join(map(re.escape, shown.split(ANYTHING))), given, re.DOTALL) is not None
+    return (
+        re.fullmatch(".+".join(map(re.escape, shown.split(ANYTHING))), given, re.DOTALL) is not None
+    )
 
 
 def run(page: Path) -> None:
@@ -87,7 +97,9 @@ def run(page: Path) -> None:
         else:
             exchanges.append(Exchange(example.namespace["app"], unanswered.pop(), example))
 
-    document = Document.parse(str(page), PythonCodeBlockParser(), CodeBlockParser("http", collect), SkipParser())
+    document = Document.parse(
+        str(page), PythonCodeBlockParser(), CodeBlockParser("http", collect), SkipParser()
+    )
     document.namespace["__name__"] = page.stem
     for example in document:
         example.evaluate()
@@ -101,7 +113,11 @@ def test_the_examples_of_a_page_hold(page: Path) -> None:
     run(page)
 
 
-WRONG_ANSWERS = ["HTTP/1.1 200 OK\n\nhello", "HTTP/1.1 404 NOT FOUND\nX-Own: 1\n\n…", "HTTP/1.1 404 NOT FOUND\n\nhello"]
+WRONG_ANSWERS = [
+    "HTTP/1.1 200 OK\n\nhello",
+    "HTTP/1.1 404 NOT FOUND\nX-Own: 1\n\n…",
+    "HTTP/1.1 404 NOT FOUND\n\nhello",
+]
 
 
 @pytest.mark.parametrize("answer", WRONG_ANSWERS)
@@ -117,13 +133,19 @@ def test_an_example_that_does_not_hold_is_noticed(answer: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
 def test_each_key_is_in_the_configuration_table_with_its_default(page: str) -> None:
-    rows = re.findall(r"^\| `(APIERRORS_\w+)` \| `([^`]+)` \|", (ROOT / page).read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(APIERRORS_\w+)` \| `([^`]+)` \|", (ROOT / page).read_text(), re.MULTILINE
+    )
     defaults = Config()
     shown = {key: eval(value) for key, value in rows}  # literals of our own
-    assert shown == {key: getattr(defaults, key.removeprefix("APIERRORS_").lower()) for key in _CHECKS}
+    assert shown == {
+        key: getattr(defaults, key.removeprefix("APIERRORS_").lower()) for key in _CHECKS
+    }
 
 
 def test_contributing_names_the_wings_in_their_order() -> None:
-    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## The wings")[2].partition("\n## ")[0]
+    table = (
+        (ROOT / "CONTRIBUTING.md").read_text().partition("## The wings")[2].partition("\n## ")[0]
+    )
     rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| `")]
     assert [row.strip("`").removesuffix("/") for row in rows] == list(WINGS)

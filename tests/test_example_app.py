@@ -56,7 +56,9 @@ def client(app: Flask) -> FlaskClient:
 
 
 def token(client: FlaskClient, name: str = "bridge") -> str:
-    response = client.post("/token", auth=(name, f"{name}-secret"), headers={"Accept": "text/plain"})
+    response = client.post(
+        "/token", auth=(name, f"{name}-secret"), headers={"Accept": "text/plain"}
+    )
     assert response.status_code == 200
     return response.text
 
@@ -72,7 +74,11 @@ def get(client: FlaskClient) -> Query:
 def annotate(client: FlaskClient) -> Query:
     """``annotate(**members)``: post an annotation that is right but for these."""
     bearer = f"Bearer {token(client)}"
-    right = {"series": "engine/aurora/port/rpm", "time": "2025-05-21T10:00:00+02:00", "text": "Pilot on board"}
+    right = {
+        "series": "engine/aurora/port/rpm",
+        "time": "2025-05-21T10:00:00+02:00",
+        "text": "Pilot on board",
+    }
 
     def post(**members: Any) -> TestResponse:
         body = {name: value for name, value in (right | members).items() if value is not None}
@@ -101,7 +107,9 @@ def test_the_first_start_fills_the_store_and_the_second_one_leaves_it(tmp_path: 
 
 def test_the_store_has_a_week_of_50_000_measurements_of_several_vessels(filled_store: Path) -> None:
     with sqlite3.connect(filled_store) as opened:
-        count, first, last = opened.execute("SELECT count(*), min(time), max(time) FROM measurements").fetchone()
+        count, first, last = opened.execute(
+            "SELECT count(*), min(time), max(time) FROM measurements"
+        ).fetchone()
         names = [name for (name,) in opened.execute("SELECT name FROM series")]
     opened.close()
     assert count >= 50_000
@@ -109,7 +117,9 @@ def test_the_store_has_a_week_of_50_000_measurements_of_several_vessels(filled_s
     assert len({name.split("/")[1] for name in names}) == 5
 
 
-def test_the_measurements_are_the_same_wherever_they_are_made(filled_store: Path, tmp_path: Path) -> None:
+def test_the_measurements_are_the_same_wherever_they_are_made(
+    filled_store: Path, tmp_path: Path
+) -> None:
     again = tmp_path / "again.sqlite"
     store.create(again)
     dumps = []
@@ -129,18 +139,29 @@ def test_a_store_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:
 
 def test_the_default_store_is_where_git_does_not_look() -> None:
     root = Path(__file__).parent.parent
-    assert Path(Flask("example_app", root_path=str(root / "example_app")).instance_path) == root / "instance"
+    assert (
+        Path(Flask("example_app", root_path=str(root / "example_app")).instance_path)
+        == root / "instance"
+    )
     assert "instance/" in (root / ".gitignore").read_text().splitlines()
 
 
 # -- tokens
 
 
-def test_a_token_holds_the_client_and_its_scope_for_one_hour(client: FlaskClient, app: Flask) -> None:
+def test_a_token_holds_the_client_and_its_scope_for_one_hour(
+    client: FlaskClient, app: Flask
+) -> None:
     response = client.post("/token", auth=("bridge", "bridge-secret"))
     body = response.get_json()
-    claims = jwt.decode(body.pop("access_token"), app.config["SECRET_KEY"], ["HS256"], audience="telemetry")
-    assert body == {"token_type": "Bearer", "expires_in": 3600, "scope": "measurements:read annotations:write"}
+    claims = jwt.decode(
+        body.pop("access_token"), app.config["SECRET_KEY"], ["HS256"], audience="telemetry"
+    )
+    assert body == {
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "scope": "measurements:read annotations:write",
+    }
     assert (claims["sub"], claims["scope"]) == ("bridge", "measurements:read annotations:write")
     assert 3590 < claims["exp"] - time.time() <= 3600
     assert response.headers["Cache-Control"] == "no-store"
@@ -170,17 +191,24 @@ def basic(text: bytes) -> str:
         "Digest username=bridge",
     ],
 )
-def test_wrong_credentials_are_a_401_with_a_basic_challenge(client: FlaskClient, authorization: str | None) -> None:
+def test_wrong_credentials_are_a_401_with_a_basic_challenge(
+    client: FlaskClient, authorization: str | None
+) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     response = client.post("/token", headers=headers)
     assert response.status_code == 401
-    assert response.headers.getlist("WWW-Authenticate") == ['Basic realm="telemetry", charset="UTF-8"']
+    assert response.headers.getlist("WWW-Authenticate") == [
+        'Basic realm="telemetry", charset="UTF-8"'
+    ]
     assert error(response)
 
 
 def test_an_expired_token_and_a_forged_one_say_so(client: FlaskClient, app: Flask) -> None:
     claims = {"sub": "bridge", "scope": "measurements:read", "aud": "telemetry", "exp": 1}
-    for key, exp, reason in ((app.config["SECRET_KEY"], 1, "expired"), ("f" * 32, 2**33, "signature does not match")):
+    for key, exp, reason in (
+        (app.config["SECRET_KEY"], 1, "expired"),
+        ("f" * 32, 2**33, "signature does not match"),
+    ):
         bad = jwt.encode(claims | {"exp": exp}, key, algorithm="HS256")
         response = client.get(RPM, headers={"Authorization": f"Bearer {bad}"})
         assert response.status_code == 401
@@ -189,9 +217,15 @@ def test_an_expired_token_and_a_forged_one_say_so(client: FlaskClient, app: Flas
 
 
 def test_a_token_for_something_else_is_refused(client: FlaskClient, app: Flask) -> None:
-    other = jwt.encode({"sub": "bridge", "aud": "billing", "exp": 2**33}, app.config["SECRET_KEY"], algorithm="HS256")
+    other = jwt.encode(
+        {"sub": "bridge", "aud": "billing", "exp": 2**33},
+        app.config["SECRET_KEY"],
+        algorithm="HS256",
+    )
     response = client.get(RPM, headers={"Authorization": f"Bearer {other}"})
-    assert error(response) == "Authentication failed: the Bearer token is meant for another audience."
+    assert (
+        error(response) == "Authentication failed: the Bearer token is meant for another audience."
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,13 +238,20 @@ def test_a_token_for_something_else_is_refused(client: FlaskClient, app: Flask) 
         ("DELETE", "/annotations/00000000-0000-4000-8000-000000000000"),
     ],
 )
-def test_each_endpoint_asks_for_a_token_and_for_its_permission(client: FlaskClient, method: str, url: str) -> None:
+def test_each_endpoint_asks_for_a_token_and_for_its_permission(
+    client: FlaskClient, method: str, url: str
+) -> None:
     missing = client.open(url, method=method)
     assert (missing.status_code, missing.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
-    response = client.open(url, method=method, headers={"Authorization": f"Bearer {token(client, 'kiosk')}"})
+    response = client.open(
+        url, method=method, headers={"Authorization": f"Bearer {token(client, 'kiosk')}"}
+    )
     permission = "measurements:read" if method == "GET" else "annotations:write"
     assert response.status_code == 403
-    assert response.headers["WWW-Authenticate"] == f'Bearer realm="api", error="insufficient_scope", scope="{permission}"'
+    assert (
+        response.headers["WWW-Authenticate"]
+        == f'Bearer realm="api", error="insufficient_scope", scope="{permission}"'
+    )
 
 
 def test_who_may_read_may_not_write(client: FlaskClient) -> None:
@@ -225,7 +266,9 @@ def test_who_may_read_may_not_write(client: FlaskClient) -> None:
 def test_a_query_gives_the_measurements_of_a_window(get: Query) -> None:
     response = get(f"{RPM}?from=2025-05-21&to=2025-05-21T01:00:00Z")
     found = response.get_json()["measurements"]
-    assert [one["time"] for one in found] == [f"2025-05-21T00:{minute:02}:00Z" for minute in range(0, 60, 10)]
+    assert [one["time"] for one in found] == [
+        f"2025-05-21T00:{minute:02}:00Z" for minute in range(0, 60, 10)
+    ]
     assert {(one["series"], one["unit"]) for one in found} == {("engine/aurora/port/rpm", "1/min")}
     assert all(70 < one["value"] < 120 for one in found)
     assert response.headers["Vary"] == "Accept"
@@ -238,7 +281,12 @@ def test_an_offset_is_understood(get: Query) -> None:
 
 def test_a_star_stands_for_one_level(get: Query) -> None:
     def names(path: str) -> set[str]:
-        return {one["series"] for one in get(f"/measurements/{path}?to=2025-05-20T00:01:00Z").get_json()["measurements"]}
+        return {
+            one["series"]
+            for one in get(f"/measurements/{path}?to=2025-05-20T00:01:00Z").get_json()[
+                "measurements"
+            ]
+        }
 
     assert len(names("engine/*/port/rpm")) == 5
     assert len(names("engine/aurora/*/*")) == 4
@@ -271,14 +319,18 @@ def test_the_404_says_what_a_star_is(get: Query) -> None:
     assert error(get("/measurements/engine/titanic/port/rpm")) == (
         "No series is named engine/titanic/port/rpm. A * stands for one whole level."
     )
-    problem = get("/measurements/engine/titanic/port/rpm", Accept="application/json, application/problem+json").get_json()
+    problem = get(
+        "/measurements/engine/titanic/port/rpm", Accept="application/json, application/problem+json"
+    ).get_json()
     assert (problem["title"], problem["status"]) == ("Series not found", 404)
 
 
 def test_csv_is_the_same_as_json(get: Query) -> None:
     response = get(f"{RPM}?limit=5", Accept="text/csv")
     assert response.mimetype == "text/csv"
-    rows = [row | {"value": float(row["value"])} for row in csv.DictReader(io.StringIO(response.text))]
+    rows = [
+        row | {"value": float(row["value"])} for row in csv.DictReader(io.StringIO(response.text))
+    ]
     assert rows == get(f"{RPM}?limit=5").get_json()["measurements"]
 
 
@@ -306,7 +358,10 @@ def test_a_time_without_an_offset_is_answered_word_by_word(get: Query) -> None:
     ("query", "sentence"),
     [
         ("limit=ten", "Invalid 'limit': Not a valid integer."),
-        ("limit=0", "Invalid 'limit': Must be greater than or equal to 1 and less than or equal to 10000."),
+        (
+            "limit=0",
+            "Invalid 'limit': Must be greater than or equal to 1 and less than or equal to 10000.",
+        ),
         ("limit=" + "9" * 5_000, "Invalid 'limit': Not a valid integer."),
         ("limit=", "Invalid 'limit': Not a valid integer."),
         ("form=2025-05-21", "Invalid 'form': Unknown field."),
@@ -319,7 +374,10 @@ def test_a_wrong_parameter_is_a_400_that_names_it(get: Query, query: str, senten
     assert (response.status_code, error(response)) == (400, sentence)
 
 
-@pytest.mark.parametrize("bad", ["", "0", "now", "%00", "2025-02-30", "0001-01-01T00:00:00%2B14:00", "9" * 5_000, "%ff", "{}"])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "0", "now", "%00", "2025-02-30", "0001-01-01T00:00:00%2B14:00", "9" * 5_000, "%ff", "{}"],
+)
 def test_a_wrong_time_is_a_400(get: Query, bad: str) -> None:
     for resource in (RPM, "/statistics/engine/aurora/port/rpm", "/annotations"):
         response = get(f"{resource}?from={bad}")
@@ -343,7 +401,9 @@ def unlimited(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Q
     database = shutil.copy(filled_store, tmp_path_factory.mktemp("unlimited"))
     client = create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False}).test_client()
     headers = {"Authorization": f"Bearer {token(client)}"}
-    return lambda url, **body: client.open(url, method="POST" if body else "GET", headers=headers, **body)
+    return lambda url, **body: client.open(
+        url, method="POST" if body else "GET", headers=headers, **body
+    )
 
 
 @given(query=st.text(max_size=40), path=st.text(min_size=1, max_size=40))
@@ -363,7 +423,10 @@ def test_statistics_are_those_of_the_measurements(get: Query) -> None:
     mean = sum(values) / len(values)
     deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
     assert (found["count"], found["minimum"], found["maximum"]) == (144, min(values), max(values))
-    assert (found["mean"], found["deviation"]) == (pytest.approx(mean, abs=0.001), pytest.approx(deviation, abs=0.001))
+    assert (found["mean"], found["deviation"]) == (
+        pytest.approx(mean, abs=0.001),
+        pytest.approx(deviation, abs=0.001),
+    )
 
 
 def test_statistics_are_of_all_measurements(get: Query) -> None:
@@ -373,20 +436,28 @@ def test_statistics_are_of_all_measurements(get: Query) -> None:
 
 
 def test_a_series_without_measurements_has_no_statistics(get: Query) -> None:
-    assert get("/statistics/engine/aurora/port/rpm?from=2030-01-01").get_json() == {"statistics": []}
+    assert get("/statistics/engine/aurora/port/rpm?from=2030-01-01").get_json() == {
+        "statistics": []
+    }
 
 
-def test_the_bug_of_the_example_is_a_500_that_tells_nothing(get: Query, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_bug_of_the_example_is_a_500_that_tells_nothing(
+    get: Query, caplog: pytest.LogCaptureFixture
+) -> None:
     response = get("/statistics/engine/aurora/port/rpm?from=2025-05-21&to=2025-05-21T00:01:00Z")
     assert response.status_code == 500
     assert error(response).startswith("Internal server error.")
-    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
+    assert [
+        record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"
+    ] == [True]
 
 
 # -- annotations
 
 
-def test_an_annotation_is_created_listed_and_deleted(annotate: Query, get: Query, client: FlaskClient) -> None:
+def test_an_annotation_is_created_listed_and_deleted(
+    annotate: Query, get: Query, client: FlaskClient
+) -> None:
     created = annotate()
     annotation = created.get_json()
     assert created.status_code == 201
@@ -414,7 +485,10 @@ def test_an_annotation_is_created_listed_and_deleted(annotate: Query, get: Query
         ({"series": "\ud800"}, "Malformed JSON: a text holds half a surrogate pair."),
         ({"series": ""}, "Invalid 'series': No series has this name."),
         ({"series": 5}, "Invalid 'series': Not a valid string."),
-        ({"time": 1747785600}, "Invalid 'time' timestamp: Invalid timestamp or format: 1747785600, "),
+        (
+            {"time": 1747785600},
+            "Invalid 'time' timestamp: Invalid timestamp or format: 1747785600, ",
+        ),
         ({"time": "2025-05-25T09:41:00"}, "Invalid 'time' timestamp: "),
         ({"text": ""}, "Invalid 'text': Length must be between 1 and 500."),
         ({"text": "a" * 501}, "Invalid 'text': Length must be between 1 and 500."),
@@ -424,7 +498,9 @@ def test_an_annotation_is_created_listed_and_deleted(annotate: Query, get: Query
         ({"author": "captain"}, "Invalid 'author': Unknown field."),
     ],
 )
-def test_a_wrong_annotation_is_a_400_that_names_the_field(annotate: Query, members: Any, sentence: str) -> None:
+def test_a_wrong_annotation_is_a_400_that_names_the_field(
+    annotate: Query, members: Any, sentence: str
+) -> None:
     response = annotate(**members)
     assert response.status_code == 400
     assert error(response).startswith(sentence)
@@ -440,7 +516,11 @@ VALUES = (
 MEMBERS = st.sampled_from(["series", "time", "text"])
 
 
-@given(VALUES | st.lists(VALUES, max_size=3) | st.dictionaries(MEMBERS, VALUES | st.dictionaries(MEMBERS, VALUES)))
+@given(
+    VALUES
+    | st.lists(VALUES, max_size=3)
+    | st.dictionaries(MEMBERS, VALUES | st.dictionaries(MEMBERS, VALUES))
+)
 def test_no_annotation_is_a_crash(unlimited: Query, body: Any) -> None:
     response = unlimited("/annotations", data=json.dumps(body), content_type="application/json")
     assert response.status_code in (201, 400)
@@ -462,16 +542,22 @@ def test_no_annotation_is_a_crash(unlimited: Query, body: Any) -> None:
         (" " * 70_000, "application/json", 413),
     ],
 )
-def test_a_hostile_body_is_a_clear_4xx(client: FlaskClient, body: Any, content_type: str | None, status: int) -> None:
+def test_a_hostile_body_is_a_clear_4xx(
+    client: FlaskClient, body: Any, content_type: str | None, status: int
+) -> None:
     headers = {"Authorization": f"Bearer {token(client)}"}
     response = client.post("/annotations", data=body, content_type=content_type, headers=headers)
     assert response.status_code == status
     assert error(response)
 
 
-@pytest.mark.parametrize("id", ["1", "9" * 5_000, "'", "%00", "00000000-0000-0000-0000-00000000000g"])
+@pytest.mark.parametrize(
+    "id", ["1", "9" * 5_000, "'", "%00", "00000000-0000-0000-0000-00000000000g"]
+)
 def test_an_id_that_is_none_is_a_404(client: FlaskClient, id: str) -> None:
-    response = client.delete(f"/annotations/{id}", headers={"Authorization": f"Bearer {token(client)}"})
+    response = client.delete(
+        f"/annotations/{id}", headers={"Authorization": f"Bearer {token(client)}"}
+    )
     assert response.status_code == 404
 
 
@@ -488,7 +574,9 @@ def test_health_needs_no_token(client: FlaskClient) -> None:
     assert client.get("/health").get_json() == {"status": "ok", "measurements": 50_400}
 
 
-def test_a_store_that_was_moved_away_is_a_503_until_it_is_back(client: FlaskClient, app: Flask, get: Query) -> None:
+def test_a_store_that_was_moved_away_is_a_503_until_it_is_back(
+    client: FlaskClient, app: Flask, get: Query
+) -> None:
     path = Path(app.config["DATABASE"])
     away = path.rename(path.with_name("away"))
     for response in (client.get("/health"), get(RPM)):
@@ -519,7 +607,9 @@ def test_the_eleventh_query_of_a_second_is_a_429(limited: FlaskClient) -> None:
     assert responses[0].status_code == 200
     refused = next(response for response in responses if response.status_code == 429)
     assert refused.headers["Retry-After"] == "1"
-    assert error(refused) == "Too many requests: the limit is 10 per 1 second. Retry after 1 second."
+    assert (
+        error(refused) == "Too many requests: the limit is 10 per 1 second. Retry after 1 second."
+    )
 
 
 def test_health_is_outside_the_limits(limited: FlaskClient) -> None:
@@ -530,7 +620,9 @@ def test_health_is_outside_the_limits(limited: FlaskClient) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, str]]:
+def served(
+    filled_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Flask, str]]:
     """The example with its limits on a real port, with a store in a folder whose name has to be quoted."""
     database = shutil.copy(filled_store, tmp_path_factory.mktemp("it's here"))
     app = create_app({"DATABASE": str(database)})
@@ -557,13 +649,29 @@ def test_each_printed_command_shows_the_status_that_it_says(served: tuple[Flask,
         output = shell(command.line, TOKEN=bearer)
         assert command.status in statuses(output), (command, output)
         assert command.status < 400 or '{"error":' in output or '"type":' in output
-    assert {command.status for command in found} == {200, 400, 401, 403, 404, 405, 406, 415, 429, 500, 503}
+    assert {command.status for command in found} == {
+        200,
+        400,
+        401,
+        403,
+        404,
+        405,
+        406,
+        415,
+        429,
+        500,
+        503,
+    }
 
 
 def shell(line: str, **environment: str) -> str:
     """What a line that is pasted into ``sh`` prints."""
     done = subprocess.run(
-        ["sh", "-c", line], capture_output=True, text=True, timeout=30, env={"PATH": os.environ["PATH"]} | environment
+        ["sh", "-c", line],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={"PATH": os.environ["PATH"]} | environment,
     )
     return done.stdout
 

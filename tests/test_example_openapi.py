@@ -48,7 +48,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def app(database: str) -> Flask:
-    return create_app({"DATABASE": database, "RATELIMIT_DEFAULT": "1000 per minute", "RATELIMIT_ENABLED": False})
+    return create_app(
+        {"DATABASE": database, "RATELIMIT_DEFAULT": "1000 per minute", "RATELIMIT_ENABLED": False}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,10 @@ def document(limited: Flask) -> Json:
 def tokens(app: Flask) -> dict[str, str]:
     client = app.test_client()
     accept = {"Accept": "text/plain"}
-    return {name: client.post("/token", auth=(name, f"{name}-secret"), headers=accept).text for name in ("bridge", "kiosk")}
+    return {
+        name: client.post("/token", auth=(name, f"{name}-secret"), headers=accept).text
+        for name in ("bridge", "kiosk")
+    }
 
 
 def resolved(node: Any, document: Json) -> Any:
@@ -96,7 +101,10 @@ def documented(document: Json) -> set[Error]:
         for status, response in operation["responses"].items():
             if status >= "400":
                 _, narrowed = response["content"]["application/problem+json"]["schema"]["allOf"]
-                found |= {(method, path, int(status), type_name(uri)) for uri in narrowed["properties"]["type"]["enum"]}
+                found |= {
+                    (method, path, int(status), type_name(uri))
+                    for uri in narrowed["properties"]["type"]["enum"]
+                }
     return found
 
 
@@ -104,7 +112,11 @@ def template(path: str, document: Json) -> str:
     path = path.partition("?")[0]
     names = sorted(document["paths"], key=lambda name: name.count("{"))
     return next(
-        name for name in names if re.fullmatch(re.sub(r"{(expression)}", ".+", re.sub(r"{(domain|id)}", "[^/]+", name)), path)
+        name
+        for name in names
+        if re.fullmatch(
+            re.sub(r"{(expression)}", ".+", re.sub(r"{(domain|id)}", "[^/]+", name)), path
+        )
     )
 
 
@@ -127,17 +139,31 @@ def test_every_endpoint_is_described(limited: Flask, document: Json) -> None:
 
 def test_what_succeeds_is_described(app: Flask, document: Json, tokens: dict[str, str]) -> None:
     client = app.test_client()
-    created = client.post("/annotations", json=ANNOTATION, headers={"Authorization": f"Bearer {tokens['bridge']}"})
+    created = client.post(
+        "/annotations", json=ANNOTATION, headers={"Authorization": f"Bearer {tokens['bridge']}"}
+    )
     assert created.status_code == 201
-    for method, url in [*ALL[:3], ("GET", RPM + "?limit=3"), ("DELETE", created.location), *ALL[5:]]:
+    for method, url in [
+        *ALL[:3],
+        ("GET", RPM + "?limit=3"),
+        ("DELETE", created.location),
+        *ALL[5:],
+    ]:
         auth = ("bridge", "bridge-secret") if url == "/token" else None
         answer = client.open(
-            url, method=method, auth=auth, headers={} if auth else {"Authorization": f"Bearer {tokens['bridge']}"}
+            url,
+            method=method,
+            auth=auth,
+            headers={} if auth else {"Authorization": f"Bearer {tokens['bridge']}"},
         )
-        described = resolved(document["paths"][template(url, document)][method.lower()], document)["responses"]
+        described = resolved(document["paths"][template(url, document)][method.lower()], document)[
+            "responses"
+        ]
         assert str(answer.status_code) in described
         if answer.status_code == 200:
-            Draft202012Validator(described["200"]["content"]["application/json"]["schema"]).validate(answer.json)
+            Draft202012Validator(
+                described["200"]["content"]["application/json"]["schema"]
+            ).validate(answer.json)
 
 
 # -- what the OWASP rules for Spectral ask of errors
@@ -157,7 +183,10 @@ def test_errors_have_content(document: Json) -> None:
     for method, path, operation in operations(document):
         for status, response in operation["responses"].items():
             if status >= "400":
-                assert response["content"].keys() == {"application/json", "application/problem+json"}, (method, path, status)
+                assert response["content"].keys() == {
+                    "application/json",
+                    "application/problem+json",
+                }, (method, path, status)
 
 
 def test_each_operation_documents_a_crash_and_each_guarded_one_a_401(document: Json) -> None:
@@ -186,12 +215,16 @@ def observed(answer: TestResponse, document: Json) -> Error:
         response = resolved(item[found[0].lower()]["responses"][str(answer.status_code)], document)
     assert answer.mimetype == "application/problem+json"
     Draft202012Validator(response["content"][answer.mimetype]["schema"]).validate(answer.json)
-    assert all(name in answer.headers for name, header in response["headers"].items() if header["required"])
+    assert all(
+        name in answer.headers for name, header in response["headers"].items() if header["required"]
+    )
     assert {*answer.headers.keys()} <= {*response["headers"], "Content-Type", "Content-Length"}
     return found
 
 
-def ask(app: Flask, method: str, url: str, token: str | None = None, accept: str = BOTH, **options: Any) -> TestResponse:
+def ask(
+    app: Flask, method: str, url: str, token: str | None = None, accept: str = BOTH, **options: Any
+) -> TestResponse:
     headers = {"Accept": accept, **options.pop("headers", {})}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -216,7 +249,9 @@ def refusals(app: Flask, tokens: dict[str, str]) -> Iterator[TestResponse]:
     yield ask(app, "POST", "/annotations", bridge, json={})
     yield ask(app, "POST", "/annotations", bridge, data=b"{", content_type="application/json")
     yield ask(app, "POST", "/annotations", bridge, data=b"hello", content_type="text/plain")
-    yield ask(app, "POST", "/annotations", bridge, data=b"x" * 70_000, content_type="application/json")
+    yield ask(
+        app, "POST", "/annotations", bridge, data=b"x" * 70_000, content_type="application/json"
+    )
     yield ask(app, "DELETE", f"/annotations/{uuid4()}", bridge)
     yield ask(app, "DELETE", "/annotations/first", bridge)
     yield ask(app, "POST", "/token")
@@ -236,7 +271,9 @@ def outages(app: Flask, token: str) -> Iterator[TestResponse]:
 
 def excesses(database: str, token: str) -> Iterator[TestResponse]:
     """What each endpoint that is limited answers to the second request in its window."""
-    app = create_app({"DATABASE": database, "APIERRORS_RATE_LIMITS": {"*": "1/hour", "health.check": None}})
+    app = create_app(
+        {"DATABASE": database, "APIERRORS_RATE_LIMITS": {"*": "1/hour", "health.check": None}}
+    )
     for method, url in ALL:
         if url != "/health":
             ask(app, method, url, token)
@@ -245,7 +282,11 @@ def excesses(database: str, token: str) -> Iterator[TestResponse]:
 
 @pytest.fixture(scope="module")
 def provoked(app: Flask, database: str, document: Json, tokens: dict[str, str]) -> set[Error]:
-    answers = [*refusals(app, tokens), *outages(app, tokens["bridge"]), *excesses(database, tokens["bridge"])]
+    answers = [
+        *refusals(app, tokens),
+        *outages(app, tokens["bridge"]),
+        *excesses(database, tokens["bridge"]),
+    ]
     return {observed(answer, document) for answer in answers}
 
 
@@ -253,7 +294,9 @@ def test_what_is_provoked_is_documented(provoked: set[Error], document: Json) ->
     assert provoked <= documented(document)
 
 
-def test_what_is_documented_can_be_provoked_or_has_a_reason(provoked: set[Error], document: Json) -> None:
+def test_what_is_documented_can_be_provoked_or_has_a_reason(
+    provoked: set[Error], document: Json
+) -> None:
     expected = {error for error in documented(document) - provoked if error[2:] != CRASH}
     assert expected == WITH_A_REASON.keys()
 

@@ -12,7 +12,14 @@ import pytest
 from flask import Blueprint, Flask, Request, Response, abort, request
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import BadRequest, Conflict, Gone, HTTPException, NotFound, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    Gone,
+    HTTPException,
+    NotFound,
+    ServiceUnavailable,
+)
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
@@ -134,7 +141,9 @@ def test_outside_the_prefixes_flasks_own_pages_stay() -> None:
     app.add_url_rule("/api/store", view_func=raiser(StoreError("secret")), endpoint="api_store")
     app.add_url_rule("/invalid", view_func=raiser(ma.ValidationError("no")), endpoint="invalid")
     app.add_url_rule("/empty", view_func=lambda: ("", 404), endpoint="empty")
-    app.add_url_rule("/codeless", view_func=raiser(HTTPException("as in Flask")), endpoint="codeless")
+    app.add_url_rule(
+        "/codeless", view_func=raiser(HTTPException("as in Flask")), endpoint="codeless"
+    )
     for path in ("/api", "/api/nope", "/v2/nope", "/api/store"):
         assert get(app, path).content_type == "application/json"
     for path in ("/nope", "/apiary", "/v2x", "/store", "/invalid"):
@@ -180,7 +189,9 @@ def test_handlers_of_blueprints_win_inside_them() -> None:
 def test_any_path_is_answered_with_the_contract(path: str) -> None:
     app = new_app()
     ApiErrors(app)
-    with app.request_context({**_environ(), "PATH_INFO": "/" + path.encode("utf-8", "replace").decode("latin-1")}):
+    with app.request_context(
+        {**_environ(), "PATH_INFO": "/" + path.encode("utf-8", "replace").decode("latin-1")}
+    ):
         response = app.full_dispatch_request()
     assert response.status_code in (200, 404, 405, 500, 308)
 
@@ -203,7 +214,11 @@ def test_a_converted_class_is_an_answer_whether_before_or_after_init_app() -> No
     assert get(app, "/store").status_code == 410
     assert b"secret" not in get(app, "/store").data
     response = get(app, "/down")
-    assert (response.status_code, error(response), response.headers["Retry-After"]) == (503, "The store is closed.", "9")
+    assert (response.status_code, error(response), response.headers["Retry-After"]) == (
+        503,
+        "The store is closed.",
+        "9",
+    )
 
 
 def test_a_converter_function_gets_the_exception_and_says_what_may_be_told() -> None:
@@ -305,7 +320,10 @@ def test_response_is_the_contract_for_code_that_cannot_raise() -> None:
     def crash() -> Response:
         return errors.response(RuntimeError("secret"))
 
-    assert (get(app, "/callback").status_code, error(get(app, "/callback"))) == (404, "No such vessel.")
+    assert (get(app, "/callback").status_code, error(get(app, "/callback"))) == (
+        404,
+        "No such vessel.",
+    )
     assert get(app, "/bare").status_code == 400
     assert get(app, "/crash").status_code == 500
     assert b"secret" not in get(app, "/crash").data
@@ -336,7 +354,9 @@ def test_an_authors_handler_can_fall_back_on_ours() -> None:
         (True, 503, "30", "The service is temporarily"),
     ],
 )
-def test_maintenance_answers_for_the_whole_api(reason: Any, status: int, retry_after: Any, text: Any) -> None:
+def test_maintenance_answers_for_the_whole_api(
+    reason: Any, status: int, retry_after: Any, text: Any
+) -> None:
     app = new_app(APIERRORS_URL_PREFIXES=("/ok", "/nope"))
     errors = ApiErrors(app)
     app.add_url_rule("/site", view_func=lambda: "site", endpoint="site")
@@ -374,14 +394,18 @@ def test_maintenance_can_be_registered_before_init_app_and_asynchronously() -> N
 def test_a_safe_request_id_is_taken_over() -> None:
     app = new_app()
     ApiErrors(app)
-    assert get(app, "/nope", headers={"X-Request-ID": "abc-123"}).headers["X-Request-ID"] == "abc-123"
+    assert (
+        get(app, "/nope", headers={"X-Request-ID": "abc-123"}).headers["X-Request-ID"] == "abc-123"
+    )
 
 
 @pytest.mark.parametrize("unsafe", ["", "x" * 129, "é", "a\tb", "\x7f"])
 def test_an_unsafe_request_id_is_replaced(unsafe: str) -> None:
     app = new_app()
     ApiErrors(app)
-    sent = get(app, "/nope", environ_overrides={"HTTP_X_REQUEST_ID": unsafe}).headers["X-Request-ID"]
+    sent = get(app, "/nope", environ_overrides={"HTTP_X_REQUEST_ID": unsafe}).headers[
+        "X-Request-ID"
+    ]
     assert len(sent) == 32
     assert sent != unsafe
 
@@ -392,7 +416,9 @@ def test_the_header_of_the_request_id_can_be_named_and_switched_off() -> None:
     assert get(named, "/nope", headers={"X-Correlation": "c1"}).headers["X-Correlation"] == "c1"
     off = new_app(APIERRORS_REQUEST_ID_HEADER=None)
     ApiErrors(off)
-    response = get(off, "/nope", headers={"Accept": "application/problem+json", "X-Request-ID": "x"})
+    response = get(
+        off, "/nope", headers={"Accept": "application/problem+json", "X-Request-ID": "x"}
+    )
     assert "X-Request-ID" not in response.headers
     assert "request_id" not in parse_strictly(response.data)
 
@@ -410,10 +436,14 @@ def test_log_records_have_the_request_id_of_the_answer(caplog: pytest.LogCapture
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 
 
-def test_an_app_of_the_same_name_without_the_extension_logs_as_before(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_app_of_the_same_name_without_the_extension_logs_as_before(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ApiErrors(new_app())
     other = new_app()
-    other.add_url_rule("/", view_func=lambda: other.logger.warning("heard") or "ok", endpoint="home")
+    other.add_url_rule(
+        "/", view_func=lambda: other.logger.warning("heard") or "ok", endpoint="home"
+    )
     assert get(other, "/").status_code == 200
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 

@@ -18,7 +18,9 @@ from flask_apierrors.fields import Timestamp, parse_timestamp
 
 UTC = timezone.utc
 SENTENCE = "Invalid 'to' timestamp: Invalid timestamp or format: 2025-05-25T09:41:00, valid formats are ISO8601 or YYYY-MM-DD"
-OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(
+    lambda minutes: timezone(timedelta(minutes=minutes))
+)
 
 
 class Span(ma.Schema):
@@ -46,11 +48,19 @@ def dump(value: Any) -> Any:
 # -- the sentence
 
 
-def test_a_moment_without_an_offset_is_refused_with_the_sentence_of_the_contract(make_app: Callable[..., Flask]) -> None:
+def test_a_moment_without_an_offset_is_refused_with_the_sentence_of_the_contract(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app()
-    app.add_url_rule("/marshmallow", view_func=lambda: Span(only=("to",)).load(request.args), endpoint="marshmallow")
     app.add_url_rule(
-        "/webargs", view_func=use_args({"to": Timestamp()}, location="query")(lambda args: args), endpoint="webargs"
+        "/marshmallow",
+        view_func=lambda: Span(only=("to",)).load(request.args),
+        endpoint="marshmallow",
+    )
+    app.add_url_rule(
+        "/webargs",
+        view_func=use_args({"to": Timestamp()}, location="query")(lambda args: args),
+        endpoint="webargs",
     )
     for path in ("/marshmallow", "/webargs"):
         response = app.test_client().get(f"{path}?to=2025-05-25T09:41:00")
@@ -63,7 +73,9 @@ def test_a_timestamp_anywhere_says_what_it_is() -> None:
     assert said({"many": ["2025-05-25", "x"]}).startswith(
         "Invalid 'many[1]' timestamp: Invalid timestamp or format: x, valid "
     )
-    assert said({"nested": {"to": "x"}}).startswith("Invalid 'nested.to' timestamp: Invalid timestamp or format: x, valid ")
+    assert said({"nested": {"to": "x"}}).startswith(
+        "Invalid 'nested.to' timestamp: Invalid timestamp or format: x, valid "
+    )
 
 
 def test_other_messages_do_not_say_timestamp() -> None:
@@ -72,7 +84,11 @@ def test_other_messages_do_not_say_timestamp() -> None:
 
 
 def test_a_validators_message_does_not_say_timestamp() -> None:
-    field = Timestamp(validate=lambda moment: moment.year > 2000 or (_ for _ in ()).throw(ma.ValidationError("Too old.")))
+    field = Timestamp(
+        validate=lambda moment: (
+            moment.year > 2000 or (_ for _ in ()).throw(ma.ValidationError("Too old."))
+        )
+    )
     with pytest.raises(ma.ValidationError) as caught:
         field.deserialize("1999-01-01")
     assert describe({"to": caught.value.messages}, 20).sentence == "Invalid 'to': Too old."
@@ -102,7 +118,9 @@ def test_an_authors_message_may_be_any_object(message: Any, sentence: str) -> No
 
 def test_no_more_of_a_value_is_echoed_than_64_characters() -> None:
     assert said({"to": "x" * 100_000}) == (
-        "Invalid 'to' timestamp: Invalid timestamp or format: " + "x" * 64 + ", valid formats are ISO8601 or YYYY-MM-DD"
+        "Invalid 'to' timestamp: Invalid timestamp or format: "
+        + "x" * 64
+        + ", valid formats are ISO8601 or YYYY-MM-DD"
     )
 
 
@@ -200,7 +218,19 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [0, 1748166060, 1.5, True, [], {}, ["2025-05-25"], {"to": "2025-05-25"}, b"2025-05-25", float("nan")]
+    "value",
+    [
+        0,
+        1748166060,
+        1.5,
+        True,
+        [],
+        {},
+        ["2025-05-25"],
+        {"to": "2025-05-25"},
+        b"2025-05-25",
+        float("nan"),
+    ],
 )
 def test_what_is_not_a_text_is_refused(value: Any) -> None:
     assert said({"to": value}).startswith("Invalid 'to' timestamp: Invalid timestamp or format: ")
@@ -231,7 +261,12 @@ def test_a_null_is_taken_where_it_is_allowed() -> None:
 
 def test_a_plus_sign_may_come_encoded_in_a_query(make_app: Callable[..., Flask]) -> None:
     app = make_app()
-    app.add_url_rule("/", view_func=lambda: {"to": Span(only=("to",)).dump(Span(only=("to",)).load(request.args))["to"]})
+    app.add_url_rule(
+        "/",
+        view_func=lambda: {
+            "to": Span(only=("to",)).dump(Span(only=("to",)).load(request.args))["to"]
+        },
+    )
     response = app.test_client().get(f"/?to={quote('2025-05-25T09:41:00+02:00')}")
     assert response.get_json() == {"to": "2025-05-25T07:41:00Z"}
 
@@ -264,7 +299,11 @@ def test_a_time_zone_without_an_offset_is_dumped_as_utc(monkeypatch: pytest.Monk
         def utcoffset(self, moment: datetime | None) -> None:
             return None
 
-    assert dump(datetime(2025, 5, 25, tzinfo=Nowhere())) == dump(datetime(2025, 5, 25)) == "2025-05-25T00:00:00Z"
+    assert (
+        dump(datetime(2025, 5, 25, tzinfo=Nowhere()))
+        == dump(datetime(2025, 5, 25))
+        == "2025-05-25T00:00:00Z"
+    )
     monkeypatch.undo()
     time.tzset()
 

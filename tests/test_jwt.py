@@ -21,7 +21,13 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_apierrors import ApiErrors, InvalidToken, current_principal, requires_auth, requires_permissions
+from flask_apierrors import (
+    ApiErrors,
+    InvalidToken,
+    current_principal,
+    requires_auth,
+    requires_permissions,
+)
 from flask_apierrors.jwt import jwt_verifier
 
 KEY = "k" * 32
@@ -104,7 +110,12 @@ def test_each_reason_has_its_words() -> None:
 
 def test_audience_issuer_leeway_and_required_claims_are_the_authors() -> None:
     tolerant = jwt_verifier(
-        key=KEY, algorithms=["HS256"], audience=["a", "b"], issuer="telemetry", leeway=30, require=["sub", "iss"]
+        key=KEY,
+        algorithms=["HS256"],
+        audience=["a", "b"],
+        issuer="telemetry",
+        leeway=30,
+        require=["sub", "iss"],
     )
     assert tolerant(token(aud="b", iss="telemetry", exp=int(time.time()) - 10))["sub"] == "bridge"
     assert tolerant(token(aud="b", iss="telemetry", exp=None))["aud"] == "b"
@@ -130,14 +141,19 @@ def test_an_unsigned_token_is_invalid() -> None:
     ],
 )
 def test_a_hostile_header_is_an_invalid_token(header: str) -> None:
-    assert refusal(f"{part(header)}.{part({'sub': 'bridge'})}.{part('signature')}").startswith("is invalid")
+    assert refusal(f"{part(header)}.{part({'sub': 'bridge'})}.{part('signature')}").startswith(
+        "is invalid"
+    )
 
 
 @pytest.mark.parametrize("exp", [float("inf"), "soon"])
 def test_an_absurd_expiry_is_an_invalid_token(exp: Any) -> None:
     body = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part({'exp': exp})}".encode()
     signature = jwt.get_algorithm_by_name("HS256").sign(body, KEY.encode())
-    assert refusal(f"{body.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}") == "is invalid."
+    assert (
+        refusal(f"{body.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}")
+        == "is invalid."
+    )
 
 
 @given(st.text(alphabet="abcdefABCDEF0123456789._~+/-=", max_size=80) | st.text(max_size=30))
@@ -149,7 +165,8 @@ def test_no_text_is_taken_for_a_token(text: str) -> None:
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=8),
         lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["alg", "typ", "kid", "b64", "crit"]), inner)
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["alg", "typ", "kid", "b64", "crit"]), inner)
         ),
         max_leaves=8,
     )
@@ -161,7 +178,9 @@ def test_no_header_gets_a_token_past_its_signature(header: Any) -> None:
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_a_token_with_one_byte_changed_is_refused(position: int, change: int) -> None:
     good = token(exp=2**33)
-    header, claims, signature = (base64.urlsafe_b64decode(piece + "==") for piece in good.split("."))
+    header, claims, signature = (
+        base64.urlsafe_b64decode(piece + "==") for piece in good.split(".")
+    )
     pieces = [bytearray(header), bytearray(claims), bytearray(signature)]
     changed = pieces[position % 3]
     changed[position % len(changed)] ^= change
@@ -178,19 +197,25 @@ def key_pair() -> tuple[str, str]:
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     return (
         private.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode(),
-        private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+        private.public_key()
+        .public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode(),
     )
 
 
 @pytest.mark.parametrize("algorithms", [None, [], (), "HS256", {"HS256"}])
 def test_algorithms_must_be_given(algorithms: Any) -> None:
-    with pytest.raises(TypeError, match=r'give a list of what the issuer signs with, such as \["HS256"\]'):
+    with pytest.raises(
+        TypeError, match=r'give a list of what the issuer signs with, such as \["HS256"\]'
+    ):
         jwt_verifier(key=KEY, algorithms=algorithms)
 
 
 @pytest.mark.parametrize("name", ["none", "None", "HS255", "", 256])
 def test_an_algorithm_that_cannot_verify_fails_at_construction(name: Any) -> None:
-    with pytest.raises(ValueError, match=r"is no algorithm to verify with\. Choose from: .*HS256, HS384, HS512"):
+    with pytest.raises(
+        ValueError, match=r"is no algorithm to verify with\. Choose from: .*HS256, HS384, HS512"
+    ):
         jwt_verifier(key=KEY, algorithms=[name])
 
 
@@ -200,11 +225,16 @@ def test_secrets_and_public_keys_do_not_mix() -> None:
 
 
 def test_a_short_secret_fails_at_construction_with_the_remedy() -> None:
-    with pytest.raises(ValueError, match=r"HS512 needs a secret of at least 64 bytes .* not 32\. Make one with: python -c"):
+    with pytest.raises(
+        ValueError,
+        match=r"HS512 needs a secret of at least 64 bytes .* not 32\. Make one with: python -c",
+    ):
         jwt_verifier(key=KEY, algorithms=["HS256", "HS512"])
 
 
-@pytest.mark.parametrize("key", [None, 5, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
+@pytest.mark.parametrize(
+    "key", [None, 5, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"]
+)
 def test_a_key_that_does_not_fit_fails_at_construction(key: Any) -> None:
     with pytest.raises(ValueError, match="The key does not fit HS256: "):
         jwt_verifier(key=key, algorithms=["HS256"])
@@ -218,7 +248,12 @@ def test_a_key_must_fit_each_algorithm_that_a_client_may_name(key_pair: tuple[st
 def test_a_public_key_verifies_and_is_never_taken_for_a_secret(key_pair: tuple[str, str]) -> None:
     private, public = key_pair
     by_public_key = jwt_verifier(key=public, algorithms=["RS256"])
-    assert by_public_key(jwt.encode({"sub": "bridge", "exp": 2**33}, private, algorithm="RS256"))["sub"] == "bridge"
+    assert (
+        by_public_key(jwt.encode({"sub": "bridge", "exp": 2**33}, private, algorithm="RS256"))[
+            "sub"
+        ]
+        == "bridge"
+    )
     body = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part({'sub': 'bridge', 'exp': 2**33})}"
     signature = jwt.get_algorithm_by_name("HS256").sign(body.encode(), public.encode())
     with pytest.raises(InvalidToken):
@@ -247,7 +282,11 @@ def key_set() -> Iterator[HTTPServer]:
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps({"keys": [{"kty": "oct", "kid": "1", "alg": "HS256", "k": part(KEY)}]}).encode())
+            self.wfile.write(
+                json.dumps(
+                    {"keys": [{"kty": "oct", "kid": "1", "alg": "HS256", "k": part(KEY)}]}
+                ).encode()
+            )
 
         def log_message(self, *args: Any) -> None: ...
 
@@ -264,7 +303,12 @@ def test_a_function_finds_the_key_of_a_token(key_set: HTTPServer) -> None:
     client = jwt.PyJWKClient(f"http://127.0.0.1:{key_set.server_port}/", cache_jwk_set=False)
     find = jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
     assert find(token(headers={"kid": "1"}))["sub"] == "bridge"
-    for bad in (token("f" * 32, headers={"kid": "1"}), token(headers={"kid": "2"}), token(), part("[" * 20_000) + ".e30.AAAA"):
+    for bad in (
+        token("f" * 32, headers={"kid": "1"}),
+        token(headers={"kid": "2"}),
+        token(),
+        part("[" * 20_000) + ".e30.AAAA",
+    ):
         with pytest.raises(InvalidToken):
             find(bad)
 
@@ -274,8 +318,12 @@ def test_an_identity_provider_that_is_down_is_a_503(key_set: HTTPServer) -> None
     with socket.socket() as silent:  # bound and not listened to: it refuses each connection
         silent.bind(("127.0.0.1", 0))
         client = jwt.PyJWKClient(f"http://127.0.0.1:{silent.getsockname()[1]}/")
-        ApiErrors(app).verify_token(jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"]))
+        ApiErrors(app).verify_token(
+            jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
+        )
         app.add_url_rule("/", view_func=requires_auth(lambda: "in"))
-        response = app.test_client().get("/", headers={"Authorization": f"Bearer {token(headers={'kid': '1'})}"})
+        response = app.test_client().get(
+            "/", headers={"Authorization": f"Bearer {token(headers={'kid': '1'})}"}
+        )
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "30"

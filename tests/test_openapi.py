@@ -83,7 +83,10 @@ def app(make_app: Callable[..., Flask], errors: ApiErrors) -> Flask:
 def paths() -> Json:
     imo = {"in": "path", "name": "imo", "required": True, "schema": {"type": "integer"}}
     return {
-        "/vessels/{imo}": {"parameters": [imo], "get": {"responses": {"200": {"description": "It."}}}},
+        "/vessels/{imo}": {
+            "parameters": [imo],
+            "get": {"responses": {"200": {"description": "It."}}},
+        },
         "/vessels": {"post": {"responses": {"201": {"description": "Registered."}}}},
         "/harbours": {"get": {"responses": {"200": {"description": "All."}}}},
     }
@@ -96,14 +99,18 @@ def document(version: str = "3.1.0") -> Json:
 def by_plugin(app: Flask, version: str = "3.1.0", written: Json | None = None) -> Json:
     spec = APISpec("Vessels", "1", version, plugins=[MarshmallowPlugin(), ApiErrorsPlugin(app)])
     for path, item in (written or paths()).items():
-        operations = {method: operation for method, operation in item.items() if method != "parameters"}
+        operations = {
+            method: operation for method, operation in item.items() if method != "parameters"
+        }
         spec.path(path, operations=operations, parameters=item.get("parameters"))
     made: Json = json.loads(json.dumps(spec.to_dict()))
     return made
 
 
 def by_function(app: Flask, version: str = "3.1.0", written: Json | None = None) -> Json:
-    made: Json = json.loads(json.dumps(add_errors(document(version) | ({"paths": written} if written else {}), app)))
+    made: Json = json.loads(
+        json.dumps(add_errors(document(version) | ({"paths": written} if written else {}), app))
+    )
     return made
 
 
@@ -160,10 +167,14 @@ def test_the_function_may_be_called_twice(app: Flask) -> None:
 
 
 @both_ways
-def test_an_operation_has_the_errors_that_it_can_answer_and_no_others(app: Flask, described: Callable[..., Json]) -> None:
+def test_an_operation_has_the_errors_that_it_can_answer_and_no_others(
+    app: Flask, described: Callable[..., Json]
+) -> None:
     made = described(app)
     operations = {
-        (path, method): item[method] for path, item in made["paths"].items() for method in item.keys() & {"get", "post"}
+        (path, method): item[method]
+        for path, item in made["paths"].items()
+        for method in item.keys() & {"get", "post"}
     }
     assert {place: list(operation["responses"]) for place, operation in operations.items()} == {
         ("/vessels/{imo}", "get"): ["200", "401", "403", "404", "406", "500"],
@@ -173,9 +184,14 @@ def test_an_operation_has_the_errors_that_it_can_answer_and_no_others(app: Flask
 
 
 @both_ways
-def test_the_errors_of_one_status_share_a_response(app: Flask, described: Callable[..., Json]) -> None:
+def test_the_errors_of_one_status_share_a_response(
+    app: Flask, described: Callable[..., Json]
+) -> None:
     not_found = response(described(app), "/vessels/{imo}", "get", 404)
-    assert "- **Vessel not found**: No vessel with this IMO number is registered." in not_found["description"]
+    assert (
+        "- **Vessel not found**: No vessel with this IMO number is registered."
+        in not_found["description"]
+    )
     for content in not_found["content"].values():
         assert list(content["examples"]) == ["not-found", "vessel-not-found"]
 
@@ -184,15 +200,23 @@ def test_the_errors_of_one_status_share_a_response(app: Flask, described: Callab
 def test_operations_share_responses(app: Flask, described: Callable[..., Json]) -> None:
     made = described(app)
     first, second = (
-        made["paths"][path][method]["responses"]["401"] for path, method in [("/vessels/{imo}", "get"), ("/vessels", "post")]
+        made["paths"][path][method]["responses"]["401"]
+        for path, method in [("/vessels/{imo}", "get"), ("/vessels", "post")]
     )
     assert first == second == {"$ref": "#/components/responses/Unauthorized-InvalidToken"}
 
 
 @both_ways
-def test_the_problem_names_the_types_that_are_possible(app: Flask, described: Callable[..., Json]) -> None:
-    schema = response(described(app), "/vessels/{imo}", "get", 404)["content"]["application/problem+json"]["schema"]
-    headers = {"Authorization": "Bearer good", "Accept": "application/json, application/problem+json"}
+def test_the_problem_names_the_types_that_are_possible(
+    app: Flask, described: Callable[..., Json]
+) -> None:
+    schema = response(described(app), "/vessels/{imo}", "get", 404)["content"][
+        "application/problem+json"
+    ]["schema"]
+    headers = {
+        "Authorization": "Bearer good",
+        "Accept": "application/json, application/problem+json",
+    }
     problem = app.test_client().get("/vessels/1", headers=headers).json
     assert accepts(schema, problem)
     assert not accepts(schema, problem | {"type": "urn:problem-type:another"})
@@ -213,9 +237,16 @@ def test_a_url_is_told_what_another_method_gets(app: Flask, described: Callable[
 
 
 @both_ways
-def test_each_operation_says_after_which_errors_to_try_again(app: Flask, described: Callable[..., Json]) -> None:
+def test_each_operation_says_after_which_errors_to_try_again(
+    app: Flask, described: Callable[..., Json]
+) -> None:
     made = described(app)["paths"]
-    assert made["/vessels"]["post"]["x-retry"] == {"400": "never", "401": "never", "415": "never", "500": "never"}
+    assert made["/vessels"]["post"]["x-retry"] == {
+        "400": "never",
+        "401": "never",
+        "415": "never",
+        "500": "never",
+    }
     assert made["/harbours"]["get"]["x-retry"] == {"429": "after-delay", "500": "after-delay"}
 
 
@@ -229,7 +260,9 @@ def test_guards_are_security_requirements(app: Flask, described: Callable[..., J
 
 
 @both_ways
-def test_openapi_3_0_has_no_scopes_for_bearer_tokens(app: Flask, described: Callable[..., Json]) -> None:
+def test_openapi_3_0_has_no_scopes_for_bearer_tokens(
+    app: Flask, described: Callable[..., Json]
+) -> None:
     assert described(app, "3.0.3")["paths"]["/vessels/{imo}"]["get"]["security"] == [{"Bearer": []}]
 
 
@@ -248,7 +281,9 @@ def test_rate_limits_are_told_with_each_answer(app: Flask, described: Callable[.
 
 
 @both_ways
-@pytest.mark.parametrize("accept", ["application/json", "application/json, application/problem+json"])
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/json, application/problem+json"]
+)
 @pytest.mark.parametrize(
     ("method", "path", "headers", "body", "template", "status"),
     [
@@ -256,8 +291,22 @@ def test_rate_limits_are_told_with_each_answer(app: Flask, described: Callable[.
         ("get", "/vessels/1", {"Authorization": "Bearer bad"}, None, "/vessels/{imo}", 401),
         ("get", "/vessels/1", {"Authorization": "Bearer good"}, None, "/vessels/{imo}", 404),
         ("post", "/vessels", {"Authorization": "Bearer good"}, b"{}", "/vessels", 415),
-        ("post", "/vessels", {"Authorization": "Bearer good", "Content-Type": "application/json"}, b"{", "/vessels", 400),
-        ("post", "/vessels", {"Authorization": "Bearer good", "Content-Type": "application/json"}, b"{}", "/vessels", 400),
+        (
+            "post",
+            "/vessels",
+            {"Authorization": "Bearer good", "Content-Type": "application/json"},
+            b"{",
+            "/vessels",
+            400,
+        ),
+        (
+            "post",
+            "/vessels",
+            {"Authorization": "Bearer good", "Content-Type": "application/json"},
+            b"{}",
+            "/vessels",
+            400,
+        ),
         ("delete", "/vessels", {}, None, "/vessels", 405),
     ],
 )
@@ -273,7 +322,9 @@ def test_what_is_sent_is_what_is_described(
     status: int,
 ) -> None:
     made = described(app)
-    answer = app.test_client().open(path, method=method, headers=headers | {"Accept": accept}, data=body)
+    answer = app.test_client().open(
+        path, method=method, headers=headers | {"Accept": accept}, data=body
+    )
     assert answer.status_code == status
     if status == 405:
         described_response = resolved(made["paths"][template]["x-method-not-allowed"], made)
@@ -286,7 +337,9 @@ def test_what_is_sent_is_what_is_described(
     assert set(answer.headers.keys()) <= told
 
 
-def test_examples_are_what_the_schemas_describe(make_app: Callable[..., Flask], errors: ApiErrors) -> None:
+def test_examples_are_what_the_schemas_describe(
+    make_app: Callable[..., Flask], errors: ApiErrors
+) -> None:
     members = ("error", "status", "type", "title", "errors", "request_id", "documentation")
     for config in (
         {},
@@ -295,15 +348,21 @@ def test_examples_are_what_the_schemas_describe(make_app: Callable[..., Flask], 
     ):
         app = make_app(errors, **config)
         app.add_url_rule(
-            "/vessels/<int:imo>", view_func=requires_permissions("a")(requires_json(lambda imo: "")), methods=["PATCH"]
+            "/vessels/<int:imo>",
+            view_func=requires_permissions("a")(requires_json(lambda imo: "")),
+            methods=["PATCH"],
         )
         responses = by_function(app, written={"/vessels/{imo}": {"patch": {}}})
-        for found in resolved(responses["paths"]["/vessels/{imo}"]["patch"]["responses"], responses).values():
+        for found in resolved(
+            responses["paths"]["/vessels/{imo}"]["patch"]["responses"], responses
+        ).values():
             for content in found["content"].values():
                 assert all(accepts(content["schema"], example) for example in examples(content))
 
 
-def test_the_plain_body_has_the_members_that_the_administrator_chose(make_app: Callable[..., Flask]) -> None:
+def test_the_plain_body_has_the_members_that_the_administrator_chose(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app(APIERRORS_MEMBERS=("error", "status", "errors"))
     app.add_url_rule("/x", "x", lambda: "")
     body = by_function(app, written={"/x": {"get": {}}})["components"]["schemas"]["ErrorBody"]
@@ -311,7 +370,9 @@ def test_the_plain_body_has_the_members_that_the_administrator_chose(make_app: C
     assert body["required"] == ["error", "status"]
 
 
-def test_a_body_of_the_authors_own_shape_is_shown_by_examples(make_app: Callable[..., Flask]) -> None:
+def test_a_body_of_the_authors_own_shape_is_shown_by_examples(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
     errors.format(lambda problem: {"code": problem.status, "message": problem.detail})
     app = make_app(errors)
@@ -346,9 +407,13 @@ def test_what_an_author_wrote_stays(app: Flask, described: Callable[..., Json]) 
 
 
 @both_ways
-def test_a_description_of_an_author_gets_content_and_headers(app: Flask, described: Callable[..., Json]) -> None:
+def test_a_description_of_an_author_gets_content_and_headers(
+    app: Flask, described: Callable[..., Json]
+) -> None:
     written = paths()
-    written["/harbours"]["get"]["responses"]["500"] = {"description": "The harbour master is asleep."}
+    written["/harbours"]["get"]["responses"]["500"] = {
+        "description": "The harbour master is asleep."
+    }
     found = response(described(app, written=written), "/harbours", "get", 500)
     assert found["description"] == "The harbour master is asleep."
     assert found["content"].keys() == {"application/json", "application/problem+json"}
@@ -357,9 +422,16 @@ def test_a_description_of_an_author_gets_content_and_headers(app: Flask, describ
 
 def test_references_of_an_author_stay(app: Flask) -> None:
     written = paths()
-    mine = {"500": {"$ref": "#/components/responses/Mine"}, "2XX": {"$ref": "#/x"}, "499": {"$ref": "#/y"}}
+    mine = {
+        "500": {"$ref": "#/components/responses/Mine"},
+        "2XX": {"$ref": "#/x"},
+        "499": {"$ref": "#/y"},
+    }
     written["/harbours"]["get"]["responses"] |= mine
-    assert by_function(app, written=written)["paths"]["/harbours"]["get"]["responses"].items() >= mine.items()
+    assert (
+        by_function(app, written=written)["paths"]["/harbours"]["get"]["responses"].items()
+        >= mine.items()
+    )
 
 
 @pytest.mark.parametrize("status", [500, "500", HTTPStatus.INTERNAL_SERVER_ERROR])
@@ -376,7 +448,9 @@ def test_paths_that_are_not_the_apps_and_hidden_ones_stay_as_they_are(
     app: Flask, errors: ApiErrors, described: Callable[..., Json]
 ) -> None:
     errors.hide("harbours")
-    written = paths() | {"/elsewhere": {"get": {"responses": {"200": {"description": "Of another server."}}}}}
+    written = paths() | {
+        "/elsewhere": {"get": {"responses": {"200": {"description": "Of another server."}}}}
+    }
     made = described(app, written=json.loads(json.dumps(written)))["paths"]
     assert made["/elsewhere"] == written["/elsewhere"]
     assert made["/harbours"] == written["/harbours"]
@@ -387,18 +461,31 @@ def test_a_header_field_has_one_description_whatever_errors_have_it(
     make_app: Callable[..., Flask], errors: ApiErrors, described: Callable[..., Json]
 ) -> None:
     app = make_app(errors)
-    app.add_url_rule("/x", "x", rate_limit("1/hour")(raises(ServiceUnavailable, Unauthorized)(lambda: "")))
+    app.add_url_rule(
+        "/x", "x", rate_limit("1/hour")(raises(ServiceUnavailable, Unauthorized)(lambda: ""))
+    )
     app.add_url_rule("/y", "y", requires_auth(raises(ServiceUnavailable)(lambda: "")))
-    made = described(app, written={"/x": {"get": {}}, "/y": {"get": {"responses": {"503": {"description": "Mine."}}}}})
+    made = described(
+        app,
+        written={
+            "/x": {"get": {}},
+            "/y": {"get": {"responses": {"503": {"description": "Mine."}}}},
+        },
+    )
     for status, name in [(401, "WWW-Authenticate"), (429, "Retry-After"), (503, "Retry-After")]:
-        assert response(made, "/x", "get", status)["headers"][name] == made["components"]["headers"][name]
+        assert (
+            response(made, "/x", "get", status)["headers"][name]
+            == made["components"]["headers"][name]
+        )
     assert add_errors(json.loads(json.dumps(made)), app) == made
 
 
 def test_what_is_not_a_response_stays(app: Flask) -> None:
     written = paths()
     written["/harbours"]["get"]["responses"]["400"] = None
-    assert by_function(app, written=written)["paths"]["/harbours"]["get"]["responses"]["400"] is None
+    assert (
+        by_function(app, written=written)["paths"]["/harbours"]["get"]["responses"]["400"] is None
+    )
 
 
 def test_a_component_of_another_by_the_same_name_is_refused(app: Flask) -> None:
@@ -408,7 +495,9 @@ def test_a_component_of_another_by_the_same_name_is_refused(app: Flask) -> None:
 
 
 @both_ways
-def test_a_field_with_other_examples_elsewhere_is_one_component(app: Flask, described: Callable[..., Json]) -> None:
+def test_a_field_with_other_examples_elsewhere_is_one_component(
+    app: Flask, described: Callable[..., Json]
+) -> None:
     class InvalidClient(ApiError, Unauthorized):
         """The client id or the secret is wrong."""
 
@@ -444,23 +533,31 @@ def test_types_and_examples_know_where_the_app_is_mounted(make_app: Callable[...
     app = make_app(APIERRORS_REFERENCE_URL="/errors")
     app.add_url_rule("/x", "x", lambda: "")
     written = {"openapi": "3.1.0", "paths": {"/x": {"get": {}}}}
-    content = response(add_errors(written, app, root_path="/v1"), "/x", "get", 500)["content"]["application/problem+json"]
-    assert content["schema"]["allOf"][1]["properties"]["type"]["enum"] == ["/v1/errors/internal-server-error"]
+    content = response(add_errors(written, app, root_path="/v1"), "/x", "get", 500)["content"][
+        "application/problem+json"
+    ]
+    assert content["schema"]["allOf"][1]["properties"]["type"]["enum"] == [
+        "/v1/errors/internal-server-error"
+    ]
     assert next(examples(content))["instance"] == "/v1/x"
 
 
 @both_ways
-def test_a_name_of_a_component_is_made_of_any_type(make_app: Callable[..., Flask], described: Callable[..., Json]) -> None:
+def test_a_name_of_a_component_is_made_of_any_type(
+    make_app: Callable[..., Flask], described: Callable[..., Json]
+) -> None:
     app = make_app()
     app.add_url_rule("/x", "x", raises(VesselSold)(lambda: ""))
     made = described(app, written={"/x": {"get": {}}})
-    assert "#/components/responses/VesselSold" in made["paths"]["/x"]["get"]["responses"]["404"]["$ref"].replace(
-        "Not%20Found-", ""
-    )
+    assert "#/components/responses/VesselSold" in made["paths"]["/x"]["get"]["responses"]["404"][
+        "$ref"
+    ].replace("Not%20Found-", "")
     validate({"info": {"title": "", "version": ""}} | made)
 
 
-def test_a_retry_is_worth_it_when_it_is_for_each_type_of_a_status(make_app: Callable[..., Flask]) -> None:
+def test_a_retry_is_worth_it_when_it_is_for_each_type_of_a_status(
+    make_app: Callable[..., Flask],
+) -> None:
     class Busy(ApiError, Conflict):
         retry = "after-delay"
 
@@ -564,7 +661,9 @@ def apiflask_app(errors: ApiErrors) -> APIFlask:
     def answer(error: apiflask.HTTPError) -> Any:
         if error.status_code == 422 and error.detail:
             return errors.response(marshmallow.ValidationError(next(iter(error.detail.values()))))
-        return errors.response(ApiError(error.message, status=error.status_code, headers=error.headers))
+        return errors.response(
+            ApiError(error.message, status=error.status_code, headers=error.headers)
+        )
 
     @app.spec_processor
     def complete(document: Json) -> Json:
@@ -613,7 +712,9 @@ def test_apiflask_sends_what_is_documented(errors: ApiErrors) -> None:
 
 def test_a_timestamp_is_described_as_a_date_or_a_date_time() -> None:
     class Query(marshmallow.Schema):
-        start = Timestamp(data_key="from", metadata={"description": "From when on.", "deprecated": True})
+        start = Timestamp(
+            data_key="from", metadata={"description": "From when on.", "deprecated": True}
+        )
         end = Timestamp()
 
     spec = APISpec("Vessels", "1", "3.1.0", plugins=[MarshmallowPlugin()])
@@ -621,4 +722,7 @@ def test_a_timestamp_is_described_as_a_date_or_a_date_time() -> None:
     described = spec.to_dict()["components"]["schemas"]["Query"]["properties"]
     assert described["end"]["type"] == "string"
     assert described["end"]["anyOf"] == [{"format": "date-time"}, {"format": "date"}]
-    assert described["from"] == described["end"] | {"description": "From when on.", "deprecated": True}
+    assert described["from"] == described["end"] | {
+        "description": "From when on.",
+        "deprecated": True,
+    }

@@ -88,7 +88,10 @@ def curl(command: str, port: int) -> str:
         lines.append("Accept: */*")
     if options.u:
         lines.append(f"Authorization: Basic {b64encode(options.u.encode()).decode()}")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("rb") as answer:
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+        connection.makefile("rb") as answer,
+    ):
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         text = answer.read().decode().replace("\r\n", "\n")
     return text if options.i else text.partition("\n\n")[2]
@@ -119,7 +122,10 @@ def test_the_example_api_answers_as_shown(example_port: int) -> None:
     assert curl(ask.replace("$TOKEN", token), example_port).strip() == shown
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: what a socket gives is compared above")
+@pytest.mark.skipif(
+    shutil.which("curl") is None,
+    reason="no curl on this machine: what a socket gives is compared above",
+)
 def test_a_shell_and_curl_print_the_same(serve: Callable[[Flask], int], example_port: int) -> None:
     script = re.sub(r"^(?!\$ ).*\n?", "", EXAMPLE, flags=re.MULTILINE).replace("$ ", "")
     assert in_shell(script, example_port) == EXAMPLE.strip().splitlines()[-1]
@@ -132,7 +138,11 @@ def in_shell(script: str, port: int) -> str:
     """What a shell prints, without curl's progress on its standard error."""
     environment = {**os.environ, "no_proxy": "*"}
     run = subprocess.run(
-        ["sh", "-ec", script.replace(":5000", f":{port}")], capture_output=True, env=environment, timeout=30, check=True
+        ["sh", "-ec", script.replace(":5000", f":{port}")],
+        capture_output=True,
+        env=environment,
+        timeout=30,
+        check=True,
     )
     return run.stdout.decode().replace("\r\n", "\n").strip()
 
@@ -156,8 +166,15 @@ def test_the_registry_writes_the_reference_page_and_openapi() -> None:
 
     app = readme_app()
     operation = {"responses": {"200": {"description": "A vessel."}}}
-    document = add_errors({"openapi": "3.1.0", "paths": {"/vessels/{imo}": {"get": operation}}}, app)
-    assert document["paths"]["/vessels/{imo}"]["get"]["responses"].keys() > {"200", "401", "403", "500"}
+    document = add_errors(
+        {"openapi": "3.1.0", "paths": {"/vessels/{imo}": {"get": operation}}}, app
+    )
+    assert document["paths"]["/vessels/{imo}"]["get"]["responses"].keys() > {
+        "200",
+        "401",
+        "403",
+        "500",
+    }
 
 
 # -- the table of failures
@@ -210,21 +227,31 @@ PROVOKE: dict[str, Callable[..., TestResponse]] = {
     "a field that does not validate": lambda c: c.get("/fields?limit=x"),
     "a body that is not JSON": lambda c: c.post("/json", data="[", content_type=JSON),
     "no `Authorization`": lambda c: c.get("/vessels"),
-    "a forged or expired token": lambda c: c.get("/vessels", headers={"Authorization": "Bearer bad"}),
-    "a permission is missing": lambda c: c.get("/vessels", headers={"Authorization": "Bearer good"}),
+    "a forged or expired token": lambda c: c.get(
+        "/vessels", headers={"Authorization": "Bearer bad"}
+    ),
+    "a permission is missing": lambda c: c.get(
+        "/vessels", headers={"Authorization": "Bearer good"}
+    ),
     "an unknown URL": lambda c: c.get("/vessel"),
     "the wrong method": lambda c: c.delete("/vessels"),
     "an `Accept` that nothing fits": lambda c: c.get("/csv", headers={"Accept": "image/png"}),
-    "a body over `MAX_CONTENT_LENGTH`": lambda c: c.post("/json", data=b"1" * 1001, content_type=JSON),
+    "a body over `MAX_CONTENT_LENGTH`": lambda c: c.post(
+        "/json", data=b"1" * 1001, content_type=JSON
+    ),
     "another `Content-Type`": lambda c: c.post("/json", data="<a/>", content_type="text/xml"),
-    "too many requests": lambda c: next(answer for _ in range(1000) if (answer := c.get("/limited")).status_code == 429),
+    "too many requests": lambda c: next(
+        answer for _ in range(1000) if (answer := c.get("/limited")).status_code == 429
+    ),
     "a crash: logged once, told to nobody": lambda c: c.get("/crash"),
     "`abort(503)`, maintenance": lambda c: c.get("/closed"),
 }
 ROWS = {
     cells[0]: cells[1:]
     for line in README.split("## What comes out")[1].split("## Install")[0].splitlines()
-    if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and len(cells) == 4 and cells[1].isdigit()
+    if (cells := [cell.strip() for cell in line.strip("|").split("|")])
+    and len(cells) == 4
+    and cells[1].isdigit()
 }
 
 
@@ -240,7 +267,9 @@ def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
     for field in re.findall(r"`([^`]+)`", header_fields):
         name, value = field.split(": ", 1)
         given = answer.headers[name]
-        assert (sorted(given.split(", ")) if name == "Allow" else given) == (value.split(", ") if name == "Allow" else value)
+        assert (sorted(given.split(", ")) if name == "Allow" else given) == (
+            value.split(", ") if name == "Allow" else value
+        )
     for name in ("Cache-Control", "X-Content-Type-Options", "Vary", "X-Request-ID"):
         assert name in answer.headers
 
@@ -249,17 +278,25 @@ def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
 
 
 def test_every_command_is_one_that_a_test_knows() -> None:
-    assert {shlex.split(command)[0].partition("(")[0] for command in COMMANDS} == {"curl", "TOKEN=$", "pip", "make"}
+    assert {shlex.split(command)[0].partition("(")[0] for command in COMMANDS} == {
+        "curl",
+        "TOKEN=$",
+        "pip",
+        "make",
+    }
 
 
 @pytest.mark.parametrize(
-    "target", [shlex.split(command, comments=True)[1] for command in COMMANDS if command.startswith("make ")]
+    "target",
+    [shlex.split(command, comments=True)[1] for command in COMMANDS if command.startswith("make ")],
 )
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
 def test_a_make_target_exists(target: str) -> None:
     """A dry run: `make test` itself would run this test again."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    made = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    made = subprocess.run(
+        ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert made.returncode == 0, made.stderr
 
 
@@ -268,7 +305,9 @@ def test_what_pip_is_told_to_install_exists() -> None:
     assert all(command.startswith("pip install . ") for command in commands)
     extras = {extra for command in commands for extra in re.findall(r"\.\[(\w+)\]", command)}
     (known,) = re.findall(
-        r"^\[project\.optional-dependencies\]\n(.*?)^\[", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+        r"^\[project\.optional-dependencies\]\n(.*?)^\[",
+        (ROOT / "pyproject.toml").read_text(),
+        re.DOTALL | re.MULTILINE,
     )
     assert extras <= set(re.findall(r"^(\w+) =", known, re.MULTILINE))
 

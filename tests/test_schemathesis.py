@@ -42,7 +42,9 @@ Explore = Callable[..., None]
 def running(path: Path, **config: Any) -> Iterator[tuple[str, str]]:
     """The example on a port of its own: its URL, and a token."""
     app = create_app({"DATABASE": str(path / "telemetry.sqlite"), **config})
-    answer = app.test_client().post("/token", auth=("bridge", "bridge-secret"), headers={"Accept": "text/plain"})
+    answer = app.test_client().post(
+        "/token", auth=("bridge", "bridge-secret"), headers={"Accept": "text/plain"}
+    )
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -62,9 +64,19 @@ def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explore:
     def run(*options: str, examples: int, **config: Any) -> None:
         with running(tmp_path, **config) as (url, token):
             (tmp_path / "schemathesis.toml").write_text(AUTHENTICATION.format(token=token))
-            bounds = ("--seed", "1", "--max-examples", str(examples), "--generation-database", "none", "--continue-on-failure")
+            bounds = (
+                "--seed",
+                "1",
+                "--max-examples",
+                str(examples),
+                "--generation-database",
+                "none",
+                "--continue-on-failure",
+            )
             line = (*COMMAND, "run", f"{url}/openapi.json", *bounds, "--no-color", *options)
-            done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+            done = subprocess.run(
+                line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            )
         assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
         assert "Tested: 7" in done.stdout
 

@@ -66,7 +66,11 @@ class Answer(NamedTuple):
     @property
     def error(self) -> Any:
         """The sentence; ``None`` where it is the server that answered, in its own words."""
-        return json.loads(self.body).get("error") if self.headers.get("Content-Type") == ["application/json"] else None
+        return (
+            json.loads(self.body).get("error")
+            if self.headers.get("Content-Type") == ["application/json"]
+            else None
+        )
 
 
 class Server:
@@ -82,7 +86,11 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", f"import sys\n{PROGRAMS[name]}", str(listening.fileno())],
                 cwd=Path(__file__).parent.parent,
-                env=os.environ | {"TELEMETRY_DATABASE": str(database), "TELEMETRY_RATELIMIT_DEFAULT": "10000/minute"},
+                env=os.environ
+                | {
+                    "TELEMETRY_DATABASE": str(database),
+                    "TELEMETRY_RATELIMIT_DEFAULT": "10000/minute",
+                },
                 pass_fds=[listening.fileno()],
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -102,16 +110,25 @@ class Server:
                 response.begin()
                 return answer(response)
 
-    def request(self, method: str, target: str, body: bytes | None = None, **headers: str) -> Answer:
-        fields = {name.replace("_", "-"): value.replace("TOKEN", self.token) for name, value in headers.items()}
+    def request(
+        self, method: str, target: str, body: bytes | None = None, **headers: str
+    ) -> Answer:
+        fields = {
+            name.replace("_", "-"): value.replace("TOKEN", self.token)
+            for name, value in headers.items()
+        }
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
             connection.request(method, target, body, fields)
             return answer(connection.getresponse())
 
 
 def answer(response: HTTPResponse) -> Answer:
-    headers = {name: response.headers.get_all(name, []) for name in FIELDS if name in response.headers}
-    if "Allow" in headers:  # routing keeps the methods in a set, whose order is another in each process
+    headers = {
+        name: response.headers.get_all(name, []) for name in FIELDS if name in response.headers
+    }
+    if (
+        "Allow" in headers
+    ):  # routing keeps the methods in a set, whose order is another in each process
         headers["Allow"] = [", ".join(sorted(value.split(", "))) for value in headers["Allow"]]
     return Answer(response.status, headers, response.read(), response.getheader("X-Request-ID"))
 
@@ -130,7 +147,9 @@ def servers(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     credentials = "Basic " + base64.b64encode(b"bridge:bridge-secret").decode()
     try:
         for server in started:
-            server.token = server.request("POST", "/token", Authorization=credentials, Accept="text/plain").body.decode()
+            server.token = server.request(
+                "POST", "/token", Authorization=credentials, Accept="text/plain"
+            ).body.decode()
         yield started
     finally:
         for server in started:
@@ -155,7 +174,9 @@ def assert_same(answers: list[Answer], status: int, error: str | None = None) ->
 # -- each status
 
 
-def ask(servers: list[Server], method: str, target: str, body: bytes | None = None, **headers: str) -> list[Answer]:
+def ask(
+    servers: list[Server], method: str, target: str, body: bytes | None = None, **headers: str
+) -> list[Answer]:
     return [server.request(method, target, body, **headers) for server in servers]
 
 
@@ -172,17 +193,40 @@ def test_a_good_request_is_the_same(servers: list[Server]) -> None:
     [
         (400, "GET", f"{RPM}?to=2025-05-25T09:41:00", {"Authorization": "Bearer TOKEN"}, None),
         (401, "GET", RPM, {}, ("WWW-Authenticate", 'Bearer realm="api"')),
-        (401, "POST", "/token", {}, ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"')),
+        (
+            401,
+            "POST",
+            "/token",
+            {},
+            ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"'),
+        ),
         (404, "GET", "/nowhere", {}, None),
         (404, "GET", "/measurements/engine/titanic", {"Authorization": "Bearer TOKEN"}, None),
         (405, "DELETE", "/health", {}, ("Allow", "GET, HEAD, OPTIONS")),
         (406, "GET", RPM, {"Authorization": "Bearer TOKEN", "Accept": "image/png"}, None),
-        (415, "POST", "/annotations", {"Authorization": "Bearer TOKEN"}, ("Accept", "application/json")),
-        (500, "GET", "/statistics/engine/aurora/port/rpm?to=2025-05-20T00:01:00Z", {"Authorization": "Bearer TOKEN"}, None),
+        (
+            415,
+            "POST",
+            "/annotations",
+            {"Authorization": "Bearer TOKEN"},
+            ("Accept", "application/json"),
+        ),
+        (
+            500,
+            "GET",
+            "/statistics/engine/aurora/port/rpm?to=2025-05-20T00:01:00Z",
+            {"Authorization": "Bearer TOKEN"},
+            None,
+        ),
     ],
 )
 def test_each_status_is_the_same(
-    servers: list[Server], status: int, method: str, target: str, headers: dict[str, str], field: tuple[str, str] | None
+    servers: list[Server],
+    status: int,
+    method: str,
+    target: str,
+    headers: dict[str, str],
+    field: tuple[str, str] | None,
 ) -> None:
     first = assert_same(ask(servers, method, target, **headers), status)
     assert field is None or first.headers[field[0]] == [field[1]]
@@ -192,18 +236,27 @@ def test_a_403_is_the_same(servers: list[Server]) -> None:
     credentials = "Basic " + base64.b64encode(b"kiosk:kiosk-secret").decode()
     answers = []
     for server in servers:
-        kiosk = server.request("POST", "/token", Authorization=credentials, Accept="text/plain").body.decode()
+        kiosk = server.request(
+            "POST", "/token", Authorization=credentials, Accept="text/plain"
+        ).body.decode()
         answers.append(server.request("GET", RPM, Authorization=f"Bearer {kiosk}"))
     first = assert_same(answers, 403, "You do not have permission to access the requested content.")
-    assert first.headers["WWW-Authenticate"] == ['Bearer realm="api", error="insufficient_scope", scope="measurements:read"']
+    assert first.headers["WWW-Authenticate"] == [
+        'Bearer realm="api", error="insufficient_scope", scope="measurements:read"'
+    ]
 
 
 def test_a_429_is_the_same(servers: list[Server]) -> None:
     refused = []
     for server in servers:
-        answers = (server.request("GET", f"{RPM}?limit=1", Authorization="Bearer TOKEN") for _ in range(100))
+        answers = (
+            server.request("GET", f"{RPM}?limit=1", Authorization="Bearer TOKEN")
+            for _ in range(100)
+        )
         refused.append(next(one for one in answers if one.status != 200))
-    first = assert_same(refused, 429, "Too many requests: the limit is 10 per 1 second. Retry after 1 second.")
+    first = assert_same(
+        refused, 429, "Too many requests: the limit is 10 per 1 second. Retry after 1 second."
+    )
     assert first.headers["Retry-After"] == ["1"]
 
 
@@ -218,7 +271,9 @@ def test_a_503_is_the_same(servers: list[Server], database: Path) -> None:
 
 
 def test_problem_json_is_the_same(servers: list[Server]) -> None:
-    answers = ask(servers, "GET", "/nowhere%20at%20all", Accept="application/problem+json", X_Request_ID="7")
+    answers = ask(
+        servers, "GET", "/nowhere%20at%20all", Accept="application/problem+json", X_Request_ID="7"
+    )
     assert {one.headers["Content-Type"][0] for one in answers} == {"application/problem+json"}
     assert len({one.body for one in answers}) == 1
     assert json.loads(answers[0].body) == {
@@ -271,11 +326,17 @@ HOSTILE = {
     "another site's URL": Hostile(start(b"GET http://elsewhere.example/nowhere"), 404),
     "a field of 64 kB": Hostile(with_field(b"X-Large: " + b"a" * 65_000), 404, {"gunicorn": 431}),
     "a token of 8 kB": Hostile(with_field(b"Authorization: Bearer " + b"a" * 8_000), 404),
-    "an Accept of 64 kB": Hostile(with_field(b"Accept: " + b"a/b," * 16_000), 404, {"gunicorn": 431}),
-    "150 fields": Hostile(
-        with_field(b"\r\n".join(b"X-%d: a" % number for number in range(150))), 404, {"development": 431, "gunicorn": 431}
+    "an Accept of 64 kB": Hostile(
+        with_field(b"Accept: " + b"a/b," * 16_000), 404, {"gunicorn": 431}
     ),
-    "a URL of 70 kB": Hostile(start(b"GET /" + b"a" * 70_000), 404, {"development": 414, "gunicorn": 414}),
+    "150 fields": Hostile(
+        with_field(b"\r\n".join(b"X-%d: a" % number for number in range(150))),
+        404,
+        {"development": 431, "gunicorn": 431},
+    ),
+    "a URL of 70 kB": Hostile(
+        start(b"GET /" + b"a" * 70_000), 404, {"development": 414, "gunicorn": 414}
+    ),
     "percent-encoding that does not decode": Hostile(start(b"GET /%ff%zz%/%ed%a0%80?%ff=%"), 404),
     "encoded NUL and CR LF in the URL": Hostile(start(b"GET /%00%0d%0aSet-Cookie:%20a=b"), 404),
     "raw bytes in the URL": Hostile(start(b"GET /\xff\xfe"), 404, REFUSED),
@@ -284,26 +345,35 @@ HOSTILE = {
     "TRACE": Hostile(start(b"TRACE /health"), 405),
     "CONNECT": Hostile(start(b"CONNECT elsewhere.example:80"), 404),
     "OPTIONS *": Hostile(start(b"OPTIONS *"), 404),
-    "a field on two lines": Hostile(with_field(b"X-Request-ID: a\r\n Set-Cookie: b"), 404, {"gunicorn": 400}),
+    "a field on two lines": Hostile(
+        with_field(b"X-Request-ID: a\r\n Set-Cookie: b"), 404, {"gunicorn": 400}
+    ),
     "a bare CR in a field": Hostile(with_field(b"X-Request-ID: a\rSet-Cookie: b"), 404, REFUSED),
     "quotes and Latin-1 in a field": Hostile(with_field(b'X-Request-ID: "\xe9\xff"'), 404),
     "an Accept that is none": Hostile(with_field(b'Accept: \xff;q="'), 404),
     "credentials of Latin-1": Hostile(to_token(b"Authorization: Basic \xed"), 401),
     "a Content-Length that is no number": Hostile(to_token(b"Content-Length: ten"), 401, REFUSED),
     "a Content-Length below zero": Hostile(to_token(b"Content-Length: -1"), 401, REFUSED),
-    "a coding that nobody knows": Hostile(to_token(b"Transfer-Encoding: mystery"), 401, {"gunicorn": 501, "waitress": 501}),
+    "a coding that nobody knows": Hostile(
+        to_token(b"Transfer-Encoding: mystery"), 401, {"gunicorn": 501, "waitress": 501}
+    ),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_bytes_are_the_contract_wherever_they_reach_the_app(servers: list[Server], name: str) -> None:
+def test_hostile_bytes_are_the_contract_wherever_they_reach_the_app(
+    servers: list[Server], name: str
+) -> None:
     data, status, first = HOSTILE[name]
     logged = [server.log.stat().st_size for server in servers]
     answers = {server.name: server.raw(data) for server in servers}
     assert {name: answers[name].status for name in first} == first
     assert all(answers[name].error is None for name in first)
     assert_same([found for name, found in answers.items() if name not in first], status)
-    assert not any("Traceback" in server.log.read_text()[size:] for server, size in zip(servers, logged, strict=True))
+    assert not any(
+        "Traceback" in server.log.read_text()[size:]
+        for server, size in zip(servers, logged, strict=True)
+    )
 
 
 def posted(server: Server, body: bytes, *fields: bytes) -> bytes:
@@ -331,7 +401,9 @@ def posted(server: Server, body: bytes, *fields: bytes) -> bytes:
         (413, b"x" * 65_537, (b"Content-Length: 65537",)),
     ],
 )
-def test_a_hostile_body_is_the_same_4xx(servers: list[Server], status: int, body: bytes, fields: tuple[bytes, ...]) -> None:
+def test_a_hostile_body_is_the_same_4xx(
+    servers: list[Server], status: int, body: bytes, fields: tuple[bytes, ...]
+) -> None:
     assert_same([server.raw(posted(server, body, *fields), "POST") for server in servers], status)
 
 
@@ -346,12 +418,16 @@ def test_a_truncated_body_is_never_taken_for_a_whole_one(servers: list[Server]) 
         else:
             found = server.raw(data, "POST")
             assert (found.status, bool(found.error)) == (400, True)
-    assert {one.body for one in ask(servers, "GET", "/annotations", Authorization="Bearer TOKEN")} == {b'{"annotations":[]}\n'}
+    assert {
+        one.body for one in ask(servers, "GET", "/annotations", Authorization="Bearer TOKEN")
+    } == {b'{"annotations":[]}\n'}
 
 
 def test_a_chunk_that_is_none_is_a_400(servers: list[Server]) -> None:
     for server in servers:
-        found = server.raw(posted(server, b"zz\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"), "POST")
+        found = server.raw(
+            posted(server, b"zz\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"), "POST"
+        )
         assert found.status == 400
         assert (found.error is None) == (server.name == "waitress")
 
@@ -367,7 +443,9 @@ class Unreadable:
 
 
 @pytest.mark.parametrize("name", ["InvalidChunkSize", "NoMoreData"])
-@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"]
+)
 def test_a_body_that_gunicorn_cannot_read_is_a_400_and_no_crash(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, content_type: str, name: str
 ) -> None:
@@ -378,7 +456,14 @@ def test_a_body_that_gunicorn_cannot_read_is_a_400_and_no_crash(
     def read() -> str:
         return str(request.get_json() if request.is_json else request.form or request.stream.read())
 
-    environ = {"wsgi.input": Unreadable(failure), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    environ = {
+        "wsgi.input": Unreadable(failure),
+        "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }
     response = app.test_client().post("/", content_type=content_type, environ_overrides=environ)
-    assert (response.status_code, response.get_json()) == (400, {"error": "The request was malformed or failed validation."})
+    assert (response.status_code, response.get_json()) == (
+        400,
+        {"error": "The request was malformed or failed validation."},
+    )
     assert not caplog.records

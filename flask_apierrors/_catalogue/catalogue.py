@@ -22,7 +22,16 @@ from .._core.statuses import HEADERS, REQUEST_ID, Explanation, Retry, explanatio
 from .._core.text import as_text, paragraphs
 from .._guards.marks import Mark
 from .._limits.quotas import QuotaExceeded
-from .causes import GUARDS, Cause, Kind, bare, causes_anywhere, causes_at, common_causes, possible_kinds
+from .causes import (
+    GUARDS,
+    Cause,
+    Kind,
+    bare,
+    causes_anywhere,
+    causes_at,
+    common_causes,
+    possible_kinds,
+)
 from .examples import example_exception
 from .routes import NOWHERE, Route, path_of, routes_of
 
@@ -148,13 +157,17 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
     """
     state = _state(app)
     with _context(app):
-        routes = [route for route in routes_of(state) if hidden or not _is_hidden(route.endpoint, state)]
+        routes = [
+            route for route in routes_of(state) if hidden or not _is_hidden(route.endpoint, state)
+        ]
         common = common_causes(routes, state)
         found = [(route, causes_at(route, common, state)) for route in routes]
         explainer = _Explainer(state, root_path)
         errors = tuple(_entries(found, state, explainer))
         places = _by_place(errors)
-        return Catalogue(tuple(_operation(route, places) for route in routes), errors, explainer.common_headers())
+        return Catalogue(
+            tuple(_operation(route, places) for route in routes), errors, explainer.common_headers()
+        )
 
 
 def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
@@ -174,13 +187,19 @@ def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
 def _state(app: Flask) -> AppState:
     state: AppState | None = app.extensions.get("apierrors")
     if state is None:
-        raise RuntimeError("This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) first.")
+        raise RuntimeError(
+            "This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) first."
+        )
     return state
 
 
 def _context(app: Flask) -> AbstractContextManager[Any]:
     """The app's context: the one that there is, so that a request's own is not torn down twice."""
-    return nullcontext() if current_app and current_app._get_current_object() is app else app.app_context()  # type: ignore[attr-defined]
+    return (
+        nullcontext()
+        if current_app and current_app._get_current_object() is app
+        else app.app_context()
+    )  # type: ignore[attr-defined]
 
 
 def _is_hidden(endpoint: str, state: AppState) -> bool:
@@ -190,12 +209,17 @@ def _is_hidden(endpoint: str, state: AppState) -> bool:
 # -- what is said of it
 
 
-def _entries(found: list[tuple[Route, list[Cause]]], state: AppState, explainer: _Explainer) -> list[Entry]:
+def _entries(
+    found: list[tuple[Route, list[Cause]]], state: AppState, explainer: _Explainer
+) -> list[Entry]:
     """An entry for each type, in the order of status and name."""
     kinds: dict[str, Kind] = {}
     places: dict[str, list[tuple[Route, str]]] = {}
     anywhere = [Cause(bare(404), "routing"), *causes_anywhere(state)]
-    for route, cause in [*((NOWHERE, cause) for cause in anywhere), *((v, c) for v, causes in found for c in causes)]:
+    for route, cause in [
+        *((NOWHERE, cause) for cause in anywhere),
+        *((v, c) for v, causes in found for c in causes),
+    ]:
         known = kinds.setdefault(cause.kind.type, cause.kind)
         if known.cls is None:
             kinds[known.type] = cause.kind
@@ -215,7 +239,9 @@ def _by_place(errors: Iterable[Entry]) -> dict[_Place, list[Occurrence]]:
 def _operation(route: Route, places: Mapping[_Place, list[Occurrence]]) -> Operation:
     errors = tuple(places.get((route.endpoint, route.rule, route.method), ()))
     guards = tuple(mark for mark in route.marks if mark.name not in _NOT_GUARDS)
-    return Operation(route.rule, route.method, route.endpoint, route.summary, guards, route.limits.texts, errors)
+    return Operation(
+        route.rule, route.method, route.endpoint, route.summary, guards, route.limits.texts, errors
+    )
 
 
 class _Explainer:
@@ -225,7 +251,9 @@ class _Explainer:
         self._state = state
         self._environ = create_environ() | {"SCRIPT_NAME": root_path}
         if state.config.request_id_header is not None:
-            self._environ["HTTP_" + state.config.request_id_header.upper().replace("-", "_")] = _EXAMPLE_REQUEST_ID
+            self._environ["HTTP_" + state.config.request_id_header.upper().replace("-", "_")] = (
+                _EXAMPLE_REQUEST_ID
+            )
 
     def entry(self, kind: Kind, places: list[tuple[Route, str]]) -> Entry:
         """Explain an error that is known to occur at these places."""
@@ -246,7 +274,11 @@ class _Explainer:
             example=self._body(problem, req, "*/*"),
             problem_example=self._body(problem, req, PROBLEM_JSON),
             anywhere=any(place is NOWHERE for place, _ in places),
-            occurrences=tuple(_occurrence(kind, place, cause, retry) for place, cause in places if place is not NOWHERE),
+            occurrences=tuple(
+                _occurrence(kind, place, cause, retry)
+                for place, cause in places
+                if place is not NOWHERE
+            ),
         )
 
     def common_headers(self) -> tuple[HeaderField, ...]:
@@ -255,17 +287,23 @@ class _Explainer:
         req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format function has no say in it
         fields = dict(respond(self._problem(bare(404), NOWHERE, req), req, self._state).headers)
         fields["Content-Type"] = "application/json"
-        return tuple(_header_field(name, value) for name, value in fields.items() if name != "Content-Length")
+        return tuple(
+            _header_field(name, value) for name, value in fields.items() if name != "Content-Length"
+        )
 
     def _request(self, route: Route) -> Request:
         path = path_of(route.rule, variable="%s").encode().decode("latin-1")
-        req = self._state.app.request_class(self._environ | {"PATH_INFO": path, "REQUEST_METHOD": route.method})
+        req = self._state.app.request_class(
+            self._environ | {"PATH_INFO": path, "REQUEST_METHOD": route.method}
+        )
         req.view_args = {}
         return req
 
     def _problem(self, kind: Kind, route: Route, req: Request) -> Problem:
         try:
-            problem = to_problem(example_exception(kind, route, self._state), req, self._state.config)
+            problem = to_problem(
+                example_exception(kind, route, self._state), req, self._state.config
+            )
         except Exception:  # the author's class cannot do without what its own __init__ sets
             problem = to_problem(ApiError(status=kind.status), req, self._state.config)
         if kind.cls is None or problem.type == kind.type:
@@ -278,12 +316,15 @@ class _Explainer:
             return problem.detail
         return self._state.config.sentence(kind.status, kind.type)
 
-    def _headers(self, kind: Kind, problem: Problem, places: Iterable[tuple[Route, str]]) -> tuple[HeaderField, ...]:
+    def _headers(
+        self, kind: Kind, problem: Problem, places: Iterable[tuple[Route, str]]
+    ) -> tuple[HeaderField, ...]:
         """The fields at any of the places; the examples are of the first that has it."""
         found = dict(problem.headers)
         # What a route has besides its method and its marks makes no difference to which fields there are.
         unlike = {
-            (route.method, *(mark.name for mark in route.marks), bool(route.limits.quotas)): route for route, _ in places
+            (route.method, *(mark.name for mark in route.marks), bool(route.limits.quotas)): route
+            for route, _ in places
         }
         for route in unlike.values():
             for name, value in self._problem(kind, route, self._request(route)).headers:
@@ -294,13 +335,21 @@ class _Explainer:
         req.environ["HTTP_ACCEPT"] = accept
         try:
             body: Mapping[str, Any] = json.loads(respond(problem, req, self._state).get_data())
-        except Exception:  # the author's format function cannot do without a request that is being handled
-            body = plain(problem, self._state.config.members) if accept != PROBLEM_JSON else problem_json(problem)
+        except (
+            Exception
+        ):  # the author's format function cannot do without a request that is being handled
+            body = (
+                plain(problem, self._state.config.members)
+                if accept != PROBLEM_JSON
+                else problem_json(problem)
+            )
         return body
 
 
 def _header_field(name: str, value: str) -> HeaderField:
-    return HeaderField(name, HEADERS.get(name, REQUEST_ID if value == _EXAMPLE_REQUEST_ID else ""), value)
+    return HeaderField(
+        name, HEADERS.get(name, REQUEST_ID if value == _EXAMPLE_REQUEST_ID else ""), value
+    )
 
 
 def _example_route(places: list[tuple[Route, str]]) -> Route:
@@ -319,7 +368,12 @@ def _occurrence(kind: Kind, route: Route, cause: str, retry: Retry) -> Occurrenc
 def _explanation(kind: Kind) -> Explanation:
     """The author's: a docstring's first paragraph says what it means, what follows says what to do."""
     known = explanation(kind.status, kind.type)
-    if kind.cls is None or kind.cls in (InvalidToken, QuotaExceeded):  # whose docstrings speak to authors
+    if kind.cls is None or kind.cls in (
+        InvalidToken,
+        QuotaExceeded,
+    ):  # whose docstrings speak to authors
         return known
     meaning, action = paragraphs(kind.cls.__doc__)
-    return Explanation(meaning or known.meaning, action or known.action, kind.cls.retry or known.retry)
+    return Explanation(
+        meaning or known.meaning, action or known.action, kind.cls.retry or known.retry
+    )

@@ -47,12 +47,17 @@ GUARDS = {
 
 def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Cause]:
     """What can go wrong at one method of one rule; the first cause of each error."""
-    causes = [Cause(kind, mark.name) for mark in route.marks for kind in _kinds_of_mark(mark, state)]
+    causes = [
+        Cause(kind, mark.name) for mark in route.marks for kind in _kinds_of_mark(mark, state)
+    ]
     causes += _causes_of_limits(route.limits, state)
     if is_selective(route.rule):
         causes.append(Cause(bare(404), "routing"))
     causes.append(Cause(bare(405), "method"))
-    if state.app.config.get("MAX_CONTENT_LENGTH") is not None and route.method not in BODILESS_METHODS:
+    if (
+        state.app.config.get("MAX_CONTENT_LENGTH") is not None
+        and route.method not in BODILESS_METHODS
+    ):
         causes.append(Cause(bare(413), "MAX_CONTENT_LENGTH"))
     causes += common
     return list({cause.kind.type: cause for cause in reversed(causes)}.values())
@@ -69,7 +74,13 @@ def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
 
 def common_causes(routes: Iterable[Route], state: AppState) -> list[Cause]:
     """What can go wrong at every endpoint: a converted exception, too, unless the views that raise it are declared."""
-    raised = (cls for route in routes for mark in route.marks if mark.name == "raises" for cls in mark.values)
+    raised = (
+        cls
+        for route in routes
+        for mark in route.marks
+        if mark.name == "raises"
+        for cls in mark.values
+    )
     declared = {_convertible(cls, state) for cls in raised}
     causes = causes_anywhere(state)
     for cls in state.hooks.converters:
@@ -128,7 +139,9 @@ def _declared_answers(converter: Any) -> Iterator[type[HTTPException]]:
         annotation = get_type_hints(converter).get("return")
     except (NameError, TypeError, AttributeError):
         return
-    for cls in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,):
+    for cls in (
+        get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    ):
         if isinstance(cls, type) and issubclass(cls, HTTPException) and cls.code is not None:
             yield cls
 

@@ -35,14 +35,19 @@ def _values(route: Route, *names: str) -> tuple[str, ...]:
 
 def _forbidden(route: Route, state: AppState) -> ApiError:
     names = _values(route, "requires_permissions")
-    return ApiError(status=403, headers=insufficient_scope(state.config.realm, names) if names else None)
+    return ApiError(
+        status=403, headers=insufficient_scope(state.config.realm, names) if names else None
+    )
 
 
 def _quota_exceeded(quota: Quota) -> ApiError:
     """A 429 in the middle of the window, with the fields that the answer gets from what was counted."""
     seconds = max(1, quota.window // 2)
     exc = quota_exceeded(quota.runtime, seconds, [quota.source])
-    exc.headers = (("RateLimit", f'"{quota.source}";r=0;t={seconds}'), ("RateLimit-Policy", quota.policy))
+    exc.headers = (
+        ("RateLimit", f'"{quota.source}";r=0;t={seconds}'),
+        ("RateLimit-Policy", quota.policy),
+    )
     return exc
 
 

@@ -35,7 +35,11 @@ _STATUS = re.compile("[45][0-9]{2}")
 _CODE = re.compile(r"(?::[\w:]+:)?(``?)(.+?)\1")
 _MARKDOWN_SPECIAL = re.compile(r"([\\<>\[\]*_|#])")
 
-_SHORT_RETRY: dict[Retry, str] = {"never": "No", "after-delay": "After a delay", "if-idempotent": "If a repetition is safe"}
+_SHORT_RETRY: dict[Retry, str] = {
+    "never": "No",
+    "after-delay": "After a delay",
+    "if-idempotent": "If a repetition is safe",
+}
 _RETRY_RULES: dict[Retry, str] = {
     "never": "No: the same request gets the same answer. Change it first.",
     "after-delay": "Yes, with any method, after a delay: a second at first, and twice as long each time.",
@@ -44,11 +48,25 @@ _RETRY_RULES: dict[Retry, str] = {
         "A `POST` or `PATCH` may have taken effect before it failed: look before you repeat it."
     ),
 }
-_RETRY_AFTER = "Yes, with any method. Wait at least as many seconds as the `Retry-After` header says."
+_RETRY_AFTER = (
+    "Yes, with any method. Wait at least as many seconds as the `Retry-After` header says."
+)
 _CLASSES = (
-    ("2xx", "Success", "The request was carried out. The body, if there is one, is what you asked for."),
-    ("4xx", "Your request", "Something in the request has to change. The error says what. Most are the same on each try."),
-    ("5xx", "Our server", "The request may be fine, but the server could not carry it out. Many go away after a while."),
+    (
+        "2xx",
+        "Success",
+        "The request was carried out. The body, if there is one, is what you asked for.",
+    ),
+    (
+        "4xx",
+        "Your request",
+        "Something in the request has to change. The error says what. Most are the same on each try.",
+    ),
+    (
+        "5xx",
+        "Our server",
+        "The request may be fine, but the server could not carry it out. Many go away after a while.",
+    ),
 )
 
 
@@ -75,9 +93,15 @@ def _view(state: AppState) -> Callable[..., Any]:
         media_type = _negotiated(req.environ.get("HTTP_ACCEPT"))
         text = made(req.root_path.rstrip("/"), name, media_type)
         if text is None:
-            problem = to_problem(ApiError("No error of this type is known.", status=404), req, state.config)
+            problem = to_problem(
+                ApiError("No error of this type is known.", status=404), req, state.config
+            )
             return respond(problem, req, state)
-        response = Response(text, mimetype=media_type, headers=_FIELDS | ({_CSP: _policy()} if media_type == _HTML else {}))
+        response = Response(
+            text,
+            mimetype=media_type,
+            headers=_FIELDS | ({_CSP: _policy()} if media_type == _HTML else {}),
+        )
         response.add_etag()
         return response.make_conditional(req)
 
@@ -110,7 +134,9 @@ def _negotiated(accept: str | None) -> str:
     return best_match(accept, (_HTML, _JSON, _MARKDOWN)) or (_JSON if "json" in accept else _HTML)
 
 
-def _page(state: AppState, known: Catalogue, root_path: str, name: str | None, media_type: str) -> str | None:
+def _page(
+    state: AppState, known: Catalogue, root_path: str, name: str | None, media_type: str
+) -> str | None:
     """The text of a page; ``None`` when there is no such error."""
     entry = None
     if name is not None:
@@ -122,7 +148,9 @@ def _page(state: AppState, known: Catalogue, root_path: str, name: str | None, m
     content = page.overview() if entry is None else page.error(entry)
     if media_type == _JSON:
         return json.dumps(content, indent=2) + "\n"
-    template = f"{'overview' if entry is None else 'error'}.{'html' if media_type == _HTML else 'md'}"
+    template = (
+        f"{'overview' if entry is None else 'error'}.{'html' if media_type == _HTML else 'md'}"
+    )
     return as_text(_templates().get_template(template).render(page=content))
 
 
@@ -153,8 +181,14 @@ class _Pages:
             "tells this error from others of the same status, and is the address of the page that explains it.",
             "problem_example": example.problem_example,
             "headers": _headers(self._known.headers),
-            "classes": [{"status": status, "title": title, "meaning": meaning} for status, title, meaning in _CLASSES],
-            "errors": [self._line(entry) | {"meaning": entry.meaning, "retry": entry.retry} for entry in self._known.errors],
+            "classes": [
+                {"status": status, "title": title, "meaning": meaning}
+                for status, title, meaning in _CLASSES
+            ],
+            "errors": [
+                self._line(entry) | {"meaning": entry.meaning, "retry": entry.retry}
+                for entry in self._known.errors
+            ],
             "endpoints": [self._endpoint(operation) for operation in self._known.operations],
         }
 
@@ -177,14 +211,20 @@ class _Pages:
             "problem_example": entry.problem_example,
             "anywhere": entry.anywhere,
             "endpoints": [
-                {"method": place.method, "path": path_of(place.rule), "retry": place.retry} for place in entry.occurrences
+                {"method": place.method, "path": path_of(place.rule), "retry": place.retry}
+                for place in entry.occurrences
             ],
             "others": [other for other in others if other["url"] != self._url(entry.name)],
             "overview": self._url(),
         }
 
     def _line(self, entry: Entry) -> dict[str, Any]:
-        return {"status": entry.status, "title": entry.title, "heading": _heading(entry), "url": self._url(entry.name)}
+        return {
+            "status": entry.status,
+            "title": entry.title,
+            "heading": _heading(entry),
+            "url": self._url(entry.name),
+        }
 
     def _endpoint(self, operation: Operation) -> dict[str, Any]:
         return {
@@ -202,7 +242,9 @@ def _heading(entry: Entry) -> str:
 
 
 def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:
-    return [{"name": field.name, "meaning": field.meaning, "example": field.example} for field in fields]
+    return [
+        {"name": field.name, "meaning": field.meaning, "example": field.example} for field in fields
+    ]
 
 
 def _described_body(example: Mapping[str, Any]) -> str:
@@ -218,7 +260,10 @@ def _conditions(operation: Operation) -> list[str]:
     if any(mark.name == "requires_permissions" for mark in marks):
         marks = [mark for mark in marks if mark.name != "requires_auth"]
     marks.sort(key=lambda mark: tuple(_GUARDS).index(mark.name))
-    return [*(_GUARDS[mark.name](mark.values) for mark in marks), *(f"Limit: {limit}." for limit in operation.limits)]
+    return [
+        *(_GUARDS[mark.name](mark.values) for mark in marks),
+        *(f"Limit: {limit}." for limit in operation.limits),
+    ]
 
 
 def _permissions(values: tuple[str, ...]) -> str:
@@ -253,7 +298,13 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"prose": _prose, "path": _breakable, "md": _markdown, "code": _code, "json": _indented}
+    environment.filters |= {
+        "prose": _prose,
+        "path": _breakable,
+        "md": _markdown,
+        "code": _code,
+        "json": _indented,
+    }
     environment.globals |= {"short_retry": _SHORT_RETRY, "style": Markup(_style())}  # noqa: S704 - our own file
     return environment
 
@@ -277,7 +328,10 @@ def _markdown(text: str) -> str:
     """Text on one line that Markdown shows as it is, but for code between backticks."""
     parts = _CODE.split(" ".join(text.split()))
     quoted = [_MARKDOWN_SPECIAL.sub(r"\\\1", part) for part in parts[::3]]
-    return "".join(f"{plain}`{_code(code)}`" for plain, code in zip(quoted, parts[2::3], strict=False)) + quoted[-1]
+    return (
+        "".join(f"{plain}`{_code(code)}`" for plain, code in zip(quoted, parts[2::3], strict=False))
+        + quoted[-1]
+    )
 
 
 def _code(text: str) -> str:

@@ -32,7 +32,11 @@ class Limits(NamedTuple):
     @property
     def texts(self) -> tuple[str, ...]:
         """Each limit in words."""
-        return ("depends on the request",) if self.unknown else tuple(quota.text for quota in self.quotas)
+        return (
+            ("depends on the request",)
+            if self.unknown
+            else tuple(quota.text for quota in self.quotas)
+        )
 
 
 class Route(NamedTuple):
@@ -64,7 +68,10 @@ def is_selective(rule: str) -> bool:
 
 def routes_of(state: AppState) -> list[Route]:
     """Each method of each rule, in the order of their text; of methods, in the usual order."""
-    return sorted(_unordered(state), key=lambda view: (view.rule, _rank(view.method), view.method, view.endpoint))
+    return sorted(
+        _unordered(state),
+        key=lambda view: (view.rule, _rank(view.method), view.method, view.endpoint),
+    )
 
 
 def _rank(method: str) -> int:
@@ -80,7 +87,15 @@ def _unordered(state: AppState) -> Iterator[Route]:
         for method in _own_methods(rule):
             marks = _marks(view, method)
             limits = limits_at(rule.endpoint, method, state)
-            yield Route(rule.rule, method, rule.endpoint, _summary(view, method), marks, limits, allowed[_shape(rule)])
+            yield Route(
+                rule.rule,
+                method,
+                rule.endpoint,
+                _summary(view, method),
+                marks,
+                limits,
+                allowed[_shape(rule)],
+            )
 
 
 def _is_api(rule: Rule, view: Any, state: AppState) -> bool:

@@ -75,7 +75,11 @@ def _parsed(function: Callable[..., Any]) -> tuple[ast.AST | None, int]:
 
 def _own_nodes(tree: ast.AST | None) -> Iterator[Any]:
     """The nodes of a function's body, without those of functions in it."""
-    rest = list(getattr(tree, "body", ())) if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    rest = (
+        list(getattr(tree, "body", ()))
+        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef)
+        else []
+    )
     while rest:
         node = rest.pop(0)
         yield node
@@ -85,7 +89,11 @@ def _own_nodes(tree: ast.AST | None) -> Iterator[Any]:
 
 def _answer(node: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
     """The body and the status that a node answers with, if it does."""
-    if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(node.value.elts) >= 2:
+    if (
+        isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Tuple)
+        and len(node.value.elts) >= 2
+    ):
         return node.value.elts[0], node.value.elts[1]
     if isinstance(node, ast.Call) and _name(node.func) in _RESPONSES and node.args:
         named = next((keyword.value for keyword in node.keywords if keyword.arg == "status"), None)
@@ -103,7 +111,11 @@ def _status(node: ast.expr | None) -> int | None:
     if isinstance(node, ast.Constant):
         found = node.value.partition(" ")[0] if isinstance(node.value, str) else node.value
     elif isinstance(node, ast.Attribute) and "HTTPStatus" in _name(node):
-        name = node.value.attr if node.attr == "value" and isinstance(node.value, ast.Attribute) else node.attr
+        name = (
+            node.value.attr
+            if node.attr == "value" and isinstance(node.value, ast.Attribute)
+            else node.attr
+        )
         found = HTTPStatus.__members__.get(name)
     if isinstance(found, str):
         found = int(found) if re.fullmatch("[0-9]{3}", found) else None
@@ -114,7 +126,11 @@ def _has_error(body: ast.expr) -> bool | None:
     """Has a body the member ``error``? ``None`` when the source does not tell."""
     if isinstance(body, ast.Constant):
         # An empty one is filled.
-        return _has_error_inside(body.value) if isinstance(body.value, str | bytes) and body.value else _UNKNOWN
+        return (
+            _has_error_inside(body.value)
+            if isinstance(body.value, str | bytes) and body.value
+            else _UNKNOWN
+        )
     if isinstance(body, ast.JoinedStr | ast.List):
         return False
     if isinstance(body, ast.Dict):

@@ -46,7 +46,9 @@ def _with_app(command: Callable[..., None]) -> Callable[..., None]:
     def loaded(ctx: click.Context, /, **options: Any) -> None:
         app = _load(ctx.ensure_object(ScriptInfo))
         if "apierrors" not in app.extensions:
-            _fail(f"The app {app.name!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.")
+            _fail(
+                f"The app {app.name!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made."
+            )
         with app.app_context():
             ctx.invoke(command, app, **options)
 
@@ -68,7 +70,9 @@ def _trace(error: Exception) -> str:
     """The traceback, from where the app's own code begins."""
     trace = error.__traceback__
     while (
-        trace is not None and trace.tb_next is not None and trace.tb_frame.f_globals.get("__name__") in (__name__, "flask.cli")
+        trace is not None
+        and trace.tb_next is not None
+        and trace.tb_frame.f_globals.get("__name__") in (__name__, "flask.cli")
     ):
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
@@ -91,7 +95,9 @@ def _fail(message: str) -> NoReturn:
 
 def _print(lines: Iterable[str]) -> None:
     text = "\n".join(lines)
-    click.echo(printable(text, _encoding(sys.stdout)), color=False if os.environ.get("NO_COLOR") else None)
+    click.echo(
+        printable(text, _encoding(sys.stdout)), color=False if os.environ.get("NO_COLOR") else None
+    )
 
 
 def _print_json(value: Any) -> None:
@@ -108,7 +114,9 @@ def _width() -> int:
 
 def _definition(name: str, text: str, width: int) -> list[str]:
     """A name, and what is said about it."""
-    return [click.style(line, bold=True) for line in wrapped(name, width)] + wrapped(text, width, "  ")
+    return [click.style(line, bold=True) for line in wrapped(name, width)] + wrapped(
+        text, width, "  "
+    )
 
 
 # -- routes
@@ -138,7 +146,13 @@ def _rows(known: Catalogue) -> list[Sequence[str]]:
     for operation in known.operations:
         guards = "\n".join(_guard(mark.name, mark.values) for mark in operation.guards) or "none"
         limits = "\n".join(operation.limits) or "none"
-        row = (operation.endpoint, operation.rule, guards, limits, ", ".join(_errors(operation, names)))
+        row = (
+            operation.endpoint,
+            operation.rule,
+            guards,
+            limits,
+            ", ".join(_errors(operation, names)),
+        )
         rows.setdefault(row, []).append(operation.method)
     return [(endpoint, " ".join(methods), *rest) for (endpoint, *rest), methods in rows.items()]
 
@@ -176,19 +190,26 @@ def show(app: Flask, type: str, as_json: bool) -> None:
     if as_json:
         _print_json(replace(known, operations=(), errors=tuple(entries)).to_dict()["errors"])
     else:
-        _print("\n\n\n".join("\n".join(_explained(entry, _width())) for entry in entries).splitlines())
+        _print(
+            "\n\n\n".join("\n".join(_explained(entry, _width())) for entry in entries).splitlines()
+        )
 
 
 def _found(app: Flask, known: Catalogue, type: str) -> Sequence[Entry]:
     from .._catalogue.catalogue import find
 
-    entries = [entry for entry in known.errors if type in (entry.type, entry.name, str(entry.status))]
+    entries = [
+        entry for entry in known.errors if type in (entry.type, entry.name, str(entry.status))
+    ]
     other = None if entries else find(app, type)
     if entries or other:
         return entries or [other]  # type: ignore[list-item]
     names = sorted(entry.name for entry in known.errors)
     close = difflib.get_close_matches(type, names, n=1)
-    _fail(f"There is no error {type!r}. " + (f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names)}."))
+    _fail(
+        f"There is no error {type!r}. "
+        + (f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names)}.")
+    )
 
 
 def _explained(entry: Entry, width: int) -> Iterator[str]:
@@ -200,8 +221,15 @@ def _explained(entry: Entry, width: int) -> Iterator[str]:
     yield from _definition("Try again", _RETRIES[entry.retry], width)
     for field in entry.headers:
         yield from _definition(f"{field.name}: {field.example}", field.meaning, width)
-    for name, body in (("application/json", entry.example), ("application/problem+json", entry.problem_example)):
-        yield from ("", click.style(name, bold=True), *json.dumps(body, indent=2, ensure_ascii=False).splitlines())
+    for name, body in (
+        ("application/json", entry.example),
+        ("application/problem+json", entry.problem_example),
+    ):
+        yield from (
+            "",
+            click.style(name, bold=True),
+            *json.dumps(body, indent=2, ensure_ascii=False).splitlines(),
+        )
     yield ""
     yield from _definition("Where", "", width)
     for place in _places(entry):
@@ -241,7 +269,11 @@ def openapi(app: Flask) -> None:
         _fail("OpenAPI needs apispec. Install it: pip install 'flask-apierrors[openapi]'")
     from .._catalogue.catalogue import catalogue
 
-    document = {"openapi": "3.1.0", "info": {"title": app.name, "version": "0"}, "paths": _paths(catalogue(app).operations)}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": app.name, "version": "0"},
+        "paths": _paths(catalogue(app).operations),
+    }
     _print_json(add_errors(document, app))
 
 
@@ -253,7 +285,10 @@ def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
     for operation in operations:
         path = path_of(operation.rule)
         names = re.findall(r"{(\w+)}", path)
-        parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+        parameters = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ]
         paths.setdefault(path, {})[operation.method.lower()] = {
             "summary": operation.summary,
             "parameters": parameters,
@@ -286,7 +321,11 @@ def freeze(app: Flask, file: str) -> None:
 
 @cli.command()
 @click.argument("file", default=_LOCK)
-@click.option("--strict", is_flag=True, help="Exit with 1 for changes that break nobody, too: FILE is out of date.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 for changes that break nobody, too: FILE is out of date.",
+)
 @_as_json
 @_with_app
 def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
@@ -358,9 +397,15 @@ def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
     """
     from .doctor import diagnose
 
-    findings = [finding for finding in diagnose(app) if not any(_is_ignored(finding, rule) for rule in ignore)]
+    findings = [
+        finding
+        for finding in diagnose(app)
+        if not any(_is_ignored(finding, rule) for rule in ignore)
+    ]
     if as_json:
-        _print_json([{name: getattr(finding, name) for name in finding.__slots__} for finding in findings])
+        _print_json(
+            [{name: getattr(finding, name) for name in finding.__slots__} for finding in findings]
+        )
     else:
         _print(_reported(findings, _width()))
     if findings:

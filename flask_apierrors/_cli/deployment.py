@@ -15,7 +15,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 _WORKERS = ("UWSGI_PROCESSES", "UWSGI_WORKERS")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 #: Set by platforms that put a proxy of theirs in front of each app.
-_PLATFORMS = {"DYNO": "Heroku", "FLY_APP_NAME": "Fly.io", "K_SERVICE": "Cloud Run", "RENDER": "Render"}
+_PLATFORMS = {
+    "DYNO": "Heroku",
+    "FLY_APP_NAME": "Fly.io",
+    "K_SERVICE": "Cloud Run",
+    "RENDER": "Render",
+}
 #: The names under which middleware keeps what it wraps.
 _INNER = ("app", "wsgi_app", "application", "_app", "__wrapped__")
 
@@ -30,10 +35,14 @@ class Sign(NamedTuple):
 def workers(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Sign | None:
     """How many processes serve the app; ``None`` where nothing says it."""
     told = [(environ.get(name, ""), name) for name in _WORKERS]
-    told += [(settings.get("workers", ""), source) for source, settings in _gunicorn(environ, folder)]
+    told += [
+        (settings.get("workers", ""), source) for source, settings in _gunicorn(environ, folder)
+    ]
     # For gunicorn, the default of its own setting; for platforms, what to start.
     told.append((environ.get("WEB_CONCURRENCY", ""), "WEB_CONCURRENCY"))
-    return next((Sign(int(value), source) for value, source in told if _NUMBER.fullmatch(value)), None)
+    return next(
+        (Sign(int(value), source) for value, source in told if _NUMBER.fullmatch(value)), None
+    )
 
 
 def proxy(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Sign | None:

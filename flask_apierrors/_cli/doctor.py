@@ -50,7 +50,10 @@ class _Patient:
         self.state: AppState = app.extensions["apierrors"]
         self.known = known
         hooks = (getattr(hook, "__self__", None) for hook in app.before_request_funcs.get(None, ()))
-        found = (*app.extensions.get("limiter", ()), *(owner for owner in hooks if isinstance(owner, Limiter)))
+        found = (
+            *app.extensions.get("limiter", ()),
+            *(owner for owner in hooks if isinstance(owner, Limiter)),
+        )
         self.limiters = tuple(dict.fromkeys(found))
 
     @property
@@ -62,7 +65,9 @@ class _Patient:
         """The function that answers an operation; of a class, its method."""
         view = self.app.view_functions[operation.endpoint]
         cls = getattr(view, "view_class", None)
-        return getattr(cls, operation.method.lower(), None) or getattr(cls, "dispatch_request", view)
+        return getattr(cls, operation.method.lower(), None) or getattr(
+            cls, "dispatch_request", view
+        )
 
     def quotas(self, operation: Operation) -> tuple[Quota, ...]:
         """What limits an operation, as far as that is known without a request."""
@@ -78,7 +83,9 @@ class _Patient:
         return (
             any(self.app.config.get(key) for key in keys)
             or any(self.state.config.rate_limits.values())
-            or any(one.limits or specs_of(views[one.endpoint], one.method) for one in self.operations)
+            or any(
+                one.limits or specs_of(views[one.endpoint], one.method) for one in self.operations
+            )
             or any(hasattr(view, _NATIVE) for view in views.values())
         )
 
@@ -117,7 +124,9 @@ def _lost_marks(view: Any, patient: _Patient) -> list[Mark]:
         return []
     function = inspect.unwrap(view)
     others = [
-        other for other in patient.app.view_functions.values() if other is not view and inspect.unwrap(other) is function
+        other
+        for other in patient.app.view_functions.values()
+        if other is not view and inspect.unwrap(other) is function
     ]
     return [mark for mark in lost if not any(mark in marks_of(other) for other in others)]
 
@@ -169,7 +178,10 @@ def _limits_without_effect(patient: _Patient) -> Iterator[Finding]:
     endpoints = tuple(patient.app.view_functions)
     for name in limits:
         others = {other: limit for other, limit in limits.items() if other != name}
-        if all(configured_limit(limits, endpoint) == configured_limit(others, endpoint) for endpoint in endpoints):
+        if all(
+            configured_limit(limits, endpoint) == configured_limit(others, endpoint)
+            for endpoint in endpoints
+        ):
             yield Finding(
                 "unreachable-limit",
                 f"APIERRORS_RATE_LIMITS[{name!r}]",
@@ -182,7 +194,14 @@ def _weaker_limits(patient: _Patient) -> Iterator[Finding]:
     for operation in patient.operations:
         quotas = patient.quotas(operation)
         for index, weak in enumerate(quotas):
-            strict = next((one for at, one in enumerate(quotas) if at != index and _comes_first(one, weak, at < index)), None)
+            strict = next(
+                (
+                    one
+                    for at, one in enumerate(quotas)
+                    if at != index and _comes_first(one, weak, at < index)
+                ),
+                None,
+            )
             if strict is not None:
                 yield Finding(
                     "unreachable-limit",
@@ -195,7 +214,11 @@ def _weaker_limits(patient: _Patient) -> Iterator[Finding]:
 def _comes_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
     """Does a limit stop a client always before another does? Of two that are equal, the earlier."""
     one, other = strict.runtime, weak.runtime
-    alike = (one.key_func, one.cost, one.deduct_when) == (other.key_func, other.cost, other.deduct_when)
+    alike = (one.key_func, one.cost, one.deduct_when) == (
+        other.key_func,
+        other.cost,
+        other.deduct_when,
+    )
     # What counts several endpoints together can be reached even where one of them is limited more strictly.
     counted = strict.scope == weak.scope or strict.source == "application"
     if strict.conditional or not alike or not counted:
@@ -208,7 +231,12 @@ def _comes_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
 
 def _limits_in_memory(patient: _Patient) -> Iterator[Finding]:
     found = deployment.workers()
-    if found is not None and int(found.value) > 1 and patient.has_limits() and _counts_in_memory(patient):
+    if (
+        found is not None
+        and int(found.value) > 1
+        and patient.has_limits()
+        and _counts_in_memory(patient)
+    ):
         yield Finding(
             "limits-in-memory",
             "RATELIMIT_STORAGE_URI",
@@ -219,7 +247,11 @@ def _limits_in_memory(patient: _Patient) -> Iterator[Finding]:
 
 
 def _counts_in_memory(patient: _Patient) -> bool:
-    return any(isinstance(limiter.storage, MemoryStorage) for limiter in patient.limiters if limiter.enabled)
+    return any(
+        isinstance(limiter.storage, MemoryStorage)
+        for limiter in patient.limiters
+        if limiter.enabled
+    )
 
 
 def _proxy_unread(patient: _Patient) -> Iterator[Finding]:
@@ -227,7 +259,11 @@ def _proxy_unread(patient: _Patient) -> Iterator[Finding]:
         return
     found = deployment.proxy()
     if patient.state.unread_forwarded or found is not None:
-        sign = "Requests came with X-Forwarded-For" if found is None else f"{found.source} ({found.value}) tells of a proxy"
+        sign = (
+            "Requests came with X-Forwarded-For"
+            if found is None
+            else f"{found.source} ({found.value}) tells of a proxy"
+        )
         yield Finding(
             "no-proxy-fix",
             "app.wsgi_app",
@@ -252,11 +288,18 @@ def _hiding_handlers(patient: _Patient) -> Iterator[Finding]:
             )
 
 
-def _handlers(patient: _Patient) -> Iterator[tuple[str | None, int | None, type[Exception], Callable[..., Any]]]:
+def _handlers(
+    patient: _Patient,
+) -> Iterator[tuple[str | None, int | None, type[Exception], Callable[..., Any]]]:
     """The handlers of the author and of other extensions, without those that pass on to this package."""
-    scopes = {operation.endpoint.rpartition(".")[0] or None for operation in patient.operations} | {None}
+    scopes = {operation.endpoint.rpartition(".")[0] or None for operation in patient.operations} | {
+        None
+    }
     for scope, by_code in patient.app.error_handler_spec.items():
-        if not any(scope is None or known == scope or str(known).startswith(f"{scope}.") for known in scopes):
+        if not any(
+            scope is None or known == scope or str(known).startswith(f"{scope}.")
+            for known in scopes
+        ):
             continue  # of pages outside APIERRORS_URL_PREFIXES
         for code, by_class in by_code.items():
             for cls, handler in by_class.items():
@@ -272,14 +315,19 @@ def _passes_on(handler: Callable[..., Any]) -> bool:
         names = inspect.getclosurevars(inspect.unwrap(handler))
     except (TypeError, ValueError):
         return False
-    return any(isinstance(value, ApiErrors) for value in (*names.nonlocals.values(), *names.globals.values()))
+    return any(
+        isinstance(value, ApiErrors)
+        for value in (*names.nonlocals.values(), *names.globals.values())
+    )
 
 
 def _foreign_shapes(patient: _Patient) -> Iterator[Finding]:
     if patient.state.hooks.format is not None:
         return  # the author's own shape: what it is, only a call could tell
     functions = [(operation.endpoint, patient.view(operation)) for operation in patient.operations]
-    functions += [(f"errorhandler({cls.__name__})", handler) for _, _, cls, handler in _handlers(patient)]
+    functions += [
+        (f"errorhandler({cls.__name__})", handler) for _, _, cls, handler in _handlers(patient)
+    ]
     for name, function in functions:
         for found in foreign_bodies(function):
             yield Finding(
@@ -296,7 +344,9 @@ def _foreign_shapes(patient: _Patient) -> Iterator[Finding]:
 def _unguarded_writes(patient: _Patient) -> Iterator[Finding]:
     for operation in patient.operations:
         # An exception that is converted into a 401 may be raised anywhere, and so tells nothing of this view.
-        checked = any(error.status == 401 and error.cause != "convert" for error in operation.errors)
+        checked = any(
+            error.status == 401 and error.cause != "convert" for error in operation.errors
+        )
         if operation.method in _WRITES and not checked:
             yield Finding(
                 "unguarded-write",
@@ -308,7 +358,12 @@ def _unguarded_writes(patient: _Patient) -> Iterator[Finding]:
 
 
 def _no_verifier(patient: _Patient) -> Iterator[Finding]:
-    asking = [mark.name for operation in patient.operations for mark in operation.guards if _asks_for_token(mark)]
+    asking = [
+        mark.name
+        for operation in patient.operations
+        for mark in operation.guards
+        if _asks_for_token(mark)
+    ]
     if asking and patient.state.hooks.verify_token is None:
         yield Finding(
             "no-verifier",

@@ -35,12 +35,19 @@ class Change(NamedTuple):
 
 def contract(catalogue: Catalogue) -> Contract:
     """What a catalogue promises to clients, in values that JSON has; the same for the same API."""
-    operations = sorted(catalogue.operations, key=lambda operation: (operation.rule, operation.method))
+    operations = sorted(
+        catalogue.operations, key=lambda operation: (operation.rule, operation.method)
+    )
     return {
         "version": VERSION,
         "headers": sorted(field.name for field in catalogue.headers),
-        "errors": {entry.type: _error(entry) for entry in sorted(catalogue.errors, key=lambda entry: entry.type)},
-        "endpoints": {f"{operation.method} {operation.rule}": _endpoint(operation) for operation in operations},
+        "errors": {
+            entry.type: _error(entry)
+            for entry in sorted(catalogue.errors, key=lambda entry: entry.type)
+        },
+        "endpoints": {
+            f"{operation.method} {operation.rule}": _endpoint(operation) for operation in operations
+        },
     }
 
 
@@ -84,7 +91,9 @@ def _written(value: Any, indent: str) -> str:
     if not isinstance(value, Mapping) or not value:
         return json.dumps(value)
     inner = indent + "  "
-    lines = (f"{inner}{json.dumps(name)}: {_written(member, inner)}" for name, member in value.items())
+    lines = (
+        f"{inner}{json.dumps(name)}: {_written(member, inner)}" for name, member in value.items()
+    )
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
@@ -98,7 +107,9 @@ def loads(text: str) -> Contract:
     except (ValueError, RecursionError):
         raise ValueError("this is not JSON.") from None
     if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise ValueError(f"this is not a contract of version {VERSION}. Write it anew with `flask apierrors freeze`.")
+        raise ValueError(
+            f"this is not a contract of version {VERSION}. Write it anew with `flask apierrors freeze`."
+        )
     if not _is_whole(found):
         raise ValueError("this contract is damaged. Write it anew with `flask apierrors freeze`.")
     return found
@@ -106,7 +117,8 @@ def loads(text: str) -> Contract:
 
 def _is_whole(found: Contract) -> bool:
     return _texts(found.get("headers")) and all(
-        isinstance(members := found.get(part), dict) and all(_fits(member, checks) for member in members.values())
+        isinstance(members := found.get(part), dict)
+        and all(_fits(member, checks) for member in members.values())
         for part, checks in (("errors", _ERROR), ("endpoints", _ENDPOINT))
     )
 
@@ -131,7 +143,14 @@ def _status(value: Any) -> bool:
     return isinstance(value, int)
 
 
-_ERROR = {"status": _status, "title": _text, "retry": _text, "headers": _texts, "members": _texts, "problem": _texts}
+_ERROR = {
+    "status": _status,
+    "title": _text,
+    "retry": _text,
+    "headers": _texts,
+    "members": _texts,
+    "problem": _texts,
+}
 _ENDPOINT = {"guards": _lists, "limits": _texts, "errors": _lists}
 
 
@@ -141,7 +160,11 @@ _ENDPOINT = {"guards": _lists, "limits": _texts, "errors": _lists}
 def compare(old: Contract, new: Contract) -> tuple[Change, ...]:
     """What has changed between two contracts, those changes first that break clients."""
     changes = [*_error_changes(old, new), *_endpoint_changes(old, new)]
-    return tuple(sorted(dict.fromkeys(changes), key=lambda change: (change.effect, change.what, change.where)))
+    return tuple(
+        sorted(
+            dict.fromkeys(changes), key=lambda change: (change.effect, change.what, change.where)
+        )
+    )
 
 
 def _breaking(where: str, what: str) -> Change:
@@ -155,7 +178,10 @@ def _compatible(where: str, what: str) -> Change:
 def _error_changes(old: Contract, new: Contract) -> Iterator[Change]:
     before, after = old["errors"], new["errors"]
     declared = {
-        type_ for endpoint in old["endpoints"].values() for cause in _DECLARED for type_ in endpoint["errors"].get(cause, ())
+        type_
+        for endpoint in old["endpoints"].values()
+        for cause in _DECLARED
+        for type_ in endpoint["errors"].get(cause, ())
     }
     for type_ in before.keys() - after.keys():
         make = _breaking if type_ in declared else _compatible
@@ -166,7 +192,11 @@ def _error_changes(old: Contract, new: Contract) -> Iterator[Change]:
     for type_ in shared:
         yield from _value_changes(type_, before[type_], after[type_])
     yield from _changes_of_all(old, new, "headers", "header {}")
-    for kind, text in (("headers", "header {}"), ("members", "member {!r}"), ("problem", "problem+json member {!r}")):
+    for kind, text in (
+        ("headers", "header {}"),
+        ("members", "member {!r}"),
+        ("problem", "problem+json member {!r}"),
+    ):
         yield from _member_changes(before, after, shared, kind, text)
 
 
@@ -183,7 +213,9 @@ def _changes_of_all(old: Contract, new: Contract, kind: str, text: str) -> Itera
         yield make("every error", f"{text.format(name)} {verb}")
 
 
-def _member_changes(before: Contract, after: Contract, shared: list[str], kind: str, text: str) -> Iterator[Change]:
+def _member_changes(
+    before: Contract, after: Contract, shared: list[str], kind: str, text: str
+) -> Iterator[Change]:
     """What errors gained or lost: told once, where all of them did."""
     types: dict[Any, list[str]] = {}
     for type_ in shared:
@@ -194,7 +226,9 @@ def _member_changes(before: Contract, after: Contract, shared: list[str], kind: 
             yield make(one, f"{text.format(name)} {verb}")
 
 
-def _set_changes(before: list[str], after: list[str]) -> Iterator[tuple[str, Callable[[str, str], Change], str]]:
+def _set_changes(
+    before: list[str], after: list[str]
+) -> Iterator[tuple[str, Callable[[str, str], Change], str]]:
     """What clients may rely on: less of it breaks them, more does not."""
     yield from ((name, _breaking, "removed") for name in sorted(set(before) - set(after)))
     yield from ((name, _compatible, "added") for name in sorted(set(after) - set(before)))
@@ -216,7 +250,10 @@ def _endpoint_changes(old: Contract, new: Contract) -> Iterator[Change]:
 
 def _by_shape(endpoints: Contract) -> dict[str, tuple[str, Any]]:
     """Endpoints by what a client sees of them: the names of a path's variables are the author's business."""
-    shapes = ((_VARIABLE.sub(lambda match: f"<{match[1] or 'string'}>", where), where) for where in endpoints)
+    shapes = (
+        (_VARIABLE.sub(lambda match: f"<{match[1] or 'string'}>", where), where)
+        for where in endpoints
+    )
     return {shape: (where, endpoints[where]) for shape, where in shapes}
 
 

@@ -33,7 +33,9 @@ class _CellWrapper(textwrap.TextWrapper):
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """The lines of a paragraph."""
     width = max(width, len(indent) + 1)
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -67,7 +69,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     height = max(map(len, columns))
     lines = zip(*(column + [""] * (height - len(column)) for column in columns), strict=True)
     gap = " " * _GAP
-    return [gap.join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip() for parts in lines]
+    return [
+        gap.join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
+        for parts in lines
+    ]
 
 
 def _cell(text: str, width: int) -> list[str]:
@@ -79,7 +84,13 @@ def _listed(head: Sequence[str], row: Sequence[str], width: int) -> list[str]:
     lines = wrapped(row[0], width)
     for name, cell in zip(head[1:], row[1:], strict=True):
         text = f"{name}: {'; '.join(cell.splitlines())}"
-        lines += textwrap.wrap(text, max(width, 5), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        lines += textwrap.wrap(
+            text,
+            max(width, 5),
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
     return lines
 
 

@@ -45,7 +45,9 @@ class Config:
         for key, value in given.items():
             check = _CHECKS.get(key)
             if check is None:
-                raise ValueError(f"Unknown configuration key {key}.{_suggestion(key)} Correct it or take it out.")
+                raise ValueError(
+                    f"Unknown configuration key {key}.{_suggestion(key)} Correct it or take it out."
+                )
             try:
                 checked[key.removeprefix(_PREFIX).lower()] = check(value)
             except ValueError as error:
@@ -57,7 +59,8 @@ class Config:
         if not self.url_prefixes:
             return True
         return any(
-            path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in self.url_prefixes
+            path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")
+            for prefix in self.url_prefixes
         )
 
     def sentence(self, status: int, type: str | None = None) -> str:
@@ -93,17 +96,25 @@ def _members(value: Any) -> tuple[str, ...]:
 
 def _messages(value: Any) -> Mapping[int | str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError('give a dict from a status or a type to a sentence, such as {404: "There is no such thing."}.')
+        raise ValueError(
+            'give a dict from a status or a type to a sentence, such as {404: "There is no such thing."}.'
+        )
     messages: dict[int | str, Any] = {}
     for key, text in value.items():
         # JSON files and environment variables cannot have keys that are numbers.
         status = int(key) if isinstance(key, str) and key.isdecimal() else key
-        if not isinstance(status, str) and (not isinstance(status, int) or not 400 <= status <= 599):
-            raise ValueError(f"the key {key!r} is neither a status such as 404 nor a type such as 'vessel-not-found'.")
+        if not isinstance(status, str) and (
+            not isinstance(status, int) or not 400 <= status <= 599
+        ):
+            raise ValueError(
+                f"the key {key!r} is neither a status such as 404 nor a type such as 'vessel-not-found'."
+            )
         # Any other object may be a translation, which cannot be made before there is a request.
         wrong = text is None or isinstance(text, int | float | bytes | Mapping | list | tuple)
         if wrong or (isinstance(text, str) and not text.strip()):
-            raise ValueError(f"the sentence for {key!r} is not a text. Write one or take the key out.")
+            raise ValueError(
+                f"the sentence for {key!r} is not a text. Write one or take the key out."
+            )
         messages[status] = text
     return MappingProxyType(messages)
 
@@ -136,33 +147,49 @@ def _whole_number(least: int) -> Callable[[Any], int]:
 
 
 def _realm(value: Any) -> str:
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or set(value) & {'"', "\\"}:
+    if (
+        not isinstance(value, str)
+        or not value
+        or not value.isascii()
+        or not value.isprintable()
+        or set(value) & {'"', "\\"}
+    ):
         raise ValueError("give a name in printable ASCII, without quotes and backslashes.")
     return value
 
 
 def _request_id_header(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not _FIELD_NAME.fullmatch(value)):
-        raise ValueError('give the name of a header field, such as "X-Request-ID", or None to switch it off.')
+        raise ValueError(
+            'give the name of a header field, such as "X-Request-ID", or None to switch it off.'
+        )
     return value
 
 
 def _reference_url(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value)):
-        raise ValueError('give a path without a slash at its end, such as "/errors", or None to switch it off.')
+    if value is not None and (
+        not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value)
+    ):
+        raise ValueError(
+            'give a path without a slash at its end, such as "/errors", or None to switch it off.'
+        )
     return value
 
 
 def _rate_limits(value: Any) -> Mapping[str, str | None]:
     if not isinstance(value, Mapping):
-        raise ValueError('give a dict from an endpoint to a limit, such as {"admin.*": "5/minute", "health": None}.')
+        raise ValueError(
+            'give a dict from an endpoint to a limit, such as {"admin.*": "5/minute", "health": None}.'
+        )
     for endpoint, limit in value.items():
         if not isinstance(endpoint, str) or not endpoint:
             raise ValueError(
                 f"{endpoint!r} is not an endpoint. Write it as in `flask routes`, e.g. 'admin.users' or 'admin.*'."
             )
         if limit is not None and (not isinstance(limit, str) or not limit.strip()):
-            raise ValueError(f"{limit!r} for {endpoint!r} is not a limit. Write '10/second', or None for no limit.")
+            raise ValueError(
+                f"{limit!r} for {endpoint!r} is not a limit. Write '10/second', or None for no limit."
+            )
     return MappingProxyType(dict(value))
 
 

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 #: What gives the page's Content-Type, and at most a Retry-After that :class:`ApiError` makes itself, or ``www_authenticate``.
-_NO_FURTHER_FIELDS = (HTTPException.get_headers, TooManyRequests.get_headers, Unauthorized.get_headers)
+_NO_FURTHER_FIELDS = (
+    HTTPException.get_headers,
+    TooManyRequests.get_headers,
+    Unauthorized.get_headers,
+)
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -43,7 +47,12 @@ class FieldError:
 
     def to_dict(self) -> dict[str, str]:
         """The members that have a value; ``location`` is written ``in``, as in OpenAPI."""
-        members = {"detail": self.detail, "pointer": self.pointer, "parameter": self.parameter, "in": self.location}
+        members = {
+            "detail": self.detail,
+            "pointer": self.pointer,
+            "parameter": self.parameter,
+            "in": self.location,
+        }
         return {name: value for name, value in members.items() if value is not None}
 
 
@@ -99,7 +108,9 @@ class ApiError(HTTPException):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.retry not in (None, *RETRIES):
-            raise ValueError(f"{cls.__name__}.retry = {cls.retry!r}: choose one of {', '.join(RETRIES)}.")
+            raise ValueError(
+                f"{cls.__name__}.retry = {cls.retry!r}: choose one of {', '.join(RETRIES)}."
+            )
         words = _WORD_START.sub(" ", cls.__name__).replace("_", " ").split()
         if "type" not in cls.__dict__:
             cls.type = "-".join(words).lower()
@@ -141,13 +152,20 @@ class ApiError(HTTPException):
         if seconds is not None:
             own.append(("Retry-After", str(seconds)))
         names = {name.lower() for name, _ in own} | {"retry-after"}
-        return [pair for pair in super().get_headers(environ, scope) if pair[0].lower() not in names] + own
+        return [
+            pair for pair in super().get_headers(environ, scope) if pair[0].lower() not in names
+        ] + own
 
 
 @cache
 def _class_with_status(cls: Any, status: int) -> Any:
     bases = (cls, default_exceptions[status])
-    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "type": cls.type, "title": cls.title}
+    names = {
+        "__module__": cls.__module__,
+        "__doc__": cls.__doc__,
+        "type": cls.type,
+        "title": cls.title,
+    }
     return type(cls.__name__, bases, names)
 
 
@@ -195,7 +213,9 @@ _SENTENCES = {
         "Please retry your request after a short delay or contact support if the problem persists."
     ),
 }
-MALFORMED_AUTHORIZATION = "Authentication failed: the Authorization header does not hold a Bearer token."
+MALFORMED_AUTHORIZATION = (
+    "Authentication failed: the Authorization header does not hold a Bearer token."
+)
 REJECTED_TOKEN = "Authentication failed: the Bearer token is invalid or expired."  # noqa: S105
 
 #: Texts that Werkzeug wrote for people at a browser: nobody's own words, so our sentences replace them.

@@ -43,7 +43,9 @@ def type_uri(problem: Problem) -> str:
         return problem.type
     if problem.documentation:
         return problem.documentation
-    if problem.type == status_type(problem.status) and problem.title == status_title(problem.status):
+    if problem.type == status_type(problem.status) and problem.title == status_title(
+        problem.status
+    ):
         return "about:blank"
     return f"urn:problem-type:{problem.type}"
 

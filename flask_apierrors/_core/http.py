@@ -116,7 +116,9 @@ def quotable(text: object) -> str:
 def bearer_challenge(realm: str, **parameters: object) -> str:
     """A ``WWW-Authenticate`` value of the Bearer scheme (RFC 6750 section 3); ``None`` leaves a parameter out."""
     pairs = {"realm": realm, **parameters}
-    return "Bearer " + ", ".join(f'{name}="{quotable(value)}"' for name, value in pairs.items() if value is not None)
+    return "Bearer " + ", ".join(
+        f'{name}="{quotable(value)}"' for name, value in pairs.items() if value is not None
+    )
 
 
 def bearer_token(authorization: str | None) -> str | None:

@@ -56,7 +56,11 @@ def to_problem(exc: Exception, req: Request, config: Config) -> Problem:
         problem = _validation_problem(_describe(exc, req, config), config.validation_status, config)
     else:
         problem = _hidden(config)
-    return _COMPLETE[problem.status](problem, exc, req, config) if problem.status in _COMPLETE else problem
+    return (
+        _COMPLETE[problem.status](problem, exc, req, config)
+        if problem.status in _COMPLETE
+        else problem
+    )
 
 
 def is_validation_error(exc: object) -> TypeGuard[ValidationError]:
@@ -71,7 +75,12 @@ def error_status(exc: HTTPException) -> int:
 
 
 def _hidden(config: Config) -> Problem:
-    return Problem(500, "internal-server-error", status_title(500), config.sentence(500, "internal-server-error"))
+    return Problem(
+        500,
+        "internal-server-error",
+        status_title(500),
+        config.sentence(500, "internal-server-error"),
+    )
 
 
 def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
@@ -88,10 +97,14 @@ def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
     if messages is not None:
         return _webargs_problem(exc, messages, headers, config)
     type_ = status_type(status)
-    return Problem(status, type_, status_title(status), _detail(exc, config, status, type_), headers)
+    return Problem(
+        status, type_, status_title(status), _detail(exc, config, status, type_), headers
+    )
 
 
-def _detail(exc: HTTPException, config: Config, status: int, type_: str, title: str | None = None) -> str:
+def _detail(
+    exc: HTTPException, config: Config, status: int, type_: str, title: str | None = None
+) -> str:
     """The author's text; else the administrator's; else the title of the author's type; else the one for the status."""
     text = exc.description
     if isinstance(exc, _TALKATIVE) and not isinstance(exc, ApiError):
@@ -112,10 +125,17 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     given: Any
     delay: object
     # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
-    if isinstance(exc, ApiError) and exc._headers_are_own and getattr(exc, "www_authenticate", None) is None:
+    if (
+        isinstance(exc, ApiError)
+        and exc._headers_are_own
+        and getattr(exc, "www_authenticate", None) is None
+    ):
         given, delay = exc.headers, exc.retry_after
     else:
-        given, delay = exc.get_headers(req.environ), exc.retry_after if isinstance(exc, _WITH_DELAY) else None
+        given, delay = (
+            exc.get_headers(req.environ),
+            exc.retry_after if isinstance(exc, _WITH_DELAY) else None,
+        )
         if type(given) is list and given[:1] == _PAGE:
             given = given[1:]
     if delay is None and not given:
@@ -143,11 +163,15 @@ def _webargs_messages(exc: HTTPException) -> Mapping[Any, Any] | None:
     return messages if isinstance(messages, Mapping) else None
 
 
-def _webargs_problem(exc: HTTPException, messages: Mapping[Any, Any], headers: HeaderPairs, config: Config) -> Problem:
+def _webargs_problem(
+    exc: HTTPException, messages: Mapping[Any, Any], headers: HeaderPairs, config: Config
+) -> Problem:
     status = config.validation_status if exc.code == 422 else error_status(exc)
     cause = vars(exc)["exc"]
     validated = cause.data if is_validation_error(cause) else None
-    problem = _validation_problem(describe_locations(messages, config.max_errors, validated), status, config)
+    problem = _validation_problem(
+        describe_locations(messages, config.max_errors, validated), status, config
+    )
     return problem._replace(headers=headers + header_pairs(vars(exc)["data"].get("headers")))
 
 
@@ -159,7 +183,9 @@ def _validation_problem(invalid: Invalid, status: int, config: Config) -> Proble
 def _describe(exc: Any, req: Request, config: Config) -> Invalid:
     """marshmallow keeps a lone field's name beside the messages: only ``normalized_messages`` has both."""
     error: ValidationError = exc
-    messages: object = error.messages if error.field_name == "_schema" else exc.normalized_messages()
+    messages: object = (
+        error.messages if error.field_name == "_schema" else exc.normalized_messages()
+    )
     return describe(messages, config.max_errors, _location(error.data, req), error.data)
 
 
@@ -167,7 +193,10 @@ def _location(data: object, req: Request) -> str | None:
     """Where validated data came from: known by identity, else guessed from whether there is a body."""
     if data is not None and data is req.view_args:
         return "path"
-    if type(data) not in (dict, list):  # JSON: it is none of these, and to parse them would cost more than the validation
+    if type(data) not in (
+        dict,
+        list,
+    ):  # JSON: it is none of these, and to parse them would cost more than the validation
         sources = {"query": req.args, "header": req.headers, "cookie": req.cookies}
         for location, source in sources.items():
             if data is source:
@@ -178,7 +207,9 @@ def _location(data: object, req: Request) -> str | None:
 def is_bodiless(req: Request) -> bool:
     """Is there no content (RFC 9110 section 6.4), and need there be none for this method?"""
     environ = req.environ
-    has_body = environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+    has_body = (
+        environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+    )
     return req.method in BODILESS_METHODS and not has_body
 
 
@@ -190,12 +221,19 @@ def _has(problem: Problem, name: str) -> bool:
 
 
 def _with(problem: Problem, name: str, value: str) -> Problem:
-    return problem if _has(problem, name.lower()) else problem._replace(headers=(*problem.headers, (name, value)))
+    return (
+        problem
+        if _has(problem, name.lower())
+        else problem._replace(headers=(*problem.headers, (name, value)))
+    )
 
 
 def _is_default(problem: Problem, exc: Exception, config: Config) -> bool:
     """Is the sentence the built-in one, which can be made to say more?"""
-    return problem.detail == config.sentence(problem.status) and config.message(problem.status, problem.type) is None
+    return (
+        problem.detail == config.sentence(problem.status)
+        and config.message(problem.status, problem.type) is None
+    )
 
 
 def _complete_401(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
@@ -244,9 +282,16 @@ def _complete_413(problem: Problem, exc: Exception, req: Request, config: Config
 
 
 def _complete_429(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    if "{" not in problem.detail and ("Retry-After", "0") not in problem.headers and _has(problem, "retry-after"):
+    if (
+        "{" not in problem.detail
+        and ("Retry-After", "0") not in problem.headers
+        and _has(problem, "retry-after")
+    ):
         return problem
-    given = next((value for name, value in problem.headers if name.lower() == "retry-after"), config.retry_after)
+    given = next(
+        (value for name, value in problem.headers if name.lower() == "retry-after"),
+        config.retry_after,
+    )
     seconds = str(max(1, int(given)))
     others = tuple(pair for pair in problem.headers if pair[0].lower() != "retry-after")
     limit = as_text(problem.extensions.get("limit", ""))
@@ -258,4 +303,10 @@ def _complete_503(problem: Problem, exc: Exception, req: Request, config: Config
     return _with(problem, "Retry-After", str(config.retry_after))
 
 
-_COMPLETE = {401: _complete_401, 405: _complete_405, 413: _complete_413, 429: _complete_429, 503: _complete_503}
+_COMPLETE = {
+    401: _complete_401,
+    405: _complete_405,
+    413: _complete_413,
+    429: _complete_429,
+    503: _complete_503,
+}

@@ -78,7 +78,9 @@ class ReadyResponse(Response):
     def _fields_to_send(self) -> list[tuple[str, str]] | None:
         """The fields as they are now; ``None`` when Werkzeug has something to do for them, or to change."""
         body, status, fields = self._made
-        if self._waits or (self._is_constructed() and (self.response is not body or self.status != status)):
+        if self._waits or (
+            self._is_constructed() and (self.response is not body or self.status != status)
+        ):
             return None
         headers = vars(self).get("headers")
         if headers is None:

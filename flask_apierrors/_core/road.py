@@ -28,18 +28,28 @@ from .text import as_json
 _JSON = "application/json"
 _encoded = json.JSONEncoder().encode
 _LAST_RESORT = json.dumps({"error": default_sentence(500)}).encode() + b"\n"
-_STATUS_LINES = {status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()}
+_STATUS_LINES = {
+    status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()
+}
 _HTML = "text/html; charset=utf-8"
 _MAX_PAGE = 10_000
 #: How the page of an exception without a code begins.
 _CODELESS = HTTPException().get_body().partition("None")[0].encode() + b"None "
 _BEGINNINGS = {
-    media_type: (("Content-Type", media_type), ("X-Content-Type-Options", "nosniff")) for media_type in (_JSON, PROBLEM_JSON)
+    media_type: (("Content-Type", media_type), ("X-Content-Type-Options", "nosniff"))
+    for media_type in (_JSON, PROBLEM_JSON)
 }
 _USUAL = (("Cache-Control", "no-store"), ("Vary", "Accept"))
 #: Fields about a body that was never sent, or that have one value whatever an author says.
 _REPLACED = frozenset(
-    {"content-type", "content-length", "content-encoding", "etag", "last-modified", "x-content-type-options"}
+    {
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "etag",
+        "last-modified",
+        "x-content-type-options",
+    }
 )
 #: Fields that an author's cannot simply stand beside.
 _SHARED = _REPLACED | {"cache-control", "vary"}
@@ -56,7 +66,9 @@ def answer(exc: Exception, app: AppState) -> Any:
     req = current_request()
     if not app.config.covers(req.path):
         if isinstance(exc, ApiError):
-            exc.headers = to_problem(exc, req, app.config).headers  # a page needs its challenge and its Allow, too
+            exc.headers = to_problem(
+                exc, req, app.config
+            ).headers  # a page needs its challenge and its Allow, too
         if isinstance(exc, HTTPException):
             return exc
         raise exc
@@ -107,7 +119,9 @@ def _answer(exc: Exception, req: Request, app: AppState) -> Any:
         if isinstance(found.code, int) and found.code < 400 and not isinstance(found, ApiError):
             return found
     problem = to_problem(found, req, app.config)
-    if (problem.status == 500 or (problem.status > 500 and converter is not None)) and not _is_crash(exc):
+    if (
+        problem.status == 500 or (problem.status > 500 and converter is not None)
+    ) and not _is_crash(exc):
         report(exc, app)
     return respond(problem, req, app)
 
@@ -155,7 +169,9 @@ def _formatted(problem: Problem, req: Request, app: AppState) -> Mapping[str, An
     assert app.hooks.format is not None
     body = app.call(app.hooks.format, _located(problem, req, app))
     if not isinstance(body, Mapping):
-        raise TypeError(f"The @errors.format function must return a dict, not {type(body).__name__}.")
+        raise TypeError(
+            f"The @errors.format function must return a dict, not {type(body).__name__}."
+        )
     return body
 
 
@@ -166,7 +182,9 @@ def _located(problem: Problem, req: Request, app: AppState) -> Problem:
         name = quote(page_name(problem.type), safe="")
         documentation = f"{_quoted(req.root_path).rstrip('/')}{app.config.reference_url}/{name}"
     instance = _quoted(req.root_path + req.path)
-    return problem._replace(instance=instance, request_id=request_id(req, app), documentation=documentation)
+    return problem._replace(
+        instance=instance, request_id=request_id(req, app), documentation=documentation
+    )
 
 
 def _quoted(path: str) -> str:
@@ -181,14 +199,20 @@ def _dumps(body: Mapping[str, Any], app: AppState) -> bytes:
     return app.app.json.dumps(plain_body).encode("utf-8", "replace") + b"\n"
 
 
-def _response(status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState) -> Response:
+def _response(
+    status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState
+) -> Response:
     fields = _BEGINNINGS[media_type] + (_merged(own) if own else _USUAL)
     identifier = request_id(req, app)
     if identifier is not None:
         fields += ((app.config.request_id_header or "", identifier),)
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = app.app.response_class
-    return ReadyResponse(body, line, fields) if response_class is Response else response_class(body, line, fields)
+    return (
+        ReadyResponse(body, line, fields)
+        if response_class is Response
+        else response_class(body, line, fields)
+    )
 
 
 def finish(response: Response) -> Response:
@@ -221,8 +245,16 @@ def _vary_on_accept(headers: Headers) -> None:
 
 def _is_codeless(response: Response) -> bool:
     """Did Flask call an ``HTTPException`` without a code as a WSGI application? It does so past every handler, with 200."""
-    is_page = response.status_code == 200 and response.content_type == _HTML and not response.direct_passthrough
-    return is_page and (response.content_length or _MAX_PAGE) < _MAX_PAGE and response.get_data().startswith(_CODELESS)
+    is_page = (
+        response.status_code == 200
+        and response.content_type == _HTML
+        and not response.direct_passthrough
+    )
+    return (
+        is_page
+        and (response.content_length or _MAX_PAGE) < _MAX_PAGE
+        and response.get_data().startswith(_CODELESS)
+    )
 
 
 def _is_empty(response: Response) -> bool:
@@ -241,7 +273,9 @@ def _filled(response: Response, req: Request, app: AppState) -> Response:
     try:
         exc = ApiError(status=response.status_code, headers=response.headers)
         problem = to_problem(exc, req, app.config)
-        if problem.status == 500:  # of which nothing is told: but these are not the fields of an exception
+        if (
+            problem.status == 500
+        ):  # of which nothing is told: but these are not the fields of an exception
             problem = problem._replace(headers=header_pairs(response.headers))
         return respond(problem, req, app)
     except Exception as failure:

@@ -94,7 +94,9 @@ def app_state() -> AppState:
     """
     state: AppState | None = _current_app().extensions.get("apierrors")
     if state is None:
-        raise RuntimeError("This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.")
+        raise RuntimeError(
+            "This app has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made."
+        )
     return state
 
 
@@ -130,5 +132,7 @@ def request_id(req: Request, app: AppState) -> str | None:
     state = request_state(req, app)
     if state.request_id is None:
         given = req.environ.get(_environ_key(name))
-        state.request_id = given if given and _SAFE_ID.fullmatch(given) else _RANDOM.randbytes(16).hex()
+        state.request_id = (
+            given if given and _SAFE_ID.fullmatch(given) else _RANDOM.randbytes(16).hex()
+        )
     return state.request_id

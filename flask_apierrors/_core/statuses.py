@@ -53,7 +53,10 @@ _STATUSES: dict[int, Explanation] = {
         "The endpoint is for authenticated callers, and the request has no Bearer token.",
         "Send the header `Authorization: Bearer <token>` with a valid token.",
     ),
-    402: Explanation("The request asks for something that has to be paid for.", "Settle the payment, then try again."),
+    402: Explanation(
+        "The request asks for something that has to be paid for.",
+        "Settle the payment, then try again.",
+    ),
     403: Explanation(
         "The server knows who you are, and you are not allowed to do this.",
         "Ask for the missing permission, and get a new token once you have it. Trying again with the same one is no use.",
@@ -70,7 +73,9 @@ _STATUSES: dict[int, Explanation] = {
         "The endpoint cannot answer in any of the formats that the `Accept` header asks for.",
         "Ask for a format that the sentence in the body names, or leave the `Accept` header out.",
     ),
-    407: Explanation("A proxy on the way wants credentials.", "Authenticate with the proxy, then try again."),
+    407: Explanation(
+        "A proxy on the way wants credentials.", "Authenticate with the proxy, then try again."
+    ),
     408: Explanation(
         "The request took too long to arrive, and the server stopped waiting for it.",
         "Send it again, over a new connection.",
@@ -80,7 +85,9 @@ _STATUSES: dict[int, Explanation] = {
         "The request contradicts the present state of what it is about: somebody else changed it, or it exists already.",
         "Fetch the present state, decide what you want now, and send a new request.",
     ),
-    410: Explanation("What this URL names existed, and is gone for good.", "Remove the URL from your program."),
+    410: Explanation(
+        "What this URL names existed, and is gone for good.", "Remove the URL from your program."
+    ),
     411: Explanation(
         "The server wants to know how long the body is before it reads it.",
         "Send a `Content-Length` header.",
@@ -89,8 +96,14 @@ _STATUSES: dict[int, Explanation] = {
         "A condition in the request (`If-Match`, `If-Unmodified-Since`) does not hold: what it is about has changed.",
         "Fetch the present state and its `ETag`, and send a new request.",
     ),
-    413: Explanation("The body of the request is larger than the server takes.", "Send less, or send it in several requests."),
-    414: Explanation("The URL is longer than the server takes.", "Shorten the query, or split it into several requests."),
+    413: Explanation(
+        "The body of the request is larger than the server takes.",
+        "Send less, or send it in several requests.",
+    ),
+    414: Explanation(
+        "The URL is longer than the server takes.",
+        "Shorten the query, or split it into several requests.",
+    ),
     415: Explanation(
         "The body is in a format that the endpoint does not take, or its `Content-Type` header is missing.",
         "Send a format that the `Accept` header of the answer names, and say so in `Content-Type`.",
@@ -99,8 +112,12 @@ _STATUSES: dict[int, Explanation] = {
         "The `Range` header asks for a part that does not exist.",
         "Ask for a range within the length that `Content-Range` tells.",
     ),
-    417: Explanation("The server cannot do what the `Expect` header asks for.", "Leave the `Expect` header out."),
-    418: Explanation("The server is a teapot, and will not brew coffee.", "Ask another server for coffee."),
+    417: Explanation(
+        "The server cannot do what the `Expect` header asks for.", "Leave the `Expect` header out."
+    ),
+    418: Explanation(
+        "The server is a teapot, and will not brew coffee.", "Ask another server for coffee."
+    ),
     421: Explanation(
         "The request reached a server that does not answer for this host.",
         "Check the host name, and send the request over a new connection.",
@@ -109,16 +126,21 @@ _STATUSES: dict[int, Explanation] = {
         "The server could read the request, but values in it are wrong.",
         "Read the sentence in the body: it names the values. Correct them before you send the request again.",
     ),
-    423: Explanation("What the request is about is locked by somebody else.", "Try again later.", "after-delay"),
+    423: Explanation(
+        "What the request is about is locked by somebody else.", "Try again later.", "after-delay"
+    ),
     424: Explanation(
-        "The request depends on another one, which failed.", "Find out why the other one failed, and begin with that."
+        "The request depends on another one, which failed.",
+        "Find out why the other one failed, and begin with that.",
     ),
     425: Explanation(
         "The request came before the connection was secured, and could be a repetition.",
         "Send it again once the connection is established.",
         "after-delay",
     ),
-    426: Explanation("The server wants another protocol.", "Use the protocol that the `Upgrade` header names."),
+    426: Explanation(
+        "The server wants another protocol.", "Use the protocol that the `Upgrade` header names."
+    ),
     428: Explanation(
         "The server refuses to change something without a condition, so that nobody's change is lost.",
         "Fetch it first, and send its `ETag` in `If-Match`.",
@@ -128,17 +150,27 @@ _STATUSES: dict[int, Explanation] = {
         "Wait for as many seconds as the `Retry-After` header says, then send it again. Slow down if it happens often.",
         "after-delay",
     ),
-    431: Explanation("The headers of the request are larger than the server takes.", "Send fewer or shorter headers."),
-    449: Explanation("The server needs more information.", "Read the sentence in the body, and add what it asks for."),
+    431: Explanation(
+        "The headers of the request are larger than the server takes.",
+        "Send fewer or shorter headers.",
+    ),
+    449: Explanation(
+        "The server needs more information.",
+        "Read the sentence in the body, and add what it asks for.",
+    ),
     451: Explanation(
-        "What you ask for may not be shown, for legal reasons.", "Do not try again. The body may say who demands it."
+        "What you ask for may not be shown, for legal reasons.",
+        "Do not try again. The body may say who demands it.",
     ),
     500: Explanation(
         "Something went wrong inside the server. It is not your request's fault, and it has been logged.",
         "Try again after a short delay, if a repetition does no harm. If it goes on, contact support and name the request id.",
         "if-idempotent",
     ),
-    501: Explanation("The server does not know how to do this.", "Do not try again: it is not there, for anybody."),
+    501: Explanation(
+        "The server does not know how to do this.",
+        "Do not try again: it is not there, for anybody.",
+    ),
     502: Explanation(
         "A server behind this one gave an answer that makes no sense.",
         "Try again after a short delay, if a repetition does no harm.",
@@ -154,11 +186,16 @@ _STATUSES: dict[int, Explanation] = {
         "Try again after a short delay, if a repetition does no harm.",
         "if-idempotent",
     ),
-    505: Explanation("The server does not speak this version of HTTP.", "Use HTTP/1.1 or a later version."),
+    505: Explanation(
+        "The server does not speak this version of HTTP.", "Use HTTP/1.1 or a later version."
+    ),
     507: Explanation("The server has no room left to store this.", "Make room, or send less."),
-    508: Explanation("The server went round in circles over this request.", "Do not try again. Contact support."),
+    508: Explanation(
+        "The server went round in circles over this request.", "Do not try again. Contact support."
+    ),
     511: Explanation(
-        "The network that you are in wants you to sign in before it lets you out.", "Sign in to the network, then try again."
+        "The network that you are in wants you to sign in before it lets you out.",
+        "Sign in to the network, then try again.",
     ),
 }
 

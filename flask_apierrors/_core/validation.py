@@ -61,10 +61,14 @@ class Invalid(NamedTuple):
     @property
     def sentence(self) -> str:
         """All of it as one text; empty when nothing was said."""
-        return "; ".join((*self.sentences, f"and {self.more} more") if self.more else self.sentences)
+        return "; ".join(
+            (*self.sentences, f"and {self.more} more") if self.more else self.sentences
+        )
 
 
-def describe(messages: object, most: int, location: str | None = None, data: object = None) -> Invalid:
+def describe(
+    messages: object, most: int, location: str | None = None, data: object = None
+) -> Invalid:
     """Describe a tree of messages: nested dicts and lists of any objects, as marshmallow makes them.
 
     :param messages: The tree. Its keys are field names and list indexes, its leaves are texts.
@@ -90,8 +94,15 @@ def describe_locations(messages: Mapping[Any, Any], most: int, data: object = No
     whole = Invalid((), (), 0)
     for location, tree in messages.items():
         known = location in LOCATIONS
-        part = describe(tree if known else {location: tree}, most - len(whole.errors), LOCATIONS.get(location), data)
-        whole = Invalid(whole.errors + part.errors, whole.sentences + part.sentences, whole.more + part.more)
+        part = describe(
+            tree if known else {location: tree},
+            most - len(whole.errors),
+            LOCATIONS.get(location),
+            data,
+        )
+        whole = Invalid(
+            whole.errors + part.errors, whole.sentences + part.sentences, whole.more + part.more
+        )
     return whole
 
 
@@ -199,7 +210,9 @@ def _is_marker(path: Path, position: int, node: object) -> bool:
     if below is _MISSING or not following:
         return bool(following)
     below_fits = _child(below, following[0]) is not _MISSING
-    return not below_fits and (not isinstance(below, Mapping | list) or _child(node, following[0]) is not _MISSING)
+    return not below_fits and (
+        not isinstance(below, Mapping | list) or _child(node, following[0]) is not _MISSING
+    )
 
 
 def _child(node: object, step: str | int) -> object:
@@ -211,7 +224,9 @@ def _child(node: object, step: str | int) -> object:
 
 
 def _dotted(path: Path) -> str:
-    return "".join([f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]).removeprefix(".")
+    return "".join(
+        [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    ).removeprefix(".")
 
 
 def _field_error(text: str, path: Path, location: str | None) -> FieldError:

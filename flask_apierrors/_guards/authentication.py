@@ -35,7 +35,9 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
     :raises TypeError: when used without names.
     """
     if not names or not all(isinstance(name, str) for name in names):
-        raise TypeError('@requires_permissions takes names, as in @requires_permissions("measurements:read").')
+        raise TypeError(
+            '@requires_permissions takes names, as in @requires_permissions("measurements:read").'
+        )
 
     def check(req: Request, state: RequestState) -> None:
         _check_permissions(state, names)
@@ -79,10 +81,14 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
 
 def _check_permissions(state: RequestState, names: tuple[str, ...]) -> None:
     hook = state.app.hooks.permissions_of
-    granted = _as_names(permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal))
+    granted = _as_names(
+        permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal)
+    )
     for name in names:
         if name not in granted:
-            raise ApiError(_FORBIDDEN, status=403, headers=insufficient_scope(state.app.config.realm, names))
+            raise ApiError(
+                _FORBIDDEN, status=403, headers=insufficient_scope(state.app.config.realm, names)
+            )
 
 
 @cache
@@ -97,7 +103,9 @@ def _verify_once(req: Request, state: RequestState) -> None:
         return
     verify = state.app.hooks.verify_token
     if verify is None:
-        raise RuntimeError("Nothing verifies tokens. Register a function with @errors.verify_token.")
+        raise RuntimeError(
+            "Nothing verifies tokens. Register a function with @errors.verify_token."
+        )
     token = bearer_token(req.environ.get("HTTP_AUTHORIZATION"))
     if token is not None:
         try:
@@ -111,7 +119,9 @@ def _verify_once(req: Request, state: RequestState) -> None:
 
 def _let_in(principal: Any, state: RequestState) -> None:
     if isinstance(principal, Awaitable):
-        raise TypeError("verify_token answers with an awaitable, not with a principal. Define it with `async def`.")
+        raise TypeError(
+            "verify_token answers with an awaitable, not with a principal. Define it with `async def`."
+        )
     # False is what a verifier returns that only says yes or no: it must never let anybody in.
     if principal is None or principal is False:
         state.rejection = InvalidToken()

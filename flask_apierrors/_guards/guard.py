@@ -49,7 +49,9 @@ def guard(view: View, mark: Mark, *checks: Check) -> View:
     # A foreign decorator copies the attributes of what it wraps: only our own wrapper may be opened.
     if isinstance(inner, _Guard) and inner.wrapper is view:
         wrapper = _wrapper(inner.view, inner.checks + checks)
-        wrapper.__dict__.update({name: value for name, value in vars(view).items() if name != _GUARD})
+        wrapper.__dict__.update(
+            {name: value for name, value in vars(view).items() if name != _GUARD}
+        )
         _remember(inner.view, mark)
     else:
         wrapper = _wrapper(view, checks)

@@ -69,12 +69,18 @@ class StrictJson:
         except MalformedJson:
             raise
         except json.JSONDecodeError as error:
-            raise MalformedJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
+            raise MalformedJson(
+                f"{error.msg} at line {error.lineno} column {error.colno}"
+            ) from None
         except RecursionError:
             raise MalformedJson("it is nested too deeply") from None
         except ValueError as error:
             # CPython refuses integers of more than 4,300 digits (CVE-2020-10735) in words for programmers.
-            what = "an integer is too long" if "integer string" in str(error) else "it cannot be decoded"
+            what = (
+                "an integer is too long"
+                if "integer string" in str(error)
+                else "it cannot be decoded"
+            )
             raise MalformedJson(what) from None
         if text.count("[") + text.count("{") > _MAX_DEPTH:
             _check_depth(value)
@@ -163,7 +169,9 @@ def unsupported_media_type(accepted: tuple[str, ...], method: str) -> ApiError:
 @cache
 def _refusal(accepted: tuple[str, ...], patch: bool) -> tuple[Sentence, HeaderPairs]:
     listed = ", ".join(accepted)
-    headers = header_pairs({"Accept": listed, "Accept-Patch": listed} if patch else {"Accept": listed})
+    headers = header_pairs(
+        {"Accept": listed, "Accept-Patch": listed} if patch else {"Accept": listed}
+    )
     wanted = accepted[0] if len(accepted) == 1 else f"one of {listed}"
     return Sentence(f"Unsupported media type. Send Content-Type: {wanted}."), headers
 
@@ -173,5 +181,8 @@ def use_strict_json(app: Flask) -> None:
     own = app.request_class
     if own is Request:
         app.request_class = StrictJsonRequest
-    elif own.on_json_loading_failed is Request.on_json_loading_failed and own.json_module is Request.json_module:
+    elif (
+        own.on_json_loading_failed is Request.on_json_loading_failed
+        and own.json_module is Request.json_module
+    ):
         app.request_class = type(own.__name__, (StrictJsonRequest, own), {})

@@ -37,7 +37,9 @@ def raises(*errors: type[Exception]) -> Callable[[View], View]:
     """
     for error in errors:
         if not (isinstance(error, type) and issubclass(error, Exception)) or error is Exception:
-            raise TypeError(f"@raises takes classes of exceptions, such as subclasses of ApiError, not {error!r}.")
+            raise TypeError(
+                f"@raises takes classes of exceptions, such as subclasses of ApiError, not {error!r}."
+            )
 
     def decorate(view: View) -> View:
         add_mark(view, Mark("raises", errors))

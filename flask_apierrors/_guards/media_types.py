@@ -89,5 +89,7 @@ def _check_json(req: Request, state: RequestState) -> None:
 
 
 def _check_media_types(name: str, media_types: tuple[str, ...]) -> None:
-    if not media_types or not all(isinstance(item, str) and "/" in item and "*" not in item for item in media_types):
+    if not media_types or not all(
+        isinstance(item, str) and "/" in item and "*" not in item for item in media_types
+    ):
         raise TypeError(f'@{name} takes media types, as in @{name}("application/json").')

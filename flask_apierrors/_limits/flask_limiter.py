@@ -35,7 +35,9 @@ def make_limiter(app: Flask, state: AppState, key_func: Callable[[], str]) -> Li
     if limiter.enabled:
         _check_limits(app, state.config.rate_limits)
     else:
-        limiters.discard(limiter)  # it has no storage, which Flask-Limiter's command line would ask for
+        limiters.discard(
+            limiter
+        )  # it has no storage, which Flask-Limiter's command line would ask for
     return limiter
 
 
@@ -80,7 +82,10 @@ def _storage_arguments(app: Flask, retry_after: int) -> tuple[str, dict[str, Any
 
 def falls_back(app: Flask) -> bool:
     """Are requests counted in memory while the storage is away? Unless the administrator says no."""
-    return bool(app.config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True) or app.config.get("RATELIMIT_IN_MEMORY_FALLBACK"))
+    return bool(
+        app.config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
+        or app.config.get("RATELIMIT_IN_MEMORY_FALLBACK")
+    )
 
 
 def guard_storage(limiter: Limiter, app: Flask, retry_after: int) -> None:
@@ -91,7 +96,9 @@ def guard_storage(limiter: Limiter, app: Flask, retry_after: int) -> None:
 
     storage = limiter.limiter.storage
     if not isinstance(storage, MemoryStorage | GuardedStorage):
-        limiter.limiter.storage = GuardedStorage(storage, fallback=falls_back(app), retry_after=retry_after)
+        limiter.limiter.storage = GuardedStorage(
+            storage, fallback=falls_back(app), retry_after=retry_after
+        )
 
 
 def _init(limiter: Limiter, app: Flask) -> None:
@@ -104,7 +111,9 @@ def _init(limiter: Limiter, app: Flask) -> None:
 
     strategy = app.config.get("RATELIMIT_STRATEGY", "fixed-window")
     if strategy not in STRATEGIES:
-        raise ValueError(f"RATELIMIT_STRATEGY = {strategy!r}: choose from {', '.join(sorted(STRATEGIES))}.")
+        raise ValueError(
+            f"RATELIMIT_STRATEGY = {strategy!r}: choose from {', '.join(sorted(STRATEGIES))}."
+        )
     try:
         limiter.init_app(app)
         if limiter.enabled:

@@ -71,7 +71,10 @@ def _native_fields(response: Response, limiter: Limiter, counters: Counters) -> 
     names = numbered(["default"] * len(limits))
     nearest = limiter.current_limit or limits[0]
     name = names[next((index for index, limit in enumerate(limits) if limit is nearest), 0)]
-    policies = (f'"{name}";q={one.limit.amount};w={one.limit.get_expiry()}' for name, one in zip(names, limits, strict=True))
+    policies = (
+        f'"{name}";q={one.limit.amount};w={one.limit.get_expiry()}'
+        for name, one in zip(names, limits, strict=True)
+    )
     response.headers["RateLimit-Policy"] = ", ".join(policies)
     seconds = counters.seconds_until(nearest.window.reset_time, nearest.limit.get_expiry())
     left = 0 if nearest.breached else max(0, nearest.remaining)

@@ -43,7 +43,14 @@ class Quota:
         "window",
     )
 
-    def __init__(self, source: str, runtime: RuntimeLimit, prefix: str, scope: str, default_key: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        source: str,
+        runtime: RuntimeLimit,
+        prefix: str,
+        scope: str,
+        default_key: Callable[[], str],
+    ) -> None:
         self.source = source
         self.runtime = runtime
         self.item = runtime.limit
@@ -56,7 +63,9 @@ class Quota:
         self.cost = None if callable(runtime.cost) else runtime.cost
         self.conditional = runtime.exempt_when is not None or runtime.methods is not None
         self.counts_later = runtime.deduct_when is not None
-        self.is_plain = self.cost is not None and not (self.conditional or self.counts_later or self.key_func)
+        self.is_plain = self.cost is not None and not (
+            self.conditional or self.counts_later or self.key_func
+        )
         # The key as `limits` makes it, but for the client: making it anew for each request costs as much as counting.
         key = self.item.key_for(*identifiers(prefix, "\0", scope))
         self.head, _, self.tail = key.partition("\0")
@@ -139,7 +148,9 @@ class Counters:
                 spent.left = spent.quota.amount - self._storage.get(spent.key)
             reset_at = self._storage.get_expiry(spent.key)
         else:
-            reset_at, spent.left = self.strategy.get_window_stats(spent.quota.item, *self._identifiers(spent))
+            reset_at, spent.left = self.strategy.get_window_stats(
+                spent.quota.item, *self._identifiers(spent)
+            )
         spent.reset = self.seconds_until(reset_at, spent.quota.window)
 
     def nearest(self, spent: list[Spent]) -> Spent:
@@ -178,7 +189,9 @@ def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
     if len(spent) > 1:
         names = policy_names(spent)
         name = names[spent.index(nearest)]
-        policy = ", ".join(f'"{each}"{one.quota.parameters}' for each, one in zip(names, spent, strict=True))
+        policy = ", ".join(
+            f'"{each}"{one.quota.parameters}' for each, one in zip(names, spent, strict=True)
+        )
     left = nearest.left if nearest.left is not None and nearest.left > 0 else 0
     time_left = "" if nearest.reset is None else f";t={nearest.reset}"
     return ("RateLimit-Policy", policy), ("RateLimit", f'"{name}";r={left}{time_left}')
@@ -191,7 +204,9 @@ def nearest_of(spent: list[Spent]) -> Spent:
     exceeded = [one for one in spent if one.exceeded]
     if exceeded:
         return max(exceeded, key=lambda one: one.reset or 0)
-    return min(spent, key=lambda one: 1 if one.left is None else one.left / max(1, one.quota.amount))
+    return min(
+        spent, key=lambda one: 1 if one.left is None else one.left / max(1, one.quota.amount)
+    )
 
 
 def policy_names(spent: list[Spent]) -> list[str]:
@@ -217,7 +232,9 @@ class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
     title = "Request cannot be satisfied as assigned quota has been exceeded"
 
 
-def quota_exceeded(limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()) -> QuotaExceeded:
+def quota_exceeded(
+    limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()
+) -> QuotaExceeded:
     """The 429 for a limit, to retry after so many seconds; an ``error_message`` of the author replaces the sentence."""
     said = limit.error_message() if callable(limit.error_message) else limit.error_message
     text = limit_text(limit.limit)

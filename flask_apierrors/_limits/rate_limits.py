@@ -100,7 +100,9 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
     try:
         signature(Limiter.limit).bind(None, limit, **options)
     except TypeError as error:
-        raise TypeError(f"@rate_limit: {error}. It takes the options of Flask-Limiter's Limiter.limit.") from None
+        raise TypeError(
+            f"@rate_limit: {error}. It takes the options of Flask-Limiter's Limiter.limit."
+        ) from None
     if not callable(limit):
         parse_limit(limit, f"@rate_limit({limit!r})")
     spec = Spec(limit, options)
@@ -110,7 +112,9 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
         if limits.enabled:
             limits.count_view(spec, req, state)
 
-    return lambda view: guard(view, Mark("rate_limit", (limit, spec)), Check(Order.RATE_LIMIT, check))
+    return lambda view: guard(
+        view, Mark("rate_limit", (limit, spec)), Check(Order.RATE_LIMIT, check)
+    )
 
 
 # -- all limits of one app
@@ -169,7 +173,9 @@ class RateLimits:
             return self._limiter
 
     def _make(self, app: Flask) -> None:
-        self._use(make_limiter(app, self._state, app.config.get("RATELIMIT_KEY_FUNC") or client_key), app)
+        self._use(
+            make_limiter(app, self._state, app.config.get("RATELIMIT_KEY_FUNC") or client_key), app
+        )
 
     def adopt(self, limiter: Limiter) -> None:
         """Use a Limiter that the app's author made, with its hooks, instead of one of ours."""
@@ -250,27 +256,39 @@ class RateLimits:
         known = self._made().limit_manager
         if endpoint is None:
             # No route: only a limit of the whole app can mean this request.
-            return Plan() if self._hooked else Plan(self._quotas("application", known.application_limits, "", method))
+            return (
+                Plan()
+                if self._hooked
+                else Plan(self._quotas("application", known.application_limits, "", method))
+            )
         if endpoint == REFERENCE_ENDPOINT:
             # It explains the very 429 that a client got, and costs nothing.
             return Plan(governed=True)
         for_all = self._quotas("application", known.application_limits, identity, method)
         found, limit = configured_limit(self._state.config.rate_limits, endpoint)
         if found:
-            own = self._quotas("endpoint", self._made().limit(limit), identity, method) if limit else ()
+            own = (
+                self._quotas("endpoint", self._made().limit(limit), identity, method)
+                if limit
+                else ()
+            )
             return Plan(in_order(for_all + own) if limit else (), governed=True, replaced=True)
         if endpoint.rpartition(".")[2] == "static":
             return Plan()
         view = self._state.app.view_functions.get(endpoint)
         specs = specs_of(view, method)
         # As in Flask-Limiter: a decorated limit replaces the default ones, for the methods that it names.
-        decorated = any(spec.holds_for(method) for spec in specs) and any(spec.overrides_defaults for spec in specs)
+        decorated = any(spec.holds_for(method) for spec in specs) and any(
+            spec.overrides_defaults for spec in specs
+        )
         if self._hooked:
             # Its hooks count for the views that have its own decorators, and for those that have none.
             return Plan(for_all, governed=True) if decorated and not is_native(view) else Plan()
         if decorated or is_native(view):
             return Plan(for_all)
-        return Plan(in_order(for_all + self._quotas("default", known.default_limits, identity, method)))
+        return Plan(
+            in_order(for_all + self._quotas("default", known.default_limits, identity, method))
+        )
 
     def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
         """The limits of an endpoint, for the catalogue, as they are counted. Makes no Limiter where nothing is limited.
@@ -278,7 +296,11 @@ class RateLimits:
         :raises Exception: whatever a function raises that gives a limit, when it cannot do without a request.
         """
         app, name = self._state.app, endpoint or ""
-        specs = [spec for spec in specs_of(app.view_functions.get(name), method) if spec.holds_for(method)]
+        specs = [
+            spec
+            for spec in specs_of(app.view_functions.get(name), method)
+            if spec.holds_for(method)
+        ]
         if method == "OPTIONS" or (self._limiter is None and not specs) or not self.enabled:
             return ()
         plan = self.plan(endpoint, name, method)
@@ -297,26 +319,43 @@ class RateLimits:
         blueprint = endpoint.rpartition(".")[0] or None
         for_all = self._quotas("application", known.application_limits, endpoint, method)
         default, own = known.resolve_limits(self._state.app, endpoint, blueprint)
-        return for_all + self._quotas("default", default, endpoint, method) + self._quotas("endpoint", own, endpoint, method)
+        return (
+            for_all
+            + self._quotas("default", default, endpoint, method)
+            + self._quotas("endpoint", own, endpoint, method)
+        )
 
     @property
     def refuses_without_storage(self) -> bool:
         """Is a request to limit refused with a 503 while the storage is down?"""
         app = self._state.app
         uri = app.config.get("RATELIMIT_STORAGE_URI") or "memory://"
-        return not (uri.startswith("memory:") or falls_back(app) or app.config.get("RATELIMIT_SWALLOW_ERRORS"))
+        return not (
+            uri.startswith("memory:")
+            or falls_back(app)
+            or app.config.get("RATELIMIT_SWALLOW_ERRORS")
+        )
 
-    def _quotas(self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str) -> tuple[Quota, ...]:
+    def _quotas(
+        self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str
+    ) -> tuple[Quota, ...]:
         prefix = self.counters.prefix
-        quotas = in_order(Quota(source, limit, prefix, limit.scope_for(identity, method), client_key) for limit in limits)
-        self._has_meta_limits = self._has_meta_limits or any(quota.runtime.meta_limits for quota in quotas)
+        quotas = in_order(
+            Quota(source, limit, prefix, limit.scope_for(identity, method), client_key)
+            for limit in limits
+        )
+        self._has_meta_limits = self._has_meta_limits or any(
+            quota.runtime.meta_limits for quota in quotas
+        )
         return quotas
 
     def _view_quotas(self, spec: Spec, identity: str, method: str) -> tuple[Quota, ...]:
         key = (spec, identity, method)
         quotas = self._views.get(key)
         if quotas is None:
-            quotas = self._quotas("endpoint", self._made().limit(spec.limit, **spec.options), identity, method)
+            quotas = self._quotas(
+                "endpoint", self._made().limit(spec.limit, **spec.options), identity, method
+            )
             fixed = not callable(spec.limit) and not callable(spec.options.get("scope"))
             if fixed and len(self._views) < _MOST_PLANS:
                 self._views[key] = quotas
@@ -356,7 +395,9 @@ class RateLimits:
         if self._emergency and not self._is_healthy():
             if spent:
                 return
-            quotas = self._quotas("fallback", self._made().limit(self._emergency), self._identity(req), req.method)
+            quotas = self._quotas(
+                "fallback", self._made().limit(self._emergency), self._identity(req), req.method
+            )
         try:
             if len(quotas) == 1 and quotas[0].is_plain and not self._has_meta_limits:
                 self._take_one(quotas[0], spent, req, state)
@@ -374,14 +415,18 @@ class RateLimits:
     def _is_healthy(self) -> bool:
         return bool(getattr(self.counters.strategy.storage, "healthy", True))
 
-    def _take_one(self, quota: Quota, spent: list[Spent], req: Request, state: RequestState) -> None:
+    def _take_one(
+        self, quota: Quota, spent: list[Spent], req: Request, state: RequestState
+    ) -> None:
         """Count for a quota without options: what most requests do, and so in as few steps as can be."""
         one = Spent(quota, client_of(req, state), quota.cost or 1)
         spent.append(one)
         if not self.counters.take(one):
             raise self._exceeded([one], spent)
 
-    def _take_all(self, quotas: tuple[Quota, ...], spent: list[Spent], req: Request, state: RequestState) -> None:
+    def _take_all(
+        self, quotas: tuple[Quota, ...], spent: list[Spent], req: Request, state: RequestState
+    ) -> None:
         """Count for each quota until one is exceeded; those after it are only looked at.
 
         :raises QuotaExceeded: when one is.
@@ -415,9 +460,16 @@ class RateLimits:
         found = list(self._made().shared_limit(self._meta, scope="meta")) if self._meta else []
         for quota in quotas:
             found.extend(quota.runtime.meta_limits or ())
-        return self._quotas("meta", [limit for limit in found if not limit.is_exempt], self._identity(req), req.method)
+        return self._quotas(
+            "meta",
+            [limit for limit in found if not limit.is_exempt],
+            self._identity(req),
+            req.method,
+        )
 
-    def _check_meta(self, quotas: tuple[Quota, ...], spent: list[Spent], req: Request, state: RequestState) -> None:
+    def _check_meta(
+        self, quotas: tuple[Quota, ...], spent: list[Spent], req: Request, state: RequestState
+    ) -> None:
         for quota in self._meta_quotas(quotas, req):
             one = Spent(quota, self._client(quota, req, state), quota.runtime.deduction_amount)
             if not self.counters.has_room(one):
@@ -428,11 +480,18 @@ class RateLimits:
         for quota in self._meta_quotas((one.quota for one in over), req):
             self.counters.take(Spent(quota, self._client(quota, req, state), 1))
 
-    def _exceeded(self, over: list[Spent], spent: list[Spent], on_breach: Any = None) -> QuotaExceeded:
+    def _exceeded(
+        self, over: list[Spent], spent: list[Spent], on_breach: Any = None
+    ) -> QuotaExceeded:
         """The 429: tells the first limit that was exceeded, and how long to wait for all of them."""
         for one in over:
             self.counters.measure_exceeded(one)
-            _exceeded_logger.info("ratelimit %s (%s) exceeded at endpoint: %s", one.quota.item, one.client, one.quota.scope)
+            _exceeded_logger.info(
+                "ratelimit %s (%s) exceeded at endpoint: %s",
+                one.quota.item,
+                one.client,
+                one.quota.scope,
+            )
         names = policy_names(spent)
         nearest = nearest_of(spent)
         fields = CheckedPairs(rate_limit_fields(spent, nearest) + self._legacy_fields(nearest))
@@ -473,7 +532,11 @@ class RateLimits:
         spent: list[Spent] = state.spent or []
         try:
             for one in spent:
-                if one.quota.counts_later and not one.exceeded and one.quota.runtime.deduct_when(response):  # type: ignore[misc]
+                if (
+                    one.quota.counts_later
+                    and not one.exceeded
+                    and one.quota.runtime.deduct_when(response)
+                ):  # type: ignore[misc]
                     self.counters.take(one)
             if spent:
                 self._tell(response, spent)
@@ -482,7 +545,9 @@ class RateLimits:
 
     def _tell(self, response: Response, spent: list[Spent]) -> None:
         nearest = self.counters.nearest(spent)
-        if nearest.exceeded and (is_ready(response) or response.headers.get("RateLimit") is not None):
+        if nearest.exceeded and (
+            is_ready(response) or response.headers.get("RateLimit") is not None
+        ):
             return  # a 429, which has its fields from the exception
         if is_error(response):
             _agree_with_retry_after(nearest, response)
@@ -496,7 +561,9 @@ class RateLimits:
             return ()
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
         values = (nearest.quota.amount, max(0, nearest.left or 0), reset_at)
-        return tuple((name, str(value)) for name, value in zip(self._field_names, values, strict=True))
+        return tuple(
+            (name, str(value)) for name, value in zip(self._field_names, values, strict=True)
+        )
 
 
 def _agree_with_retry_after(spent: Spent, response: Response) -> None:
@@ -515,7 +582,12 @@ def specs_of(view: Any, method: str) -> list[Spec]:
     handler = getattr(cls, method.lower(), None)
     if handler is None and method == "HEAD":
         handler = getattr(cls, "get", None)
-    return [mark.values[1] for found in (view, handler) for mark in marks_of(found) if mark.name == "rate_limit"]
+    return [
+        mark.values[1]
+        for found in (view, handler)
+        for mark in marks_of(found)
+        if mark.name == "rate_limit"
+    ]
 
 
 def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[bool, str | None]:
@@ -532,7 +604,9 @@ def check_endpoints(app: Flask, limits: Mapping[str, str | None]) -> None:
     :raises ValueError: for one that does not; the message names the remedy.
     """
     for endpoint in limits:
-        if endpoint not in app.view_functions and not any(character in endpoint for character in "*?["):
+        if endpoint not in app.view_functions and not any(
+            character in endpoint for character in "*?["
+        ):
             close = difflib.get_close_matches(endpoint, app.view_functions, n=1)
             meant = f"Did you mean {close[0]!r}? " if close else ""
             raise ValueError(

@@ -10,7 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from limits.errors import ConfigurationError
-from limits.storage import MemoryStorage, MovingWindowSupport, SlidingWindowCounterSupport, Storage, storage_from_string
+from limits.storage import (
+    MemoryStorage,
+    MovingWindowSupport,
+    SlidingWindowCounterSupport,
+    Storage,
+    storage_from_string,
+)
 from werkzeug.exceptions import ServiceUnavailable
 
 from .._core.errors import ApiError
@@ -72,7 +78,9 @@ class SweptMemory(MemoryStorage):
 
     STORAGE_SCHEME = [_MEMORY_SCHEME]  # noqa: RUF012 - declared so by the base class
 
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
+    def __init__(
+        self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any
+    ) -> None:
         super().__init__(uri, wrap_exceptions, **options)
         self._lock = threading.Lock()
 
@@ -117,7 +125,9 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     STORAGE_SCHEME = [_SCHEME]  # noqa: RUF012 - declared so by the base class
 
-    def __init__(self, remote: str | Storage, *, fallback: bool = True, retry_after: int = 30, **options: Any) -> None:
+    def __init__(
+        self, remote: str | Storage, *, fallback: bool = True, retry_after: int = 30, **options: Any
+    ) -> None:
         super().__init__()
         self._uri = remote.removeprefix(f"{_SCHEME}:") if isinstance(remote, str) else ""
         self._options = default_options(storage_scheme(self._uri)) | options
@@ -180,9 +190,16 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
                 return
             self._next_probe = time.monotonic() + PROBE_INTERVAL
             self._healthy = False
-        instead = "Limits are counted in memory, by each process alone," if self._memory else "Limited requests get a 503"
+        instead = (
+            "Limits are counted in memory, by each process alone,"
+            if self._memory
+            else "Limited requests get a 503"
+        )
         _logger.warning(
-            "The storage of the rate limits failed: %s: %s. %s until it is back.", type(failure).__name__, failure, instead
+            "The storage of the rate limits failed: %s: %s. %s until it is back.",
+            type(failure).__name__,
+            failure,
+            instead,
         )
 
     def _start_probe(self) -> None:
@@ -191,7 +208,9 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             if self._healthy or (self._prober is not None and self._prober.is_alive()):
                 return
             self._next_probe = time.monotonic() + PROBE_INTERVAL
-            self._prober = threading.Thread(target=self._probe, name="rate-limit-storage-probe", daemon=True)
+            self._prober = threading.Thread(
+                target=self._probe, name="rate-limit-storage-probe", daemon=True
+            )
             self._prober.start()
 
     def _probe(self) -> None:
@@ -232,7 +251,9 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         """When a moving window began, and the places taken in it."""
         return self._call("get_moving_window", key, limit, expiry)  # type: ignore[no-any-return]
 
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+    def acquire_sliding_window_entry(
+        self, key: str, limit: int, expiry: int, amount: int = 1
+    ) -> bool:
         """Take a place in a sliding window, if there is one."""
         return self._call("acquire_sliding_window_entry", key, limit, expiry, amount)  # type: ignore[no-any-return]
 

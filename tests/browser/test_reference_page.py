@@ -18,7 +18,13 @@ from werkzeug.serving import make_server
 
 from example_app import create_app
 
-PAGES = ("/errors", "/errors/forbidden", "/errors/series-not-found", "/errors/internal-server-error", "/errors/status-499")
+PAGES = (
+    "/errors",
+    "/errors/forbidden",
+    "/errors/series-not-found",
+    "/errors/internal-server-error",
+    "/errors/status-499",
+)
 SCHEMES = ("light", "dark")
 WIDTHS = (360, 1280)
 _ARGUMENTS = (
@@ -36,7 +42,10 @@ _ARGUMENTS = (
 def _program(*names: str) -> str:
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        pytest.exit(f"{names[0]} is not in the PATH. On Debian: apt-get install chromium chromium-driver", returncode=3)
+        pytest.exit(
+            f"{names[0]} is not in the PATH. On Debian: apt-get install chromium chromium-driver",
+            returncode=3,
+        )
     return path
 
 
@@ -66,7 +75,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     driver.quit()
 
 
-def look(browser: Chrome, address: str, scheme: str = "light", width: int = 1280, media: str = "screen") -> None:
+def look(
+    browser: Chrome, address: str, scheme: str = "light", width: int = 1280, media: str = "screen"
+) -> None:
     """Open a page as a reader with this screen and these preferences does."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
@@ -77,14 +88,18 @@ def look(browser: Chrome, address: str, scheme: str = "light", width: int = 1280
 
 def styled(browser: Chrome, selector: str, name: str) -> Any:
     return browser.execute_script(
-        "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, name
+        "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]",
+        selector,
+        name,
     )
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_page_is_accessible(browser: Chrome, address: str, page: str, scheme: str, width: int) -> None:
+def test_a_page_is_accessible(
+    browser: Chrome, address: str, page: str, scheme: str, width: int
+) -> None:
     look(browser, address + page, scheme, width)
     found = Axe().run(browser)
     doubts = found["violations"] + found["incomplete"]
@@ -100,11 +115,18 @@ def test_a_page_fits_its_width(browser: Chrome, address: str, page: str, width: 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_browser_has_nothing_to_complain_of_and_nothing_to_fetch(browser: Chrome, address: str, page: str) -> None:
+def test_the_browser_has_nothing_to_complain_of_and_nothing_to_fetch(
+    browser: Chrome, address: str, page: str
+) -> None:
     browser.get_log("browser")
     look(browser, address + page)
     assert browser.get_log("browser") == []
-    assert browser.execute_script("return performance.getEntriesByType('resource').map(one => one.name)") == []
+    assert (
+        browser.execute_script(
+            "return performance.getEntriesByType('resource').map(one => one.name)"
+        )
+        == []
+    )
 
 
 def test_the_style_is_allowed_and_other_styles_are_not(browser: Chrome, address: str) -> None:
@@ -146,21 +168,32 @@ def test_the_keyboard_is_enough(browser: Chrome, address: str) -> None:
     browser.switch_to.active_element.send_keys(Keys.TAB)
     link = browser.switch_to.active_element
     assert link.tag_name == "a"
-    assert browser.execute_script("return getComputedStyle(arguments[0]).outlineStyle", link) == "solid"
+    assert (
+        browser.execute_script("return getComputedStyle(arguments[0]).outlineStyle", link)
+        == "solid"
+    )
 
 
-def test_a_reader_finds_the_way_from_the_overview_to_an_error_and_back(browser: Chrome, address: str) -> None:
+def test_a_reader_finds_the_way_from_the_overview_to_an_error_and_back(
+    browser: Chrome, address: str
+) -> None:
     look(browser, address + "/errors", width=360)
     browser.find_element(By.LINK_TEXT, "All errors").click()
-    browser.find_element(By.CSS_SELECTOR, "#codes ~ table").find_element(By.LINK_TEXT, "Series not found").click()
+    browser.find_element(By.CSS_SELECTOR, "#codes ~ table").find_element(
+        By.LINK_TEXT, "Series not found"
+    ).click()
     assert browser.find_element(By.TAG_NAME, "h1").text == "404 Series not found"
-    assert "GET /measurements/{domain}/{expression}" in browser.find_element(By.TAG_NAME, "main").text
+    assert (
+        "GET /measurements/{domain}/{expression}" in browser.find_element(By.TAG_NAME, "main").text
+    )
     browser.find_element(By.LINK_TEXT, "All errors of this API").click()
     assert browser.current_url == address + "/errors"
 
 
 def test_the_type_of_a_real_error_opens_its_page(browser: Chrome, address: str) -> None:
-    request = urllib.request.Request(address + "/annotations", headers={"Accept": "application/problem+json"})
+    request = urllib.request.Request(
+        address + "/annotations", headers={"Accept": "application/problem+json"}
+    )
     with pytest.raises(urllib.error.HTTPError) as refusal:
         urllib.request.urlopen(request)
     problem = loads(refusal.value.read())

@@ -41,7 +41,9 @@ def view(**variables: Any) -> str:
 
 
 def operation(app: Flask, rule: str = "/x", method: str = "GET", **options: Any) -> Operation:
-    found = [op for op in catalogue(app, **options).operations if (op.rule, op.method) == (rule, method)]
+    found = [
+        op for op in catalogue(app, **options).operations if (op.rule, op.method) == (rule, method)
+    ]
     assert len(found) == 1
     return found[0]
 
@@ -168,7 +170,11 @@ def test_the_sentence_is_the_administrators(make_app: MakeApp) -> None:
     app = make_app(APIERRORS_MESSAGES={404: "Nothing here.", "vessel-not-found": "No such vessel."})
     app.add_url_rule("/x/<y>", view_func=raises(VesselNotFound)(view_of()))
     found = catalogue(app)
-    assert found.error("not-found").sentence == found.error("not-found").example["error"] == "Nothing here."
+    assert (
+        found.error("not-found").sentence
+        == found.error("not-found").example["error"]
+        == "Nothing here."
+    )
     assert found.error("vessel-not-found").sentence == "No such vessel."
 
 
@@ -191,7 +197,9 @@ def test_whether_to_retry_follows_from_the_status_and_the_method(
     errors.unavailable_when(lambda: None)
     app = make_app(errors)
     app.add_url_rule("/x", view_func=view, methods=[method])
-    assert {error.status: error.retry for error in operation(app, method=method).errors}[status] == retry
+    assert {error.status: error.retry for error in operation(app, method=method).errors}[
+        status
+    ] == retry
 
 
 def test_a_class_may_say_whether_to_retry(make_app: MakeApp) -> None:
@@ -201,11 +209,16 @@ def test_a_class_may_say_whether_to_retry(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=raises(StillLoading)(view_of()), methods=["POST"])
     assert catalogue(app).error("still-loading").retry == "after-delay"
-    assert {error.type: error.retry for error in operation(app, method="POST").errors}["still-loading"] == "after-delay"
+    assert {error.type: error.retry for error in operation(app, method="POST").errors}[
+        "still-loading"
+    ] == "after-delay"
 
 
 def test_a_class_with_an_unknown_retry_rule_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Wrong.retry = 'sometimes': choose one of never, after-delay, if-idempotent."):
+    with pytest.raises(
+        ValueError,
+        match=r"Wrong.retry = 'sometimes': choose one of never, after-delay, if-idempotent.",
+    ):
 
         class Wrong(ApiError):
             retry = "sometimes"  # type: ignore[assignment]
@@ -231,10 +244,15 @@ def test_a_class_tells_the_headers_that_it_always_has(make_app: MakeApp) -> None
     app = make_app()
     app.add_url_rule("/x", view_func=raises(Moved)(view_of()))
     fields = catalogue(app).error("moved").headers
-    assert [(field.name, field.example) for field in fields] == [("Retry-After", "3"), ("X-Owner", "me")]
+    assert [(field.name, field.example) for field in fields] == [
+        ("Retry-After", "3"),
+        ("X-Owner", "me"),
+    ]
 
 
-def test_a_problem_example_names_a_page_below_the_place_where_the_app_is_mounted(app: Flask) -> None:
+def test_a_problem_example_names_a_page_below_the_place_where_the_app_is_mounted(
+    app: Flask,
+) -> None:
     entry = catalogue(app, root_path="/v1").error("vessel-not-found")
     assert entry.problem_example == {
         "type": "/v1/errors/vessel-not-found",
@@ -244,7 +262,10 @@ def test_a_problem_example_names_a_page_below_the_place_where_the_app_is_mounted
         "instance": "/v1/vessels/imo/expression",
         "request_id": entry.problem_example["request_id"],
     }
-    assert catalogue(app).error("vessel-not-found").problem_example["type"] == "/errors/vessel-not-found"
+    assert (
+        catalogue(app).error("vessel-not-found").problem_example["type"]
+        == "/errors/vessel-not-found"
+    )
 
 
 def test_the_type_in_an_answer_is_a_path_of_this_host(app: Flask) -> None:
@@ -303,7 +324,9 @@ def test_a_format_that_reads_the_request_leaves_the_default_shape(make_app: Make
     def of_request(problem: Problem) -> dict[str, Any]:
         return {"path": request.path}
 
-    assert catalogue(app).error("not-found").example == {"error": "The requested resource does not exist."}
+    assert catalogue(app).error("not-found").example == {
+        "error": "The requested resource does not exist."
+    }
 
 
 # -- the value
@@ -330,7 +353,9 @@ def test_errors_and_endpoints_tell_the_same(app: Flask) -> None:
     of_operations = {error for op in found.operations for error in op.errors}
     of_errors = {occurrence for entry in found.errors for occurrence in entry.occurrences}
     assert of_operations == of_errors
-    assert [(entry.status, entry.name) for entry in found.errors] == sorted((e.status, e.name) for e in found.errors)
+    assert [(entry.status, entry.name) for entry in found.errors] == sorted(
+        (e.status, e.name) for e in found.errors
+    )
     assert {entry.retry for entry in found.errors} <= set(RETRIES)
 
 
@@ -338,7 +363,10 @@ def test_a_catalogue_is_json(app: Flask, strict_json: Callable[[str], Any]) -> N
     found = catalogue(app)
     members = strict_json(json.dumps(found.to_dict()))
     assert [entry["type"] for entry in members["errors"]] == [entry.type for entry in found.errors]
-    assert members["operations"][-1]["guards"][0] == {"name": "produces", "values": ["application/json", "text/csv"]}
+    assert members["operations"][-1]["guards"][0] == {
+        "name": "produces",
+        "values": ["application/json", "text/csv"],
+    }
 
 
 def test_an_app_without_the_contract_has_no_catalogue() -> None:
@@ -365,7 +393,9 @@ def test_an_app_without_the_contract_has_no_catalogue() -> None:
         ("vessel-not-found", 404),
     ],
 )
-def test_what_an_author_may_abort_with_can_be_found(make_app: MakeApp, name: str, status: int) -> None:
+def test_what_an_author_may_abort_with_can_be_found(
+    make_app: MakeApp, name: str, status: int
+) -> None:
     entry = find(make_app(), name)
     assert entry is not None
     assert (entry.name, entry.status, entry.occurrences) == (name, status, ())
@@ -374,7 +404,9 @@ def test_what_an_author_may_abort_with_can_be_found(make_app: MakeApp, name: str
     assert entry.example["error"] == entry.sentence
 
 
-@pytest.mark.parametrize("name", ["", "nonsense", "status-200", "status-404", "status-600", "status-", "../x", "404"])
+@pytest.mark.parametrize(
+    "name", ["", "nonsense", "status-200", "status-404", "status-600", "status-", "../x", "404"]
+)
 def test_what_nobody_answers_cannot_be_found(make_app: MakeApp, name: str) -> None:
     assert find(make_app(), name) is None
 

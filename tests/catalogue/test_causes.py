@@ -33,7 +33,14 @@ from flask_apierrors import (
     requires_permissions,
 )
 from flask_apierrors._catalogue.catalogue import catalogue
-from flask_apierrors._catalogue.causes import Cause, Kind, bare, causes_at, common_causes, possible_kinds
+from flask_apierrors._catalogue.causes import (
+    Cause,
+    Kind,
+    bare,
+    causes_at,
+    common_causes,
+    possible_kinds,
+)
 from flask_apierrors._catalogue.routes import routes_of
 from tests.conftest import view_of
 
@@ -81,7 +88,10 @@ def errors_of(app: Flask, rule: str = "/x", method: str = "GET") -> set[tuple[in
     ("guard", "errors"),
     [
         (lambda view: view, set()),
-        (requires_auth, {(401, "unauthorized", "requires_auth"), (401, "invalid-token", "requires_auth")}),
+        (
+            requires_auth,
+            {(401, "unauthorized", "requires_auth"), (401, "invalid-token", "requires_auth")},
+        ),
         (
             requires_permissions("a"),
             {
@@ -92,7 +102,10 @@ def errors_of(app: Flask, rule: str = "/x", method: str = "GET") -> set[tuple[in
         ),
         (
             requires_json,
-            {(415, "unsupported-media-type", "requires_json"), (400, "bad-request", "requires_json")},
+            {
+                (415, "unsupported-media-type", "requires_json"),
+                (400, "bad-request", "requires_json"),
+            },
         ),
         (consumes("text/csv"), {(415, "unsupported-media-type", "consumes")}),
         (
@@ -111,10 +124,14 @@ def test_each_guard_brings_its_errors(make_app: MakeApp, guard: Any, errors: set
 
 
 @pytest.mark.parametrize("error", [InternalServerError, HTTPException, ServerOnFire, LookupError])
-def test_nothing_is_told_of_an_error_that_is_a_500(make_app: MakeApp, error: type[Exception]) -> None:
+def test_nothing_is_told_of_an_error_that_is_a_500(
+    make_app: MakeApp, error: type[Exception]
+) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=raises(error)(view_of()))
-    assert [entry.type for entry in catalogue(app).errors if entry.status == 500] == ["internal-server-error"]
+    assert [entry.type for entry in catalogue(app).errors if entry.status == 500] == [
+        "internal-server-error"
+    ]
     assert [cause.kind for cause in causes_of(app) if cause.kind.status == 500] == [bare(500)]
 
 
@@ -124,17 +141,25 @@ def test_the_validation_status_is_the_configured_one(make_app: MakeApp) -> None:
     assert errors_of(app) == {(422, "validation-failed", "raises")}
 
 
-def test_an_error_that_two_things_cause_occurs_once_and_the_first_is_told(make_app: MakeApp) -> None:
+def test_an_error_that_two_things_cause_occurs_once_and_the_first_is_told(
+    make_app: MakeApp,
+) -> None:
     app = make_app()
-    app.add_url_rule("/x", view_func=requires_auth(requires_permissions("a")(raises(Forbidden)(view_of()))))
+    app.add_url_rule(
+        "/x", view_func=requires_auth(requires_permissions("a")(raises(Forbidden)(view_of())))
+    )
     assert [cause.name for cause in causes_of(app) if cause.kind.type == "forbidden"] == ["raises"]
 
 
 # -- routing and the configuration
 
 
-@pytest.mark.parametrize(("rule", "errors"), [("/x/<name>", set()), ("/x/<int:imo>", {(404, "not-found", "routing")})])
-def test_routing_refuses_where_a_variable_does_not_take_every_text(make_app: MakeApp, rule: str, errors: set[Any]) -> None:
+@pytest.mark.parametrize(
+    ("rule", "errors"), [("/x/<name>", set()), ("/x/<int:imo>", {(404, "not-found", "routing")})]
+)
+def test_routing_refuses_where_a_variable_does_not_take_every_text(
+    make_app: MakeApp, rule: str, errors: set[Any]
+) -> None:
     app = make_app()
     app.add_url_rule(rule, "x", view_of())
     assert errors_of(app, rule) == errors
@@ -144,7 +169,9 @@ def test_a_large_body_is_refused_where_there_is_one(make_app: MakeApp) -> None:
     app = make_app(MAX_CONTENT_LENGTH=10)
     app.add_url_rule("/x", view_func=view_of(), methods=["GET", "POST", "DELETE"])
     assert errors_of(app) == errors_of(app, method="DELETE") == set()
-    assert errors_of(app, method="POST") == {(413, "request-entity-too-large", "MAX_CONTENT_LENGTH")}
+    assert errors_of(app, method="POST") == {
+        (413, "request-entity-too-large", "MAX_CONTENT_LENGTH")
+    }
 
 
 def test_maintenance_can_happen_anywhere(make_app: MakeApp) -> None:
@@ -188,7 +215,9 @@ def limited_app(make_app: MakeApp, *decorators: Any, **config: Any) -> Flask:
         ([], {"APIERRORS_RATE_LIMITS": {"x": "3/hour"}}),
     ],
 )
-def test_a_limit_brings_one_429_whoever_sets_it(make_app: MakeApp, decorators: list[Any], config: dict[str, Any]) -> None:
+def test_a_limit_brings_one_429_whoever_sets_it(
+    make_app: MakeApp, decorators: list[Any], config: dict[str, Any]
+) -> None:
     app = limited_app(make_app, *decorators, **config)
     assert errors_of(app) == {LIMITED}
     assert catalogue(app).error(QUOTA).name == "quota-exceeded"
@@ -203,7 +232,9 @@ def test_a_limit_brings_one_429_whoever_sets_it(make_app: MakeApp, decorators: l
         ([rate_limit("10/second", methods=["POST"])], {}),
     ],
 )
-def test_what_is_not_limited_has_no_429(make_app: MakeApp, decorators: list[Any], config: dict[str, Any]) -> None:
+def test_what_is_not_limited_has_no_429(
+    make_app: MakeApp, decorators: list[Any], config: dict[str, Any]
+) -> None:
     app = limited_app(make_app, *decorators, **config)
     (operation,) = catalogue(app).operations
     assert (operation.limits, errors_of(app)) == ((), set())
@@ -218,7 +249,10 @@ def test_a_storage_that_must_be_there_can_be_missing(make_app: MakeApp) -> None:
     class Elsewhere(MemoryStorage):
         STORAGE_SCHEME = ("elsewhere",)
 
-    storage = {"RATELIMIT_STORAGE_URI": "elsewhere://", "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}
+    storage = {
+        "RATELIMIT_STORAGE_URI": "elsewhere://",
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False,
+    }
     app = limited_app(make_app, rate_limit("10/second"), **storage)
     assert errors_of(app) == {LIMITED, (503, "service-unavailable", "RATELIMIT_STORAGE_URI")}
 
@@ -267,7 +301,9 @@ def to_what_a_class_has_not(exc: Exception) -> Conflict.Unknown:  # type: ignore
         (lambda exc: Conflict(), set()),
     ],
 )
-def test_a_converter_tells_what_it_answers(make_app: MakeApp, converter: Any, types: set[Any]) -> None:
+def test_a_converter_tells_what_it_answers(
+    make_app: MakeApp, converter: Any, types: set[Any]
+) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     app.add_url_rule("/x", view_func=view_of())
@@ -297,13 +333,18 @@ def test_a_declared_exception_answers_as_its_nearest_base_does(make_app: MakeApp
     errors.convert(DiskFull, to=BadGateway)
     app = make_app(errors)
     app.add_url_rule("/x", view_func=raises(DiskOverfull)(view_of()))
-    assert errors_of(app) == {(502, "bad-gateway", "raises"), (503, "service-unavailable", "convert")}
+    assert errors_of(app) == {
+        (502, "bad-gateway", "raises"),
+        (503, "service-unavailable", "convert"),
+    }
 
 
 # -- whether or not a route is known to answer it
 
 
-def test_of_possible_errors_the_authors_come_first_and_the_most_special_of_them(make_app: MakeApp) -> None:
+def test_of_possible_errors_the_authors_come_first_and_the_most_special_of_them(
+    make_app: MakeApp,
+) -> None:
     class Overdue(ApiError):
         code = 487
         type = "status-487"
@@ -311,5 +352,13 @@ def test_of_possible_errors_the_authors_come_first_and_the_most_special_of_them(
     class LongOverdue(Overdue):
         type = "status-487"
 
-    kinds = [kind for kind in possible_kinds(make_app().extensions["apierrors"]) if kind.type == "status-487"]
-    assert kinds == [Kind(487, "status-487", LongOverdue), Kind(487, "status-487", Overdue), bare(487)]
+    kinds = [
+        kind
+        for kind in possible_kinds(make_app().extensions["apierrors"])
+        if kind.type == "status-487"
+    ]
+    assert kinds == [
+        Kind(487, "status-487", LongOverdue),
+        Kind(487, "status-487", Overdue),
+        bare(487),
+    ]

@@ -10,7 +10,16 @@ from flask import Flask, request
 from marshmallow import Schema, ValidationError, fields
 from werkzeug.exceptions import Conflict, NotFound
 
-from flask_apierrors import ApiError, ApiErrors, consumes, produces, raises, rate_limit, requires_json, requires_permissions
+from flask_apierrors import (
+    ApiError,
+    ApiErrors,
+    consumes,
+    produces,
+    raises,
+    rate_limit,
+    requires_json,
+    requires_permissions,
+)
 from flask_apierrors._catalogue.catalogue import Entry, catalogue
 from flask_apierrors._catalogue.causes import Kind, bare
 from flask_apierrors._catalogue.examples import example_exception
@@ -91,7 +100,9 @@ def test_the_examples_are_what_is_really_answered(app: Flask) -> None:
         assert own <= set(header_names(entry)), type_
         assert common <= set(answer.headers.keys())
         for field in entry.headers:
-            assert sorted(answer.headers.get(field.name, "missing").split(", ")) == sorted(field.example.split(", "))
+            assert sorted(answer.headers.get(field.name, "missing").split(", ")) == sorted(
+                field.example.split(", ")
+            )
 
 
 def test_the_example_of_a_406_is_what_is_really_answered(make_app: MakeApp) -> None:
@@ -101,9 +112,13 @@ def test_the_example_of_a_406_is_what_is_really_answered(make_app: MakeApp) -> N
     assert catalogue(app).error("not-acceptable").example == answer.get_json()
 
 
-@pytest.mark.parametrize("guard", [requires_json, consumes("text/csv"), consumes("text/csv", "application/json")])
+@pytest.mark.parametrize(
+    "guard", [requires_json, consumes("text/csv"), consumes("text/csv", "application/json")]
+)
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_the_example_of_a_415_is_what_is_really_answered(make_app: MakeApp, guard: Any, method: str) -> None:
+def test_the_example_of_a_415_is_what_is_really_answered(
+    make_app: MakeApp, guard: Any, method: str
+) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=guard(view_of()), methods=[method])
     answer = app.test_client().open("/x", method=method, data="x", content_type="text/xml")
@@ -122,13 +137,21 @@ def test_the_example_of_a_429_is_what_is_really_answered(make_app: MakeApp) -> N
     assert answer.status_code == 429
     entry = catalogue(app).error(QUOTA)
     assert entry.problem_example.keys() == answer.get_json().keys()
-    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} == set(header_names(entry)) <= set(answer.headers.keys())
+    assert (
+        {"Retry-After", "RateLimit", "RateLimit-Policy"}
+        == set(header_names(entry))
+        <= set(answer.headers.keys())
+    )
     fields = {field.name: field.example for field in entry.headers}
     assert f"Retry after {fields['Retry-After']} seconds." in entry.example["error"]
 
 
-@pytest.mark.parametrize(("limit", "seconds"), [("1/day", "43200"), ("5/minute; 1/day", "30"), ("1/second", "1")])
-def test_the_example_of_a_429_is_one_in_the_middle_of_the_first_window(make_app: MakeApp, limit: str, seconds: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [("1/day", "43200"), ("5/minute; 1/day", "30"), ("1/second", "1")]
+)
+def test_the_example_of_a_429_is_one_in_the_middle_of_the_first_window(
+    make_app: MakeApp, limit: str, seconds: str
+) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=rate_limit(limit)(view_of()))
     fields = {field.name: field.example for field in catalogue(app).error(QUOTA).headers}
@@ -159,9 +182,15 @@ def test_an_example_is_made_without_the_init_of_its_class(make_app: MakeApp) -> 
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 406, 413, 429, 499, 500, 503, 599])
-def test_an_example_makes_up_nothing_that_no_guard_was_given(make_app: MakeApp, status: int) -> None:
+def test_an_example_makes_up_nothing_that_no_guard_was_given(
+    make_app: MakeApp, status: int
+) -> None:
     app = make_app()
     exc = example_exception(bare(status), NOWHERE, app.extensions["apierrors"])
     plain = ApiError(status=status)
     assert isinstance(exc, ApiError)
-    assert (exc.code, exc.description, exc.get_headers()) == (status, plain.description, plain.get_headers())
+    assert (exc.code, exc.description, exc.get_headers()) == (
+        status,
+        plain.description,
+        plain.get_headers(),
+    )

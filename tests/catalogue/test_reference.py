@@ -192,7 +192,9 @@ def test_the_429_has_the_title_of_the_registry_and_a_heading_for_people(make_app
     app.add_url_rule("/x", view_func=lambda: "")
     page = get(app, "/errors/quota-exceeded", "application/json").get_json()
     assert (
-        page["title"] == page["problem_example"]["title"] == "Request cannot be satisfied as assigned quota has been exceeded"
+        page["title"]
+        == page["problem_example"]["title"]
+        == "Request cannot be satisfied as assigned quota has been exceeded"
     )
     assert page["heading"] == "Too Many Requests"
     assert page["meaning"].startswith("You have sent more requests")
@@ -207,7 +209,9 @@ def test_an_error_without_a_place_says_so(app: Flask) -> None:
 def test_the_body_is_described_as_it_is(make_app: MakeApp) -> None:
     errors = ApiErrors()
     errors.format(lambda problem: {"fault": problem.status})
-    page = get(make_app(errors, APIERRORS_REFERENCE_URL="/errors"), accept="application/json").get_json()
+    page = get(
+        make_app(errors, APIERRORS_REFERENCE_URL="/errors"), accept="application/json"
+    ).get_json()
     assert (page["body"], page["example"]) == ("Every error is JSON.", {"fault": 404})
 
 
@@ -225,7 +229,11 @@ def test_the_type_of_each_problem_is_explained(app: Flask, name: str) -> None:
     problem = app.test_client().get(f"/raise/{name}", headers=PROBLEM).get_json()
     documented = problem["type"] if problem["type"].startswith("/") else "/errors/berths-taken"
     page = get(app, documented, "application/json").get_json()
-    assert (page["status"], page["title"], page["type"]) == (problem["status"], problem["title"], problem["type"])
+    assert (page["status"], page["title"], page["type"]) == (
+        problem["status"],
+        problem["title"],
+        problem["type"],
+    )
 
 
 def test_the_type_of_each_status_is_explained(app: Flask) -> None:
@@ -284,7 +292,10 @@ def test_an_unknown_type_is_a_404_of_the_contract(app: Flask) -> None:
     answer = get(app, "/errors/nonsense")
     assert answer.status_code == 404
     assert answer.get_json() == {"error": "No error of this type is known."}
-    assert get(app, "/errors/nonsense", "application/problem+json").get_json()["type"] == "/errors/not-found"
+    assert (
+        get(app, "/errors/nonsense", "application/problem+json").get_json()["type"]
+        == "/errors/not-found"
+    )
 
 
 def test_an_unknown_type_outside_the_api_is_one_too(make_app: MakeApp) -> None:
@@ -293,7 +304,10 @@ def test_an_unknown_type_outside_the_api_is_one_too(make_app: MakeApp) -> None:
     assert get(app, "/errors/nonsense").get_json() == {"error": "No error of this type is known."}
 
 
-@pytest.mark.parametrize(("status", "name"), [("404", "not-found"), ("503", "service-unavailable"), ("499", "status-499")])
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [("404", "not-found"), ("503", "service-unavailable"), ("499", "status-499")],
+)
 def test_a_status_leads_to_its_page(app: Flask, status: str, name: str) -> None:
     answer = get(app, f"/errors/{status}")
     assert (answer.status_code, answer.location) == (302, f"/errors/{name}")
@@ -322,7 +336,9 @@ def test_what_is_no_status_of_an_error_does_not(app: Flask, status: str) -> None
     ],
 )
 @pytest.mark.parametrize("path", ["/errors", "/errors/not-found"])
-def test_each_client_gets_what_it_reads(app: Flask, path: str, accept: str | None, media_type: str) -> None:
+def test_each_client_gets_what_it_reads(
+    app: Flask, path: str, accept: str | None, media_type: str
+) -> None:
     answer = get(app, path, accept)
     assert (answer.status_code, answer.mimetype) == (200, media_type)
     assert answer.headers["Vary"] == "Accept"
@@ -342,7 +358,13 @@ def test_the_formats_tell_the_same(app: Flask) -> None:
 
 
 def test_markdown_is_well_formed(app: Flask) -> None:
-    for path in ("/errors", "/errors/vessel-not-found", "/errors/forbidden", "/errors/not-found", "/errors/locked"):
+    for path in (
+        "/errors",
+        "/errors/vessel-not-found",
+        "/errors/forbidden",
+        "/errors/not-found",
+        "/errors/locked",
+    ):
         text = get(app, path, "text/markdown").text
         assert text.count("```") % 2 == 0
         assert "\n\n\n" not in text
@@ -431,7 +453,9 @@ def test_nothing_is_fetched_and_nothing_runs(app: Flask) -> None:
         page = Page(answer)
         assert not list(page.all("script", "img", "iframe", "object", "form", "base"))
         assert [link["href"] for link in page.all("link")] == ["data:,"]
-        assert not any(name.startswith("on") or name == "style" for _, found in page.elements for name in found)
+        assert not any(
+            name.startswith("on") or name == "style" for _, found in page.elements for name in found
+        )
         style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)
         assert style is not None
         assert "url(" not in style[1]
@@ -447,7 +471,9 @@ def test_nothing_is_fetched_and_nothing_runs(app: Flask) -> None:
         ]
 
 
-@pytest.mark.parametrize("path", ["/errors", "/errors/forbidden", "/errors/not-found", "/errors/vessel-not-found"])
+@pytest.mark.parametrize(
+    "path", ["/errors", "/errors/forbidden", "/errors/not-found", "/errors/vessel-not-found"]
+)
 def test_a_page_has_structure(app: Flask, path: str) -> None:
     page = Page(get(app, path))
     tags = [tag for tag, _ in page.elements]
@@ -461,7 +487,11 @@ def test_a_page_has_structure(app: Flask, path: str) -> None:
     assert all(attributes.get("aria-label") for attributes in page.all("nav"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    labels = [attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes]
+    labels = [
+        attributes["aria-labelledby"]
+        for _, attributes in page.elements
+        if "aria-labelledby" in attributes
+    ]
     assert set(labels) <= set(ids)
 
 
@@ -474,7 +504,9 @@ def test_the_page_knows_where_the_app_is_mounted(app: Flask) -> None:
     assert (page["type"], page["overview"]) == ("/v%201/errors/not-found", "/v%201/errors")
     overview = client.get("/v%201/errors", headers={"Accept": "application/json"}).get_json()
     assert {error["url"].rpartition("/")[0] for error in overview["errors"]} == {"/v%201/errors"}
-    assert get(app, "/errors/not-found", "application/json").get_json()["type"] == "/errors/not-found"
+    assert (
+        get(app, "/errors/not-found", "application/json").get_json()["type"] == "/errors/not-found"
+    )
 
 
 def test_a_page_that_has_not_changed_is_not_sent_again(app: Flask) -> None:
@@ -482,7 +514,9 @@ def test_a_page_that_has_not_changed_is_not_sent_again(app: Flask) -> None:
     assert first.headers["Cache-Control"] == "no-cache"
     again = app.test_client().get("/errors", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    other = app.test_client().get("/errors", headers={"If-None-Match": first.headers["ETag"], "Accept": "text/markdown"})
+    other = app.test_client().get(
+        "/errors", headers={"If-None-Match": first.headers["ETag"], "Accept": "text/markdown"}
+    )
     assert other.status_code == 200
 
 
@@ -503,7 +537,9 @@ def test_the_page_answers_in_maintenance(make_app: MakeApp) -> None:
 
 
 def test_the_page_is_not_limited(make_app: MakeApp) -> None:
-    app = make_app(APIERRORS_REFERENCE_URL="/errors", RATELIMIT_DEFAULT="1/day", RATELIMIT_APPLICATION="2/day")
+    app = make_app(
+        APIERRORS_REFERENCE_URL="/errors", RATELIMIT_DEFAULT="1/day", RATELIMIT_APPLICATION="2/day"
+    )
     assert [get(app).status_code for _ in range(4)] == [200] * 4
     assert [get(app, "/nowhere").status_code for _ in range(4)] == [404, 404, 429, 429]
     assert get(app, "/errors/quota-exceeded").status_code == 200
@@ -556,4 +592,7 @@ def test_two_apps_have_two_pages(make_app: MakeApp) -> None:
         get(first, accept="application/json").get_json(),
         get(second, "/failures", "application/json").get_json(),
     ]
-    assert [[endpoint["path"] for endpoint in page["endpoints"]] for page in pages] == [["/a"], ["/b"]]
+    assert [[endpoint["path"] for endpoint in page["endpoints"]] for page in pages] == [
+        ["/a"],
+        ["/b"],
+    ]

@@ -16,7 +16,14 @@ from werkzeug.routing import Map, Rule
 
 from flask_apierrors import ApiErrors, produces, rate_limit, requires_auth, requires_json
 from flask_apierrors._catalogue.catalogue import catalogue
-from flask_apierrors._catalogue.routes import Limits, Route, is_selective, limits_at, path_of, routes_of
+from flask_apierrors._catalogue.routes import (
+    Limits,
+    Route,
+    is_selective,
+    limits_at,
+    path_of,
+    routes_of,
+)
 from flask_apierrors._guards.marks import Mark
 from tests.conftest import view_of
 
@@ -58,7 +65,9 @@ def test_each_method_of_each_rule_is_a_route(make_app: MakeApp) -> None:
 
 def test_head_and_options_are_routes_where_an_author_wrote_them(make_app: MakeApp) -> None:
     app = make_app()
-    app.add_url_rule("/x", view_func=view, methods=["HEAD", "OPTIONS"], provide_automatic_options=False)
+    app.add_url_rule(
+        "/x", view_func=view, methods=["HEAD", "OPTIONS"], provide_automatic_options=False
+    )
     assert [route.method for route in all_routes(app)] == ["HEAD", "OPTIONS"]
 
 
@@ -74,8 +83,12 @@ def test_what_is_not_the_api_is_left_out(make_app: MakeApp) -> None:
     assert methods_and_rules(app) == [("GET", "/api/x")]
 
 
-@pytest.mark.parametrize("options", [{"build_only": True}, {"redirect_to": "/x"}, {"websocket": True}])
-def test_a_rule_that_leads_to_no_answer_of_its_view_is_left_out(make_app: MakeApp, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "options", [{"build_only": True}, {"redirect_to": "/x"}, {"websocket": True}]
+)
+def test_a_rule_that_leads_to_no_answer_of_its_view_is_left_out(
+    make_app: MakeApp, options: dict[str, Any]
+) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=view)
     app.add_url_rule("/other", "other", view, **options)
@@ -88,11 +101,15 @@ def test_a_route_knows_the_methods_that_its_url_takes_at_any_endpoint(make_app: 
     app.add_url_rule("/x", "write", view, methods=["POST"])
     app.add_url_rule("/y", "other", view, methods=["DELETE"])
     answer = app.test_client().put("/x")
-    assert {route.allowed for route in all_routes(app) if route.rule == "/x"} == {("GET", "HEAD", "OPTIONS", "POST")}
+    assert {route.allowed for route in all_routes(app) if route.rule == "/x"} == {
+        ("GET", "HEAD", "OPTIONS", "POST")
+    }
     assert {"GET", "HEAD", "OPTIONS", "POST"} == set(answer.headers["Allow"].split(", "))
 
 
-def test_the_methods_of_a_url_are_the_same_whatever_its_variables_are_named(make_app: MakeApp) -> None:
+def test_the_methods_of_a_url_are_the_same_whatever_its_variables_are_named(
+    make_app: MakeApp,
+) -> None:
     app = make_app()
     app.add_url_rule("/v/<a>", "read", view)
     app.add_url_rule("/v/<b>", "drop", view, methods=["DELETE"])
@@ -177,13 +194,17 @@ def limited_app(make_app: MakeApp, *decorators: Any, **config: Any) -> Flask:
     view = view_of()
     for decorator in decorators:
         view = decorator(view)
-    app.add_url_rule("/x", "x", view, methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False)
+    app.add_url_rule(
+        "/x", "x", view, methods=["GET", "POST", "OPTIONS"], provide_automatic_options=False
+    )
     return app
 
 
 def limits_of(app: Flask, rule: str = "/x", method: str = "GET") -> tuple[str, ...]:
     """The limits of a route, as the catalogue tells them."""
-    (limits,) = (op.limits for op in catalogue(app).operations if (op.rule, op.method) == (rule, method))
+    (limits,) = (
+        op.limits for op in catalogue(app).operations if (op.rule, op.method) == (rule, method)
+    )
     return limits
 
 
@@ -218,7 +239,9 @@ def test_the_limits_of_a_limiter_of_the_authors_own_are_known() -> None:
     limiter = Limiter(lambda: "all", app=app, default_limits=["5/hour"], storage_uri="memory://")
     ApiErrors(app)
     app.add_url_rule("/x", "x", view_of())
-    app.add_url_rule("/y", "y", limiter.limit("2/minute")(view))  # Flask-Limiter knows views by their names
+    app.add_url_rule(
+        "/y", "y", limiter.limit("2/minute")(view)
+    )  # Flask-Limiter knows views by their names
     assert limits_of(app, "/x") == ("5 per 1 hour",)
     assert limits_of(app, "/y") == ("2 per 1 minute",)
 
@@ -227,7 +250,10 @@ def test_where_nothing_is_routed_the_limits_of_the_whole_app_hold_alone(make_app
     app = limited_app(make_app, RATELIMIT_APPLICATION="7/day", RATELIMIT_DEFAULT="9/minute")
     with app.app_context():
         assert limits_at(None, "GET", app.extensions["apierrors"]).texts == ("7 per 1 day",)
-        assert set(limits_at("x", "GET", app.extensions["apierrors"]).texts) == {"7 per 1 day", "9 per 1 minute"}
+        assert set(limits_at("x", "GET", app.extensions["apierrors"]).texts) == {
+            "7 per 1 day",
+            "9 per 1 minute",
+        }
 
 
 def test_a_limit_that_depends_on_the_request_is_unknown_without_one(make_app: MakeApp) -> None:
@@ -252,7 +278,9 @@ def test_a_limit_that_depends_on_the_request_is_unknown_without_one(make_app: Ma
         ("/<name>/<float:height>", True),
     ],
 )
-def test_a_rule_is_selective_where_a_variable_does_not_take_every_text(rule: str, refuses: bool) -> None:
+def test_a_rule_is_selective_where_a_variable_does_not_take_every_text(
+    rule: str, refuses: bool
+) -> None:
     assert is_selective(rule) is refuses
 
 
@@ -274,7 +302,17 @@ def test_a_path_is_written_as_callers_write_it(rule: str, path: str) -> None:
     assert path_of(rule, variable="%s") == path.replace("{", "").replace("}", "")
 
 
-CONVERTERS = ["", "default:", "string:", "path:", "int:", "float:", "uuid:", "any(a, b):", "string(length=2):"]
+CONVERTERS = [
+    "",
+    "default:",
+    "string:",
+    "path:",
+    "int:",
+    "float:",
+    "uuid:",
+    "any(a, b):",
+    "string(length=2):",
+]
 VARIABLES = st.lists(st.sampled_from(CONVERTERS), min_size=1, max_size=4)
 TEXTS = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/"), min_size=1)
 

@@ -76,11 +76,25 @@ def views() -> Iterator[tuple[Callable[[], Any], int]]:
         return current_app.response_class(b"no", 599)
 
     statuses = (404, 404, 409, 410, 410, 410, 409, 503, 404, 400, 599)
-    made_by = (literal, called, keywords, text, formatted, listed, made, response, asynchronous, mapped, configured)
+    made_by = (
+        literal,
+        called,
+        keywords,
+        text,
+        formatted,
+        listed,
+        made,
+        response,
+        asynchronous,
+        mapped,
+        configured,
+    )
     yield from zip(made_by, statuses, strict=True)
 
 
-@pytest.mark.parametrize(("view", "status"), list(views()), ids=lambda one: getattr(one, "__name__", ""))
+@pytest.mark.parametrize(
+    ("view", "status"), list(views()), ids=lambda one: getattr(one, "__name__", "")
+)
 def test_an_error_in_another_shape_is_found(view: Callable[[], Any], status: int) -> None:
     (found,) = foreign_bodies(rate_limit("5/second")(view))
     assert found.status == status
@@ -114,14 +128,18 @@ def test_each_answer_of_a_function_is_found_in_the_order_of_its_lines() -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(["error", "message"]) | st.text(), st.none() | st.text(), max_size=3),
+    st.dictionaries(
+        st.sampled_from(["error", "message"]) | st.text(), st.none() | st.text(), max_size=3
+    ),
     st.integers(390, 610),
 )
 @example({}, 399)
 @example({}, 400)
 @example({}, 599)
 @example({}, 600)
-def test_a_literal_is_found_where_it_is_an_error_without_the_member_and_only_there(body: dict[str, Any], status: int) -> None:
+def test_a_literal_is_found_where_it_is_an_error_without_the_member_and_only_there(
+    body: dict[str, Any], status: int
+) -> None:
     view = written(f"def view():\n    return {body!r}, {status}\n")
     is_foreign = 400 <= status <= 599 and "error" not in body
     assert [found.status for found in foreign_bodies(view)] == ([status] if is_foreign else [])
@@ -157,7 +175,16 @@ def fine_views() -> Iterator[Callable[..., Any]]:
 
     namespace: dict[str, Any] = {}
     exec("def without_source():\n    return {'message': 'no'}, 404", namespace)
-    yield from (computed, spread, positional, empty, success, ours, inner, namespace["without_source"])
+    yield from (
+        computed,
+        spread,
+        positional,
+        empty,
+        success,
+        ours,
+        inner,
+        namespace["without_source"],
+    )
 
 
 @pytest.mark.parametrize("view", list(fine_views()), ids=lambda view: view.__name__)
@@ -173,7 +200,9 @@ def test_an_answer_amid_an_expression_cannot_be_known() -> None:
 # -- places
 
 
-def test_the_place_of_a_function_is_its_file_and_line_seen_from_the_working_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_place_of_a_function_is_its_file_and_line_seen_from_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def view() -> Any:
         return {}
 
@@ -226,7 +255,9 @@ def test_a_file_that_was_changed_meanwhile_tells_nothing(tmp_path: Path) -> None
     assert list(foreign_bodies(names["view"])) == []
 
 
-def test_a_place_is_told_where_the_working_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_is_told_where_the_working_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -18,7 +18,14 @@ from flask import Flask
 from flask.cli import ScriptInfo
 from werkzeug.exceptions import NotFound
 
-from flask_apierrors import ApiError, ApiErrors, raises, rate_limit, requires_auth, requires_permissions
+from flask_apierrors import (
+    ApiError,
+    ApiErrors,
+    raises,
+    rate_limit,
+    requires_auth,
+    requires_permissions,
+)
 from flask_apierrors._cli.cli import cli
 from tests.conftest import parse_strictly
 
@@ -72,7 +79,13 @@ def run(app: Flask, *arguments: str, **options: Any) -> Result:
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS", "NO_COLOR", "FLASK_APP"):
+    for name in (
+        "WEB_CONCURRENCY",
+        "GUNICORN_CMD_ARGS",
+        "FORWARDED_ALLOW_IPS",
+        "NO_COLOR",
+        "FLASK_APP",
+    ):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -128,8 +141,18 @@ def test_routes_takes_in_what_is_hidden() -> None:
 
 def test_show_tells_what_the_reference_tells() -> None:
     output = run(make(), "show", "vessel-not-found").output
-    told = ["404 Vessel not found", "No vessel has this number.", "Look it up in `Lloyd's Register`.", "Try again"]
-    for text in [*told, '"error": "Vessel not found."', '"status": 404', "GET /vessels/<int:number>"]:
+    told = [
+        "404 Vessel not found",
+        "No vessel has this number.",
+        "Look it up in `Lloyd's Register`.",
+        "Try again",
+    ]
+    for text in [
+        *told,
+        '"error": "Vessel not found."',
+        '"status": 404',
+        "GET /vessels/<int:number>",
+    ]:
         assert text in output
 
 
@@ -151,7 +174,9 @@ def test_show_names_the_headers_with_an_example() -> None:
     assert 'WWW-Authenticate: Bearer realm="api"' in output
 
 
-def test_show_fits_the_terminal_but_for_bodies_which_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_fits_the_terminal_but_for_bodies_which_can_be_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("COLUMNS", "36")
     output = run(make(), "show", "forbidden").output
     for line in re.sub(r"\n{\n.*?\n}\n", "\n", output, flags=re.DOTALL).splitlines():
@@ -164,7 +189,8 @@ def test_show_as_json_is_a_list_of_entries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("vesel-not-found", "Did you mean 'vessel-not-found'?"), ("399", "Choose from: ")]
+    ("name", "meant"),
+    [("vesel-not-found", "Did you mean 'vessel-not-found'?"), ("399", "Choose from: ")],
 )
 def test_show_of_an_unknown_error_names_those_there_are(name: str, meant: str) -> None:
     result = run(make(), "show", name)
@@ -185,7 +211,11 @@ def test_openapi_prints_the_endpoints_with_their_errors() -> None:
 
 
 def test_openapi_without_apispec_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == "apispec" or name == "flask_apierrors.openapi"]:
+    for name in [
+        name
+        for name in sys.modules
+        if name.split(".")[0] == "apispec" or name == "flask_apierrors.openapi"
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "apispec", None)
     result = run(make(), "openapi")
@@ -193,7 +223,9 @@ def test_openapi_without_apispec_names_the_extra(monkeypatch: pytest.MonkeyPatch
     assert "flask-apierrors[openapi]" in result.output
 
 
-def test_a_bug_in_openapi_is_not_taken_for_a_missing_apispec(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_openapi_is_not_taken_for_a_missing_apispec(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "flask_apierrors.openapi", None)
     assert isinstance(run(make(), "openapi").exception, ModuleNotFoundError)
 
@@ -237,9 +269,12 @@ def test_diff_reads_the_standard_input_and_freeze_writes_the_standard_output() -
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [(None, "There is no file"), ("{", "not JSON"), ("{}", "not a contract of version")]
+    ("text", "reason"),
+    [(None, "There is no file"), ("{", "not JSON"), ("{}", "not a contract of version")],
 )
-def test_diff_ends_with_2_when_there_is_nothing_to_compare_with(text: str | None, reason: str, folder: Path) -> None:
+def test_diff_ends_with_2_when_there_is_nothing_to_compare_with(
+    text: str | None, reason: str, folder: Path
+) -> None:
     if text is not None:
         (folder / "apierrors.lock.json").write_text(text)
     result = run(make(), "diff")
@@ -270,12 +305,16 @@ def test_the_doctor_ends_with_0_when_it_finds_nothing() -> None:
 def test_the_doctor_ends_with_1_and_names_the_remedy() -> None:
     result = run(make(rate_limit("5/minute"), methods=("POST",)), "doctor")
     assert result.exit_code == 1
-    assert result.output.startswith("unguarded-write: POST /vessels/<int:number> (vessel)\n  Anybody can call")
+    assert result.output.startswith(
+        "unguarded-write: POST /vessels/<int:number> (vessel)\n  Anybody can call"
+    )
     assert "  Remedy: Put @requires_auth" in result.output
 
 
 def test_the_doctor_prints_json() -> None:
-    (finding,) = parse_strictly(run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--json").output)
+    (finding,) = parse_strictly(
+        run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--json").output
+    )
     assert finding.keys() == {"code", "where", "problem", "remedy"}
     assert parse_strictly(run(make(), "doctor", "--json").output) == []
 
@@ -290,7 +329,10 @@ def test_the_doctor_prints_json() -> None:
     ],
 )
 def test_findings_can_be_ignored_by_kind_and_by_place(rule: str, status: int) -> None:
-    assert run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--ignore", rule).exit_code == status
+    assert (
+        run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--ignore", rule).exit_code
+        == status
+    )
 
 
 # -- colours
@@ -340,7 +382,9 @@ def refusing() -> Flask:
         (refusing, "Error: Not so.\n"),
     ],
 )
-def test_an_app_that_fails_while_it_is_made_ends_with_2_and_says_why(create_app: Callable[[], Any], told: str) -> None:
+def test_an_app_that_fails_while_it_is_made_ends_with_2_and_says_why(
+    create_app: Callable[[], Any], told: str
+) -> None:
     result = load_and_run(create_app)
     assert result.exit_code == 2
     assert told in result.output
@@ -349,7 +393,11 @@ def test_an_app_that_fails_while_it_is_made_ends_with_2_and_says_why(create_app:
 
 def flask(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
     """``flask`` as it is typed, in a process of its own."""
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "COV_", "PYTHON"))}
+    known = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FLASK_", "COV_", "PYTHON"))
+    }
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=folder,
@@ -369,7 +417,8 @@ def test_the_command_is_found_by_flask(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"), [("routes", "404 series-not-found"), ("openapi", '"Vary"'), ("doctor", "Nothing found.")]
+    ("command", "told"),
+    [("routes", "404 series-not-found"), ("openapi", '"Vary"'), ("doctor", "Nothing found.")],
 )
 def test_the_command_works_on_the_example(command: str, told: str, folder: Path) -> None:
     pytest.importorskip("jwt")
@@ -389,7 +438,9 @@ def test_openapi_of_the_example_is_valid(folder: Path) -> None:
 
 def test_the_output_is_ascii_where_the_encoding_has_no_more(folder: Path) -> None:
     (folder / "app.py").write_text(BODY, encoding="utf-8")
-    result = flask(folder, "apierrors", "show", "vessel-not-found", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    result = flask(
+        folder, "apierrors", "show", "vessel-not-found", PYTHONIOENCODING="ascii", PYTHONUTF8="0"
+    )
     assert result.returncode == 0, result.stderr
     assert b"No vessel - none at all - has this number." in result.stdout
     assert b"-----" in result.stdout
@@ -405,10 +456,15 @@ def test_the_output_is_ascii_where_the_encoding_has_no_more(folder: Path) -> Non
         ("app = 1 / 0\n", "app.py"),
         ("raise SystemExit('No DATABASE_URL.')\n", "No DATABASE_URL."),
         ("x = 1\n", "Failed to find Flask application"),
-        (BODY.replace("errors =", "app.config['APIERRORS_MEMBER'] = ()\nerrors ="), "Did you mean APIERRORS_MEMBERS?"),
+        (
+            BODY.replace("errors =", "app.config['APIERRORS_MEMBER'] = ()\nerrors ="),
+            "Did you mean APIERRORS_MEMBERS?",
+        ),
     ],
 )
-def test_an_app_that_cannot_be_loaded_ends_with_2_and_says_why(source: str, told: str, folder: Path) -> None:
+def test_an_app_that_cannot_be_loaded_ends_with_2_and_says_why(
+    source: str, told: str, folder: Path
+) -> None:
     (folder / "app.py").write_text(source, encoding="utf-8")
     result = flask(folder, "apierrors", "diff")
     assert result.returncode == 2
@@ -442,7 +498,9 @@ def printed(session: str, folder: Path) -> str:
 
 def test_the_entry_point_needs_no_optional_library(folder: Path) -> None:
     line = "import sys, flask_apierrors._cli.cli; print([name for name in ('apispec', 'jwt', 'rich') if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", line], capture_output=True, timeout=60, check=True, cwd=folder)
+    result = subprocess.run(
+        [sys.executable, "-c", line], capture_output=True, timeout=60, check=True, cwd=folder
+    )
     assert result.stdout.strip() == b"[]"
 
 

@@ -41,12 +41,16 @@ def test_workers_are_read_from_the_environment(name: str, value: str, tmp_path: 
 
 
 def test_workers_are_read_from_the_file_of_gunicorn_without_running_it(tmp_path: Path) -> None:
-    (tmp_path / "gunicorn.conf.py").write_text("raise SystemExit\nworkers = 3\nos.name = 'x'\nbind = ['0.0.0.0:80']\n")
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "raise SystemExit\nworkers = 3\nos.name = 'x'\nbind = ['0.0.0.0:80']\n"
+    )
     assert workers({}, tmp_path) == Sign(3, "gunicorn.conf.py")
     assert proxy({}, tmp_path) is None
 
 
-def test_the_file_of_gunicorn_is_that_of_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_file_of_gunicorn_is_that_of_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "gunicorn.conf.py").write_text("workers = 3\nbind = 'unix:app.sock'\n")
     monkeypatch.chdir(tmp_path)
     assert workers({}) == Sign(3, "gunicorn.conf.py")
@@ -63,10 +67,14 @@ def test_arguments_of_gunicorn_hold_before_its_file(tmp_path: Path) -> None:
 def test_gunicorn_takes_the_variable_for_its_default_alone(tmp_path: Path) -> None:
     (tmp_path / "gunicorn.conf.py").write_text("workers: int = 3\n")
     assert workers({"WEB_CONCURRENCY": "1"}, tmp_path) == Sign(3, "gunicorn.conf.py")
-    assert workers({"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "-w 4"}, tmp_path) == Sign(4, "GUNICORN_CMD_ARGS")
+    assert workers({"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "-w 4"}, tmp_path) == Sign(
+        4, "GUNICORN_CMD_ARGS"
+    )
 
 
-@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "1" + "+1" * 20_000, "-" * 100_000 + "1"])
+@pytest.mark.parametrize(
+    "number", ["9" * 5000, "0x" + "f" * 5000, "1" + "+1" * 20_000, "-" * 100_000 + "1"]
+)
 def test_a_number_without_bound_tells_nothing(tmp_path: Path, number: str) -> None:
     (tmp_path / "gunicorn.conf.py").write_text(f"workers = bind = forwarded_allow_ips = {number}\n")
     environ = {"UWSGI_WORKERS": number, "GUNICORN_CMD_ARGS": f"-w {number}"}
@@ -115,27 +123,66 @@ def test_a_file_of_gunicorn_that_has_no_number_tells_none(text: str, tmp_path: P
         ("GUNICORN_CMD_ARGS", "--forwarded-allow-ips 10.0.0.1", "10.0.0.1"),
     ],
 )
-def test_a_proxy_is_read_from_the_environment(name: str, value: str, told: str, tmp_path: Path) -> None:
+def test_a_proxy_is_read_from_the_environment(
+    name: str, value: str, told: str, tmp_path: Path
+) -> None:
     assert proxy({name: value}, tmp_path) == Sign(told, name)
     assert workers({name: value}, tmp_path) is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("RENDER", ""), ("GUNICORN_CMD_ARGS", "-b 127.0.0.1:80 -w 4")])
-def test_an_empty_name_or_an_address_of_the_network_tells_of_no_proxy(name: str, value: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("RENDER", ""), ("GUNICORN_CMD_ARGS", "-b 127.0.0.1:80 -w 4")]
+)
+def test_an_empty_name_or_an_address_of_the_network_tells_of_no_proxy(
+    name: str, value: str, tmp_path: Path
+) -> None:
     assert proxy({name: value}, tmp_path) is None
 
 
 # -- what nobody meant
 
 
-PIECES = ["-w", "-b", "--workers", "--bind=", "--forwarded-allow-ips", " ", "=", "4", "٣", "²", "unix:", "'", '"', "\\", "#"]
+PIECES = [
+    "-w",
+    "-b",
+    "--workers",
+    "--bind=",
+    "--forwarded-allow-ips",
+    " ",
+    "=",
+    "4",
+    "٣",
+    "²",
+    "unix:",
+    "'",
+    '"',
+    "\\",
+    "#",
+]
 LINES = [
-    *(f"{name} = {value}" for name in ("workers", "bind", "forwarded_allow_ips") for value in ("4", "'unix:'", "None", "1j")),
-    *("workers = bind = ...", "# coding: utf-16", "# coding: unknown", "x = '\\d'", "if x:", "'''", "(", "\ufeff", "\0"),
+    *(
+        f"{name} = {value}"
+        for name in ("workers", "bind", "forwarded_allow_ips")
+        for value in ("4", "'unix:'", "None", "1j")
+    ),
+    *(
+        "workers = bind = ...",
+        "# coding: utf-16",
+        "# coding: unknown",
+        "x = '\\d'",
+        "if x:",
+        "'''",
+        "(",
+        "\ufeff",
+        "\0",
+    ),
 ]
 
 
-@given(st.text(st.characters()) | st.lists(st.sampled_from(PIECES) | st.text(st.characters())).map("".join))
+@given(
+    st.text(st.characters())
+    | st.lists(st.sampled_from(PIECES) | st.text(st.characters())).map("".join)
+)
 def test_arguments_of_gunicorn_of_any_text_never_raise(used_folder: Path, line: str) -> None:
     (used_folder / "gunicorn.conf.py").unlink(missing_ok=True)
     environ = {"GUNICORN_CMD_ARGS": line}
@@ -143,7 +190,10 @@ def test_arguments_of_gunicorn_of_any_text_never_raise(used_folder: Path, line: 
         assert sign is None or (isinstance(sign.value, kind) and sign.source == "GUNICORN_CMD_ARGS")
 
 
-@given(st.binary() | st.lists(st.sampled_from([line.encode() for line in LINES]) | st.binary()).map(b"\n".join))
+@given(
+    st.binary()
+    | st.lists(st.sampled_from([line.encode() for line in LINES]) | st.binary()).map(b"\n".join)
+)
 def test_a_file_of_gunicorn_of_any_bytes_never_raises(used_folder: Path, content: bytes) -> None:
     (used_folder / "gunicorn.conf.py").write_bytes(content)
     for sign, kind in ((workers({}, used_folder), int), (proxy({}, used_folder), str)):

@@ -17,10 +17,23 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_apierrors import ApiErrors, raises, rate_limit, requires_auth, requires_json, requires_permissions
+from flask_apierrors import (
+    ApiErrors,
+    raises,
+    rate_limit,
+    requires_auth,
+    requires_json,
+    requires_permissions,
+)
 from flask_apierrors._cli.doctor import Finding, diagnose
 
-ENVIRONMENT = ("WEB_CONCURRENCY", "UWSGI_PROCESSES", "UWSGI_WORKERS", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS")
+ENVIRONMENT = (
+    "WEB_CONCURRENCY",
+    "UWSGI_PROCESSES",
+    "UWSGI_WORKERS",
+    "GUNICORN_CMD_ARGS",
+    "FORWARDED_ALLOW_IPS",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +68,9 @@ def only(app: Flask) -> Finding:
 
 
 def test_a_sound_app_has_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    app, errors = make(RATELIMIT_DEFAULT="100/minute", APIERRORS_RATE_LIMITS={"read": "5/minute; 50/day"})
+    app, errors = make(
+        RATELIMIT_DEFAULT="100/minute", APIERRORS_RATE_LIMITS={"read": "5/minute; 50/day"}
+    )
 
     @app.get("/read")
     def read() -> Any:
@@ -87,7 +102,9 @@ def test_the_example_has_no_finding(tmp_path: Path) -> None:
 
 def test_every_finding_tells_a_problem_and_a_remedy_in_sentences() -> None:
     app, _ = make(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="1/second")
-    app.add_url_rule("/x", view_func=requires_auth(lambda: ({"x": 1}, 400)), methods=["POST"], endpoint="x")
+    app.add_url_rule(
+        "/x", view_func=requires_auth(lambda: ({"x": 1}, 400)), methods=["POST"], endpoint="x"
+    )
     app.register_error_handler(404, lambda error: "no")
     for finding in diagnose(app):
         assert finding.problem.endswith("."), finding
@@ -102,7 +119,9 @@ def test_an_app_without_the_contract_is_refused() -> None:
 # -- decorators above the route
 
 
-@pytest.mark.parametrize("guard", [requires_auth, rate_limit("1/second"), requires_permissions("a"), requires_json])
+@pytest.mark.parametrize(
+    "guard", [requires_auth, rate_limit("1/second"), requires_permissions("a"), requires_json]
+)
 def test_a_guard_above_the_route_is_found(guard: Callable[[Any], Any]) -> None:
     app, _ = make()
 
@@ -288,7 +307,9 @@ def test_limits_that_count_something_else_are_not_compared(options: dict[str, An
 
 def test_a_limit_that_depends_on_the_request_is_not_compared() -> None:
     app, _ = make()
-    app.add_url_rule("/x", view_func=rate_limit(lambda: request.args["limit"])(lambda: "x"), endpoint="x")
+    app.add_url_rule(
+        "/x", view_func=rate_limit(lambda: request.args["limit"])(lambda: "x"), endpoint="x"
+    )
     assert diagnose(app) == ()
 
 
@@ -333,15 +354,17 @@ def forward(app: Flask, times: int = 1) -> None:
         app.test_client().get("/x", headers={"X-Forwarded-For": "192.0.2.1"})
 
 
-def test_forwarded_headers_that_nothing_reads_are_warned_of_once_and_found(caplog: pytest.LogCaptureFixture) -> None:
+def test_forwarded_headers_that_nothing_reads_are_warned_of_once_and_found(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, _ = make(RATELIMIT_DEFAULT="5/second")
     app.add_url_rule("/x", view_func=lambda: "x", endpoint="x")
     assert diagnose(app) == ()
     with caplog.at_level(logging.WARNING, "flask-limiter"):
         forward(app, 3)
-    assert [record.getMessage() for record in caplog.records if "X-Forwarded-For" in record.getMessage()] == [
-        caplog.messages[0]
-    ]
+    assert [
+        record.getMessage() for record in caplog.records if "X-Forwarded-For" in record.getMessage()
+    ] == [caplog.messages[0]]
     assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
 
 
@@ -358,7 +381,9 @@ def test_a_proxy_that_the_environment_tells_of_is_found(monkeypatch: pytest.Monk
     monkeypatch.setenv("DYNO", "web.1")
     app, _ = make(RATELIMIT_DEFAULT="5/second")
     assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
-    assert only(app).problem.startswith("DYNO (Heroku) tells of a proxy, and nothing reads X-Forwarded-For")
+    assert only(app).problem.startswith(
+        "DYNO (Heroku) tells of a proxy, and nothing reads X-Forwarded-For"
+    )
     app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
     assert diagnose(app) == ()
 
@@ -398,7 +423,9 @@ def test_a_handler_of_a_blueprint_is_found_where_the_api_has_endpoints_of_it() -
         blueprint.add_url_rule("/x", "x", lambda: "x")
         blueprint.register_error_handler(404, lambda error: ("<p>no", 404))
         app.register_blueprint(blueprint)
-    assert [where for code, where in found(app) if code == "hiding-handler"] == ["errorhandler(404) of blueprint api"]
+    assert [where for code, where in found(app) if code == "hiding-handler"] == [
+        "errorhandler(404) of blueprint api"
+    ]
 
 
 def test_handlers_that_pass_on_or_catch_classes_of_the_author_are_fine() -> None:

@@ -46,7 +46,9 @@ def plain(view: Any) -> Any:
     return view
 
 
-def frozen(*decorators: Decorator, rule: str = "/vessels/<int:number>", prepare: Any = None, **config: Any) -> Any:
+def frozen(
+    *decorators: Decorator, rule: str = "/vessels/<int:number>", prepare: Any = None, **config: Any
+) -> Any:
     """The contract of an app with one view."""
     app = Flask(__name__)
     app.config.update(config)
@@ -92,7 +94,9 @@ def test_the_same_api_gives_the_same_file_whatever_the_order_of_its_parts() -> N
         app.add_url_rule("/a", "name", requires_auth(lambda: ""), methods=["POST"])
 
     decorators = (requires_permissions("b", "a"), rate_limit("1/second"))
-    assert dumps(frozen(*decorators, prepare=first)) == dumps(frozen(*decorators[::-1], prepare=second))
+    assert dumps(frozen(*decorators, prepare=first)) == dumps(
+        frozen(*decorators[::-1], prepare=second)
+    )
 
 
 def test_the_file_is_json_with_a_line_for_each_thing_that_can_change() -> None:
@@ -122,7 +126,18 @@ def test_an_app_does_not_differ_from_its_own_file() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "1", "null", "{}", '{"version": 2}', '{"version": 1}', "[" * 100_000, "<<<<<<< HEAD\n{}"],
+    [
+        "",
+        "{",
+        "[]",
+        "1",
+        "null",
+        "{}",
+        '{"version": 2}',
+        '{"version": 1}',
+        "[" * 100_000,
+        "<<<<<<< HEAD\n{}",
+    ],
     ids=lambda text: text[:10],
 )
 def test_what_is_no_contract_is_refused(text: str) -> None:
@@ -137,7 +152,9 @@ def nodes(value: Any) -> list[tuple[Any, Any]]:
     """Each place in the file, as what holds it and its name there."""
     if not isinstance(value, dict):
         return []
-    return [(value, name) for name in value] + [place for member in value.values() for place in nodes(member)]
+    return [(value, name) for name in value] + [
+        place for member in value.values() for place in nodes(member)
+    ]
 
 
 @given(
@@ -169,7 +186,9 @@ def test_an_error_that_is_removed_breaks_and_one_that_is_added_does_not() -> Non
 def test_a_status_that_changes_breaks() -> None:
     breaking, compatible = one_change(frozen(raises(VesselNotFound)), frozen(raises(VesselSunk)))
     assert breaking == {"vessel-not-found: status changed from 404 to 410"}
-    assert compatible == {"vessel-not-found: title changed from 'Vessel not found' to 'Vessel sunk'"}
+    assert compatible == {
+        "vessel-not-found: title changed from 'Vessel not found' to 'Vessel sunk'"
+    }
 
 
 def test_the_status_of_validation_is_a_part_of_the_contract() -> None:
@@ -178,7 +197,9 @@ def test_the_status_of_validation_is_a_part_of_the_contract() -> None:
 
         app.add_url_rule("/x", "x", raises(ValidationError)(lambda: ""))
 
-    breaking, _ = one_change(frozen(prepare=prepare), frozen(prepare=prepare, APIERRORS_VALIDATION_STATUS=422))
+    breaking, _ = one_change(
+        frozen(prepare=prepare), frozen(prepare=prepare, APIERRORS_VALIDATION_STATUS=422)
+    )
     assert "validation-failed: status changed from 400 to 422" in breaking
 
 
@@ -190,7 +211,9 @@ def test_a_member_that_is_removed_from_all_bodies_breaks_and_is_told_once() -> N
 
 def test_a_member_of_an_own_format_that_is_removed_breaks() -> None:
     def own(**more: str) -> Any:
-        return lambda app, errors: errors.format(lambda problem: {"message": problem.detail, **more})
+        return lambda app, errors: errors.format(
+            lambda problem: {"message": problem.detail, **more}
+        )
 
     breaking, compatible = one_change(frozen(prepare=own(hint="x")), frozen(prepare=own()))
     assert (breaking, compatible) == ({"every error: member 'hint' removed"}, set())
@@ -215,14 +238,19 @@ def test_an_endpoint_that_is_removed_breaks_and_one_that_is_added_does_not() -> 
         {"DELETE /x: endpoint removed", "GET /x: endpoint removed"},
         set(),
     )
-    assert one_change(frozen(), frozen(prepare=prepare)) == (set(), {"DELETE /x: endpoint added", "GET /x: endpoint added"})
+    assert one_change(frozen(), frozen(prepare=prepare)) == (
+        set(),
+        {"DELETE /x: endpoint added", "GET /x: endpoint added"},
+    )
 
 
 def test_the_name_of_a_variable_is_no_part_of_the_contract_and_its_converter_is() -> None:
     old = frozen(rule="/vessels/<name>")
     assert compare(old, frozen(rule="/vessels/<imo>")) == ()
     assert compare(old, frozen(rule="/vessels/<string:imo>")) == ()
-    assert changes(old, frozen(rule="/vessels/<int:name>"))["breaking"] == {"GET /vessels/<name>: endpoint removed"}
+    assert changes(old, frozen(rule="/vessels/<int:name>"))["breaking"] == {
+        "GET /vessels/<name>: endpoint removed"
+    }
 
 
 @pytest.mark.parametrize(
@@ -234,7 +262,9 @@ def test_the_name_of_a_variable_is_no_part_of_the_contract_and_its_converter_is(
         (produces("text/csv", "text/plain"), "produces (text/csv, text/plain)"),
     ],
 )
-def test_a_guard_that_is_added_breaks_and_one_that_is_removed_does_not(guard: Decorator, name: str) -> None:
+def test_a_guard_that_is_added_breaks_and_one_that_is_removed_does_not(
+    guard: Decorator, name: str
+) -> None:
     breaking, _ = one_change(frozen(), frozen(guard))
     assert breaking == {f"{WHERE}: guard added: {name}"}
     breaking, compatible = one_change(frozen(guard), frozen())
@@ -256,7 +286,9 @@ def test_permissions_instead_of_authentication_are_one_guard_more_and_not_one_le
 
 
 @pytest.mark.parametrize("guard", [consumes, produces])
-def test_a_media_type_that_is_removed_breaks_and_one_that_is_added_does_not(guard: Callable[..., Decorator]) -> None:
+def test_a_media_type_that_is_removed_breaks_and_one_that_is_added_does_not(
+    guard: Callable[..., Decorator],
+) -> None:
     one, two = frozen(guard("text/csv")), frozen(guard("text/csv", "text/plain"))
     assert one_change(one, two) == (set(), {f"{WHERE}: {guard.__name__}: text/plain added"})
     assert one_change(two, one) == ({f"{WHERE}: {guard.__name__}: text/plain removed"}, set())
@@ -277,7 +309,9 @@ def test_a_media_type_that_is_removed_breaks_and_one_that_is_added_does_not(guar
         ("10/second", "600/minute", False),
     ],
 )
-def test_a_limit_that_is_lowered_breaks_and_one_that_is_raised_does_not(old: str, new: str, breaks: bool) -> None:
+def test_a_limit_that_is_lowered_breaks_and_one_that_is_raised_does_not(
+    old: str, new: str, breaks: bool
+) -> None:
     (change,) = compare(frozen(rate_limit(old)), frozen(rate_limit(new)))
     assert (change.effect == "breaking") is breaks
     assert change.what.startswith("limit lowered from" if breaks else "limit changed from")
@@ -290,7 +324,12 @@ def test_a_limit_that_is_added_breaks_and_one_that_is_removed_does_not() -> None
     assert changes(frozen(rate_limit("5/second")), frozen())["breaking"] == set()
 
 
-LIMITS = st.builds("{}/{} {}s".format, st.integers(1, 60), st.integers(1, 9), st.sampled_from(["second", "minute", "hour"]))
+LIMITS = st.builds(
+    "{}/{} {}s".format,
+    st.integers(1, 60),
+    st.integers(1, 9),
+    st.sampled_from(["second", "minute", "hour"]),
+)
 
 
 @given(LIMITS, LIMITS, LIMITS)

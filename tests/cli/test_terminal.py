@@ -49,7 +49,9 @@ CELLS = st.text("ab ./:,_-<>\n", max_size=40).map(lambda text: text.strip() or "
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=4), st.integers(1, 120))
-def test_a_table_fits_any_width_and_leaves_nothing_out(rows: list[tuple[str, str, str]], width: int) -> None:
+def test_a_table_fits_any_width_and_leaves_nothing_out(
+    rows: list[tuple[str, str, str]], width: int
+) -> None:
     lines = table(HEAD, rows, width)
     assert max(map(len, lines), default=0) <= max(width, 5)
     is_table = len(lines) > 1 and lines[1].startswith(RULE)

@@ -6,10 +6,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_apierrors._core.accept import BoundedMemo, best_match, essence, media_ranges, wants_problem
+from flask_apierrors._core.accept import (
+    BoundedMemo,
+    best_match,
+    essence,
+    media_ranges,
+    wants_problem,
+)
 
 OFFERS = ["application/json", "text/csv", "application/problem+json", "text/html"]
-RANGES = [*OFFERS, "APPLICATION/JSON", "Text/CSV", "text/*", "application/*", "*/*", "image/png", "image/*", "TEXT/*"]
+RANGES = [
+    *OFFERS,
+    "APPLICATION/JSON",
+    "Text/CSV",
+    "text/*",
+    "application/*",
+    "*/*",
+    "image/png",
+    "image/*",
+    "TEXT/*",
+]
 QUALITIES = [
     "",
     ";q=0",
@@ -24,7 +40,11 @@ QUALITIES = [
     " ; q=0.3 ",
     ";charset=utf-8;q=0.7",
 ]
-PARTS = st.builds(lambda media_range, quality: media_range + quality, st.sampled_from(RANGES), st.sampled_from(QUALITIES))
+PARTS = st.builds(
+    lambda media_range, quality: media_range + quality,
+    st.sampled_from(RANGES),
+    st.sampled_from(QUALITIES),
+)
 HEADERS = st.lists(PARTS, min_size=1, max_size=6).map(", ".join)
 MALFORMED = [
     "",
@@ -54,7 +74,9 @@ def specified_quality(offer: str, header: str) -> float:
     best, quality = 0, 0.0
     for part in header.split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next((float(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0)
+        weight = next(
+            (float(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0
+        )
         if media_range == offer:
             specificity = 3
         elif media_range == offer.split("/")[0] + "/*":
@@ -90,11 +112,17 @@ def test_a_header_without_one_well_formed_range_asks_for_nothing(header: str) ->
 
 
 def test_a_comma_inside_quotes_does_not_end_a_range() -> None:
-    assert best_match('text/csv;a="x, text/html;q=1";q=0.5, application/json;q=0.6', OFFERS) == "application/json"
+    assert (
+        best_match('text/csv;a="x, text/html;q=1";q=0.5, application/json;q=0.6', OFFERS)
+        == "application/json"
+    )
 
 
 def test_an_offer_keeps_its_parameters() -> None:
-    assert best_match("TEXT/CSV", ["text/html", "Text/csv; charset=utf-8"]) == "Text/csv; charset=utf-8"
+    assert (
+        best_match("TEXT/CSV", ["text/html", "Text/csv; charset=utf-8"])
+        == "Text/csv; charset=utf-8"
+    )
 
 
 def test_the_first_of_equal_offers_is_chosen() -> None:
@@ -129,10 +157,16 @@ def test_64_kilobytes_of_accept_are_answered() -> None:
 
 
 @given(HEADERS)
-def test_problem_json_is_sent_when_it_is_named_at_a_quality_at_least_that_of_json(header: str) -> None:
-    named = [part for part in header.lower().split(", ") if part.startswith("application/problem+json")]
+def test_problem_json_is_sent_when_it_is_named_at_a_quality_at_least_that_of_json(
+    header: str,
+) -> None:
+    named = [
+        part for part in header.lower().split(", ") if part.startswith("application/problem+json")
+    ]
     wanted = specified_quality("application/problem+json", ", ".join(named)) if named else 0
-    assert wants_problem(header) == (wanted > 0 and wanted >= specified_quality("application/json", header))
+    assert wants_problem(header) == (
+        wanted > 0 and wanted >= specified_quality("application/json", header)
+    )
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ class Lazy:
 
 
 def test_without_configuration_each_key_has_its_documented_default() -> None:
-    config = Config.from_mapping({"SECRET_KEY": "x", "APIERROR": 1, "RATELIMIT_DEFAULT": "1/second"})
+    config = Config.from_mapping(
+        {"SECRET_KEY": "x", "APIERROR": 1, "RATELIMIT_DEFAULT": "1/second"}
+    )
     assert config == Config()
     assert config.members == ("error",)
     assert config.messages == {}
@@ -75,7 +77,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("MEMBERS", "error", "give a tuple of names"),
     ("MEMBERS", None, "give a tuple of names"),
     ("MEMBERS", {"error": 1}, "give a tuple of names"),
-    ("MEMBERS", ("error", "stack"), r"'stack' is not a member. Choose from: error, status, type, title, errors"),
+    (
+        "MEMBERS",
+        ("error", "stack"),
+        r"'stack' is not a member. Choose from: error, status, type, title, errors",
+    ),
     ("MEMBERS", ("error", ["status"]), r"\['status'\] is not a member"),
     ("MEMBERS", (), '"error" must be among'),
     ("MEMBERS", ("status",), r"For another body, use @errors\.format"),
@@ -137,7 +143,9 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "remedy"), WRONG)
-def test_a_wrong_value_fails_in_init_app_and_says_what_to_do(key: str, value: Any, remedy: str) -> None:
+def test_a_wrong_value_fails_in_init_app_and_says_what_to_do(
+    key: str, value: Any, remedy: str
+) -> None:
     app = Flask(__name__)
     app.config[f"APIERRORS_{key}"] = value
     with pytest.raises(ValueError, match=f"(?s)^APIERRORS_{key} = .*{remedy}"):
@@ -175,7 +183,9 @@ def test_the_configuration_is_read_once_and_frozen() -> None:
         config.realm = "other"  # type: ignore[misc]
 
 
-def test_a_status_may_be_text_as_in_json_files_and_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_status_may_be_text_as_in_json_files_and_environment_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("FLASK_APIERRORS_MESSAGES__404", "Nothing here.")
     monkeypatch.setenv("FLASK_APIERRORS_MEMBERS", '["error", "status"]')
     monkeypatch.setenv("FLASK_APIERRORS_VALIDATION_STATUS", "422")
@@ -208,7 +218,13 @@ def test_without_prefixes_the_whole_site_is_covered() -> None:
 
 def test_the_sentence_of_a_type_comes_before_that_of_its_status() -> None:
     config = Config.from_mapping(
-        {"APIERRORS_MESSAGES": {404: "Nothing.", "vessel-not-found": "No vessel.", "gone": "It left."}}
+        {
+            "APIERRORS_MESSAGES": {
+                404: "Nothing.",
+                "vessel-not-found": "No vessel.",
+                "gone": "It left.",
+            }
+        }
     )
     assert config.sentence(404, "vessel-not-found") == "No vessel."
     assert config.sentence(404, "other") == "Nothing."

@@ -23,7 +23,14 @@ from werkzeug.exceptions import (
 )
 
 from flask_apierrors import ApiError, FieldError, InvalidToken, Problem
-from flask_apierrors._core.errors import WERKZEUG_TEXTS, Sentence, default_sentence, page_name, status_title, status_type
+from flask_apierrors._core.errors import (
+    WERKZEUG_TEXTS,
+    Sentence,
+    default_sentence,
+    page_name,
+    status_title,
+    status_type,
+)
 
 
 class VesselNotFound(ApiError, NotFound):
@@ -44,7 +51,11 @@ def test_the_class_name_gives_type_and_title() -> None:
     assert (VesselNotFound.type, VesselNotFound.title) == ("vessel-not-found", "Vessel not found")
     assert HTTPTimeoutOfUpstream_V2.type == "http-timeout-of-upstream-v2"
     assert HTTPTimeoutOfUpstream_V2.title == "Http timeout of upstream v2"
-    assert (Named.type, Named.title, Named.retry) == ("https://example.com/errors/vessel", "Vessel is gone", "never")
+    assert (Named.type, Named.title, Named.retry) == (
+        "https://example.com/errors/vessel",
+        "Vessel is gone",
+        "never",
+    )
 
 
 def test_type_and_title_are_never_inherited_by_a_class_with_a_name_of_its_own() -> None:
@@ -60,7 +71,10 @@ def test_the_base_class_has_neither_type_nor_title() -> None:
 
 
 def test_a_rule_for_trying_again_that_is_none_fails_where_it_is_written() -> None:
-    with pytest.raises(ValueError, match=r"Mistyped\.retry = 'later': choose one of never, after-delay, if-idempotent"):
+    with pytest.raises(
+        ValueError,
+        match=r"Mistyped\.retry = 'later': choose one of never, after-delay, if-idempotent",
+    ):
         type("Mistyped", (ApiError,), {"retry": "later"})
 
 
@@ -80,7 +94,9 @@ def test_the_page_of_a_type_has_the_last_part_of_its_uri(type: str, name: str) -
 
 def test_an_error_holds_what_it_was_given() -> None:
     field = FieldError("no", pointer="#/a")
-    error = VesselNotFound("text", headers={"X-A": "b"}, retry_after=5, errors=[field], domain="north", imo=9)
+    error = VesselNotFound(
+        "text", headers={"X-A": "b"}, retry_after=5, errors=[field], domain="north", imo=9
+    )
     assert isinstance(error, NotFound)
     assert error.code == 404
     assert error.description == "text"
@@ -103,7 +119,9 @@ def test_a_status_makes_an_error_of_werkzeugs_class_for_it(status: int) -> None:
     assert error.description == "text"
     assert (error.type, error.title) == (None, None)
     assert error.get_response().status_code == status
-    assert type(error) is type(ApiError(status=status)), "one class for each status, not one for each error"
+    assert type(error) is type(ApiError(status=status)), (
+        "one class for each status, not one for each error"
+    )
 
 
 def test_a_status_makes_a_subclass_keep_its_names() -> None:
@@ -115,7 +133,11 @@ def test_a_status_makes_a_subclass_keep_its_names() -> None:
     error = OutOfStock(status=409)
     assert isinstance(error, OutOfStock)
     assert isinstance(error, Conflict)
-    assert (error.type, error.title, type(error).__doc__) == ("out-of-stock", "Sold out", "Sold out.")
+    assert (error.type, error.title, type(error).__doc__) == (
+        "out-of-stock",
+        "Sold out",
+        "Sold out.",
+    )
 
 
 def test_a_status_that_werkzeug_has_no_class_for_is_kept() -> None:
@@ -180,7 +202,9 @@ DESCRIPTIONS = st.recursive(
     | st.integers()
     | st.floats()
     | st.sampled_from([Shy(), ValueError("x"), Ellipsis, NotFound(), NotFound]),
-    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    lambda below: (
+        st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -216,7 +240,9 @@ def test_any_description_is_answered_with_a_sentence(
     describing.config["DETAIL"] = detail
     for how in ("abort", "status", "class"):
         plain = describing.test_client().get(f"/{how}")
-        problem = describing.test_client().get(f"/{how}", headers={"Accept": "application/problem+json"})
+        problem = describing.test_client().get(
+            f"/{how}", headers={"Accept": "application/problem+json"}
+        )
         assert plain.status_code == problem.status_code == 409
         body = strict_json(plain.data)
         assert list(body) == ["error"]
@@ -242,12 +268,19 @@ def test_the_fields_of_werkzeugs_class_are_kept_and_replaced_by_name() -> None:
             self.valid_methods = ["GET", "PUT"]
 
     assert dict(Mine().get_headers())["Allow"] == "GET, PUT"
-    allows = [value for name, value in Mine(headers={"allow": "PATCH"}).get_headers() if name.lower() == "allow"]
+    allows = [
+        value
+        for name, value in Mine(headers={"allow": "PATCH"}).get_headers()
+        if name.lower() == "allow"
+    ]
     assert allows == ["PATCH"]
 
 
 def test_fields_of_the_same_name_are_all_sent() -> None:
-    headers = ApiError(status=401, headers=[("WWW-Authenticate", "Bearer realm=a"), ("WWW-Authenticate", "Basic realm=b")])
+    headers = ApiError(
+        status=401,
+        headers=[("WWW-Authenticate", "Bearer realm=a"), ("WWW-Authenticate", "Basic realm=b")],
+    )
     sent = [value for name, value in headers.get_headers() if name == "WWW-Authenticate"]
     assert sent == ["Bearer realm=a", "Basic realm=b"]
 
@@ -271,7 +304,11 @@ def test_an_error_can_be_copied_and_pickled() -> None:
 def test_a_field_error_has_only_the_members_that_say_something() -> None:
     assert FieldError("no").to_dict() == {"detail": "no"}
     assert FieldError("no", pointer="#/a/0").to_dict() == {"detail": "no", "pointer": "#/a/0"}
-    assert FieldError("no", parameter="to", location="query").to_dict() == {"detail": "no", "parameter": "to", "in": "query"}
+    assert FieldError("no", parameter="to", location="query").to_dict() == {
+        "detail": "no",
+        "parameter": "to",
+        "in": "query",
+    }
     assert FieldError("no", parameter="").to_dict() == {"detail": "no", "parameter": ""}
 
 
@@ -303,7 +340,11 @@ def test_no_sentence_is_written_for_a_browser(status: int) -> None:
 
 
 def test_the_sentences_are_those_of_the_contract() -> None:
-    assert default_sentence(400) == default_sentence(422) == "The request was malformed or failed validation."
+    assert (
+        default_sentence(400)
+        == default_sentence(422)
+        == "The request was malformed or failed validation."
+    )
     assert default_sentence(401) == "Authentication failed: the Authorization header is missing."
     assert default_sentence(403) == "You do not have permission to access the requested content."
     assert default_sentence(404) == "The requested resource does not exist."
@@ -316,7 +357,9 @@ def test_the_sentences_are_those_of_the_contract() -> None:
         "Please retry your request after a short delay or contact support if the problem persists."
     )
     assert default_sentence(499) == "Unknown Error."
-    assert default_sentence(411) == ("A request with this method requires a valid Content-Length header.")
+    assert default_sentence(411) == (
+        "A request with this method requires a valid Content-Length header."
+    )
 
 
 def test_names_of_statuses_are_those_of_their_classes() -> None:

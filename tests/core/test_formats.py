@@ -41,8 +41,18 @@ def test_the_plain_body_has_the_members_that_were_chosen_in_their_order() -> Non
 
 
 def test_members_that_say_nothing_are_left_out() -> None:
-    assert plain(BARE, MEMBERS) == {"error": "No.", "status": 404, "type": "not-found", "title": "Not Found"}
-    assert problem_json(BARE) == {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "No."}
+    assert plain(BARE, MEMBERS) == {
+        "error": "No.",
+        "status": 404,
+        "type": "not-found",
+        "title": "Not Found",
+    }
+    assert problem_json(BARE) == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "No.",
+    }
 
 
 def test_problem_json_has_the_members_of_rfc_9457_and_the_authors() -> None:
@@ -61,7 +71,9 @@ def test_problem_json_has_the_members_of_rfc_9457_and_the_authors() -> None:
 def test_no_extension_replaces_a_standard_member() -> None:
     hostile: dict[str, Any] = dict.fromkeys(problem_json(PROBLEM), "mine")
     body = problem_json(PROBLEM._replace(extensions=hostile))
-    assert body == {name: value for name, value in problem_json(PROBLEM).items() if name != "domain"} | {"domain": "mine"}
+    assert body == {
+        name: value for name, value in problem_json(PROBLEM).items() if name != "domain"
+    } | {"domain": "mine"}
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,9 @@ def test_a_field_with_an_impossible_name_is_left_out(name: object) -> None:
         (datetime.min, 0),
     ],
 )
-def test_a_delay_is_whole_seconds_rounded_up_and_never_negative(value: object, seconds: int) -> None:
+def test_a_delay_is_whole_seconds_rounded_up_and_never_negative(
+    value: object, seconds: int
+) -> None:
     assert delay_seconds(value) == seconds
 
 
@@ -156,7 +158,9 @@ def test_a_moment_is_counted_from_now() -> None:
 
 def test_the_last_moment_of_all_is_a_delay() -> None:
     assert (delay_seconds(datetime.max) or 0) > 10**11
-    assert (delay_seconds(datetime.max.replace(tzinfo=timezone(timedelta(hours=-23)))) or 0) > 10**11
+    assert (
+        delay_seconds(datetime.max.replace(tzinfo=timezone(timedelta(hours=-23)))) or 0
+    ) > 10**11
 
 
 def test_a_time_zone_without_an_offset_means_utc() -> None:
@@ -167,7 +171,17 @@ def test_a_time_zone_without_an_offset_means_utc() -> None:
     assert delay_seconds(datetime(2015, 1, 1, tzinfo=Nowhere())) == 0
 
 
-@given(st.one_of(st.integers(), st.floats(), st.timedeltas(), st.datetimes(), st.text(), st.binary(), st.none()))
+@given(
+    st.one_of(
+        st.integers(),
+        st.floats(),
+        st.timedeltas(),
+        st.datetimes(),
+        st.text(),
+        st.binary(),
+        st.none(),
+    )
+)
 def test_no_delay_raises(value: object) -> None:
     seconds = delay_seconds(value)
     assert seconds is None or (type(seconds) is int and seconds >= 0)
@@ -177,7 +191,9 @@ def test_no_delay_raises(value: object) -> None:
 
 
 def test_merged_lists_name_each_token_once() -> None:
-    assert merged_list("Origin, accept", "Accept", None, "", " , Cookie,") == "Origin, accept, Cookie"
+    assert (
+        merged_list("Origin, accept", "Accept", None, "", " , Cookie,") == "Origin, accept, Cookie"
+    )
     assert merged_list() == ""
     assert merged_list("*", "Accept") == "*, Accept"
 
@@ -192,7 +208,11 @@ def test_no_text_breaks_a_quoted_parameter(text: str) -> None:
     parsed = WWWAuthenticate.from_header(challenge)
     assert parsed is not None
     assert parsed.type == "bearer"
-    assert parsed.parameters == {"realm": "api", "error": "invalid_token", "error_description": quotable(text)}
+    assert parsed.parameters == {
+        "realm": "api",
+        "error": "invalid_token",
+        "error_description": quotable(text),
+    }
     assert QUOTABLE.fullmatch(quotable(text))
 
 
@@ -216,8 +236,15 @@ def test_a_challenge_always_has_its_realm_and_no_parameter_that_is_none() -> Non
 # -- credentials
 
 
-@given(TOKEN68, st.sampled_from(["Bearer", "bearer", "BEARER", "bEaReR"]), st.integers(1, 3), st.integers(0, 3))
-def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(token: str, scheme: str, before: int, after: int) -> None:
+@given(
+    TOKEN68,
+    st.sampled_from(["Bearer", "bearer", "BEARER", "bEaReR"]),
+    st.integers(1, 3),
+    st.integers(0, 3),
+)
+def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(
+    token: str, scheme: str, before: int, after: int
+) -> None:
     assert bearer_token(scheme + " " * before + token + " " * after) == token
 
 

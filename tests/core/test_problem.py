@@ -67,7 +67,10 @@ def error(response: TestResponse) -> str:
         (413, "The request body is too large."),
         (415, "Unsupported media type."),
         (429, "Too many requests. Retry after 30 seconds."),
-        (500, "Internal server error. Please retry your request or contact support if the problem persists."),
+        (
+            500,
+            "Internal server error. Please retry your request or contact support if the problem persists.",
+        ),
         (
             503,
             "The service is temporarily unavailable. "
@@ -109,9 +112,20 @@ def test_a_class_without_text_says_its_title() -> None:
         """No such vessel."""
 
     assert error(get(raiser(VesselNotFound()))) == "Vessel not found."
-    assert error(get(raiser(VesselNotFound()), APIERRORS_MESSAGES={"vessel-not-found": "Which vessel?"})) == "Which vessel?"
-    assert error(get(raiser(VesselNotFound()), APIERRORS_MESSAGES={404: "Nothing there."})) == "Nothing there."
-    assert error(get(raiser(VesselNotFound("This one.")), APIERRORS_MESSAGES={404: "Nothing there."})) == "This one."
+    assert (
+        error(
+            get(raiser(VesselNotFound()), APIERRORS_MESSAGES={"vessel-not-found": "Which vessel?"})
+        )
+        == "Which vessel?"
+    )
+    assert (
+        error(get(raiser(VesselNotFound()), APIERRORS_MESSAGES={404: "Nothing there."}))
+        == "Nothing there."
+    )
+    assert (
+        error(get(raiser(VesselNotFound("This one.")), APIERRORS_MESSAGES={404: "Nothing there."}))
+        == "This one."
+    )
 
 
 def test_the_administrators_sentence_is_translated_when_it_is_sent() -> None:
@@ -138,12 +152,16 @@ def test_a_401_always_has_a_challenge_with_the_realm() -> None:
 
 
 @pytest.mark.parametrize(
-    "authorization", ["Basic eDp5", "Bearer", "Bearer ", "Bearer a b", "Basic \xed", "Bearer a=b", "x" * 70_000]
+    "authorization",
+    ["Basic eDp5", "Bearer", "Bearer ", "Bearer a b", "Basic \xed", "Bearer a=b", "x" * 70_000],
 )
 def test_a_401_over_malformed_credentials_says_so_and_names_no_error(authorization: str) -> None:
     response = get(lambda: abort(401), {"Authorization": authorization})
     assert response.status_code == 401
-    assert error(response) == "Authentication failed: the Authorization header does not hold a Bearer token."
+    assert (
+        error(response)
+        == "Authentication failed: the Authorization header does not hold a Bearer token."
+    )
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
@@ -174,7 +192,13 @@ def test_a_405_keeps_its_allow() -> None:
 
 
 def test_a_405_from_a_view_gets_its_allow() -> None:
-    assert set(get(lambda: abort(405)).headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
+    assert set(get(lambda: abort(405)).headers["Allow"].split(", ")) == {
+        "GET",
+        "HEAD",
+        "OPTIONS",
+        "POST",
+        "PUT",
+    }
     own = get(raiser(MethodNotAllowed(["PATCH"])))
     assert own.headers.getlist("Allow") == ["PATCH"]
 
@@ -186,7 +210,9 @@ def test_a_method_that_nobody_knows_is_a_405(method: str) -> None:
     assert "GET" in response.headers["Allow"]
 
 
-@pytest.mark.skipif("TRUSTED_HOSTS" not in Flask.default_config, reason="the key is new in Flask 3.1")
+@pytest.mark.skipif(
+    "TRUSTED_HOSTS" not in Flask.default_config, reason="the key is new in Flask 3.1"
+)
 def test_a_405_of_an_untrusted_host_is_a_405_too() -> None:
     app = make(TRUSTED_HOSTS=["localhost"])
     app.before_request(lambda: abort(405))
@@ -198,14 +224,20 @@ def test_a_405_of_an_untrusted_host_is_a_405_too() -> None:
 
 
 def test_a_413_names_the_limit() -> None:
-    response = make(lambda: request.get_data(), MAX_CONTENT_LENGTH=10).test_client().post("/x", data=b"x" * 11)
+    response = (
+        make(lambda: request.get_data(), MAX_CONTENT_LENGTH=10)
+        .test_client()
+        .post("/x", data=b"x" * 11)
+    )
     assert response.status_code == 413
     assert error(response) == "The request body is larger than 10 bytes."
 
 
 def test_a_413_for_another_reason_names_no_wrong_limit() -> None:
     app = make(lambda: request.form["a"], MAX_CONTENT_LENGTH=10_000_000, MAX_FORM_MEMORY_SIZE=10)
-    response = app.test_client().post("/x", data={"a": "x" * 1000}, content_type="multipart/form-data")
+    response = app.test_client().post(
+        "/x", data={"a": "x" * 1000}, content_type="multipart/form-data"
+    )
     if response.status_code == 413:  # Flask 3.0 has no such limit for form fields
         assert error(response) == "The request body is too large."
     assert error(get(lambda: abort(413, "Photos only up to 2 MB."))) == "Photos only up to 2 MB."
@@ -215,7 +247,10 @@ def test_a_413_for_another_reason_names_no_wrong_limit() -> None:
 
 
 def test_a_416_keeps_its_content_range() -> None:
-    assert get(raiser(RequestedRangeNotSatisfiable(length=100))).headers["Content-Range"] == "bytes */100"
+    assert (
+        get(raiser(RequestedRangeNotSatisfiable(length=100))).headers["Content-Range"]
+        == "bytes */100"
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,14 +265,18 @@ def test_a_416_keeps_its_content_range() -> None:
     ],
 )
 def test_retry_after_is_whole_seconds_rounded_up(given: Any, sent: str) -> None:
-    assert get(raiser(ApiError("x", status=503, retry_after=given))).headers.getlist("Retry-After") == [sent]
+    assert get(raiser(ApiError("x", status=503, retry_after=given))).headers.getlist(
+        "Retry-After"
+    ) == [sent]
 
 
 def test_werkzeugs_own_delays_are_kept_and_made_whole() -> None:
     assert get(raiser(ServiceUnavailable(retry_after=0))).headers["Retry-After"] == "0"
     assert get(raiser(TooManyRequests(retry_after=0.5))).headers["Retry-After"] == "1"  # type: ignore[arg-type]
     later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=100)
-    assert 95 <= int(get(raiser(ServiceUnavailable(retry_after=later))).headers["Retry-After"]) <= 101
+    assert (
+        95 <= int(get(raiser(ServiceUnavailable(retry_after=later))).headers["Retry-After"]) <= 101
+    )
 
 
 def test_a_503_that_names_no_delay_gets_the_configured_one() -> None:
@@ -267,16 +306,22 @@ def test_a_411_has_no_markup() -> None:
 def test_a_missing_form_field_is_a_400_that_repeats_nothing() -> None:
     response = get(lambda: request.args[request.args["which"]])
     assert response.status_code == 400
-    response = make(lambda: request.args[request.args["which"]]).test_client().get("/x?which=secret")
+    response = (
+        make(lambda: request.args[request.args["which"]]).test_client().get("/x?which=secret")
+    )
     assert error(response) == BAD
 
 
-@pytest.mark.skipif("TRUSTED_HOSTS" not in Flask.default_config, reason="the key is new in Flask 3.1")
+@pytest.mark.skipif(
+    "TRUSTED_HOSTS" not in Flask.default_config, reason="the key is new in Flask 3.1"
+)
 def test_an_untrusted_host_is_a_400_that_does_not_repeat_it() -> None:
     app = make(lambda: request.host, TRUSTED_HOSTS=["localhost"])
     for path in ("/x", "/nope"):
         for accept in ("*/*", "application/problem+json"):
-            response = app.test_client().get(path, environ_overrides={"HTTP_HOST": "evil.example"}, headers={"Accept": accept})
+            response = app.test_client().get(
+                path, environ_overrides={"HTTP_HOST": "evil.example"}, headers={"Accept": accept}
+            )
             assert response.status_code == 400
             assert b"evil" not in response.data
 
@@ -294,7 +339,11 @@ def load(data: Any) -> Any:
 
 
 def test_a_validation_error_raised_anywhere_is_a_400_that_names_the_field() -> None:
-    response = make(load(lambda: request.get_json())).test_client().post("/x", json={"limit": "x", "password": "hunter2"})
+    response = (
+        make(load(lambda: request.get_json()))
+        .test_client()
+        .post("/x", json={"limit": "x", "password": "hunter2"})
+    )
     assert response.status_code == 400
     assert error(response) == (
         "Invalid 'limit': Not a valid integer.; Invalid 'name': Missing data for required field.; "
@@ -321,7 +370,9 @@ def test_a_validation_error_says_where_the_value_was(data: Any, expected: dict[s
 def test_a_validation_error_in_a_body_has_a_pointer() -> None:
     app = make(load(lambda: request.get_json()))
     response = app.test_client().post("/x", json={}, headers={"Accept": "application/problem+json"})
-    assert parse_strictly(response.data)["errors"] == [{"detail": "Missing data for required field.", "pointer": "#/name"}]
+    assert parse_strictly(response.data)["errors"] == [
+        {"detail": "Missing data for required field.", "pointer": "#/name"}
+    ]
 
 
 def test_the_status_of_validation_is_configurable() -> None:
@@ -329,7 +380,10 @@ def test_the_status_of_validation_is_configurable() -> None:
 
 
 def test_a_lone_field_name_is_not_lost() -> None:
-    assert error(get(raiser(ma.ValidationError("must be positive", field_name="qty")))) == "Invalid 'qty': must be positive"
+    assert (
+        error(get(raiser(ma.ValidationError("must be positive", field_name="qty"))))
+        == "Invalid 'qty': must be positive"
+    )
 
 
 @pytest.mark.parametrize("messages", [{}, [], "", {"a": {}}])

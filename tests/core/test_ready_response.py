@@ -9,14 +9,22 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_apierrors import ApiErrors, produces, rate_limit, requires_auth
-from flask_apierrors._core.ready_response import ReadyResponse, add_fields, field_of, is_error, is_ready
+from flask_apierrors._core.ready_response import (
+    ReadyResponse,
+    add_fields,
+    field_of,
+    is_error,
+    is_ready,
+)
 
 FIELDS = (("Content-Type", "application/json"), ("Vary", "Accept"))
 BODY = b'{"error":"Gone."}\n'
 
 
 def sent(response, method="GET"):
-    body, status, headers = run_wsgi_app(response, create_environ("/", method=method), buffered=True)
+    body, status, headers = run_wsgi_app(
+        response, create_environ("/", method=method), buffered=True
+    )
     return b"".join(body), status, sorted(headers)
 
 
@@ -201,7 +209,11 @@ def test_what_waits_for_the_end_is_called_once_and_after_the_body():
 def test_it_is_flasks_response_to_whoever_looks():
     response = ready()
     assert isinstance(response, Response)
-    assert (response.status_code, response.get_json(), response.mimetype) == (410, {"error": "Gone."}, "application/json")
+    assert (response.status_code, response.get_json(), response.mimetype) == (
+        410,
+        {"error": "Gone."},
+        "application/json",
+    )
     assert response.content_length == len(BODY)
 
 
@@ -261,7 +273,11 @@ def test_fields_are_added_and_read_whether_it_is_ready_or_not(make):
     response = make()
     was_ready = is_ready(response)
     add_fields(response, (("Vary", "Cookie"), ("Retry-After", "3")))
-    assert (field_of(response, "vary"), field_of(response, "retry-after"), field_of(response, "Age")) == ("Accept", "3", None)
+    assert (
+        field_of(response, "vary"),
+        field_of(response, "retry-after"),
+        field_of(response, "Age"),
+    ) == ("Accept", "3", None)
     assert is_error(response)
     assert is_ready(response) == was_ready
     other = usual()
@@ -284,12 +300,22 @@ def test_no_error_is_looked_at_unless_an_author_does():
     errors = ApiErrors(app)
     errors.verify_token({}.get)
     app.add_url_rule("/private", "private", requires_auth(lambda: {}))
-    app.add_url_rule("/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410))))
+    app.add_url_rule(
+        "/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410)))
+    )
     app.add_url_rule("/limited", "limited", rate_limit("1/day")(lambda: {}))
     seen = []
     with request_finished.connected_to(lambda app, response: seen.append(is_ready(response)), app):
         client = app.test_client()
-        answers = [client.get(path) for path in ("/unknown", "/private", "/text", "/limited", "/limited")]
+        answers = [
+            client.get(path) for path in ("/unknown", "/private", "/text", "/limited", "/limited")
+        ]
     assert [answer.status_code for answer in answers] == [404, 401, 410, 200, 429]
     assert seen == [True, True, True, False, True]
-    assert [("RateLimit" in answer.headers) for answer in answers] == [False, False, True, True, True]
+    assert [("RateLimit" in answer.headers) for answer in answers] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]

@@ -13,14 +13,23 @@ from flask.json.provider import DefaultJSONProvider
 from flask.signals import got_request_exception
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import Conflict, HTTPException, InternalServerError, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import (
+    Conflict,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from werkzeug.test import TestResponse
 
 from flask_apierrors import ApiError, ApiErrors, FieldError, Problem
 from tests.conftest import parse_strictly
 
 PROBLEM = {"Accept": "application/problem+json"}
-INTERNAL = "Internal server error. Please retry your request or contact support if the problem persists."
+INTERNAL = (
+    "Internal server error. Please retry your request or contact support if the problem persists."
+)
 
 
 def make(view: Any = lambda: "ok", **config: Any) -> tuple[Flask, ApiErrors]:
@@ -94,7 +103,13 @@ def test_problem_json_is_given_to_a_client_that_names_it() -> None:
 
 def test_problem_json_has_the_authors_members_but_never_in_place_of_the_standard_ones() -> None:
     error = ApiError(
-        "Sold out", status=409, retry_after=3, errors=[FieldError("no", pointer="#/a")], stock=0, status_="x", instance="/evil"
+        "Sold out",
+        status=409,
+        retry_after=3,
+        errors=[FieldError("no", pointer="#/a")],
+        stock=0,
+        status_="x",
+        instance="/evil",
     )
     body = strict_json(get(raiser(error), PROBLEM))
     assert body["stock"] == 0
@@ -103,7 +118,16 @@ def test_problem_json_has_the_authors_members_but_never_in_place_of_the_standard
 
 
 @pytest.mark.parametrize(
-    "accept", ["*/*", "application/*", "application/json", "garbage", "image/png", "application/problem+json;q=0", ""]
+    "accept",
+    [
+        "*/*",
+        "application/*",
+        "application/json",
+        "garbage",
+        "image/png",
+        "application/problem+json;q=0",
+        "",
+    ],
 )
 def test_no_accept_header_takes_the_plain_body_away(accept: str) -> None:
     response = get(lambda: abort(404), {"Accept": accept})
@@ -207,8 +231,14 @@ def test_any_extension_member_comes_out_as_json() -> None:
 
 
 @given(st.text(), st.dictionaries(st.text(), st.floats() | st.text() | st.binary() | st.integers()))
-def test_any_text_and_members_give_an_answer_of_the_contract(detail: str, members: dict[str, Any]) -> None:
-    app, _ = make(raiser(ApiError(detail, status=409, **{f"m{name}": value for name, value in members.items()})))
+def test_any_text_and_members_give_an_answer_of_the_contract(
+    detail: str, members: dict[str, Any]
+) -> None:
+    app, _ = make(
+        raiser(
+            ApiError(detail, status=409, **{f"m{name}": value for name, value in members.items()})
+        )
+    )
     for headers in ({}, PROBLEM):
         response = app.test_client().get("/x", headers=headers)
         assert response.status_code == 409
@@ -224,7 +254,9 @@ def test_any_header_of_an_author_can_be_sent(headers: list[tuple[str, Any]]) -> 
         (name + value).encode("latin-1")
 
 
-def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, errors = make(lambda: abort(404))
     errors.format(lambda problem: 1 / 0)
     response = app.test_client().get("/x")
@@ -237,7 +269,9 @@ def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(caplog: py
 
 
 @pytest.mark.parametrize("body", [None, "text", ["list"]])
-def test_a_format_that_returns_no_dict_is_its_authors_bug(body: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_format_that_returns_no_dict_is_its_authors_bug(
+    body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     app, errors = make(lambda: abort(404))
     errors.format(lambda problem: body)
     assert app.test_client().get("/x").status_code == 500
@@ -285,7 +319,14 @@ def test_a_json_provider_of_the_apps_own_writes_the_body() -> None:
 
 def test_headers_of_the_exception_are_merged_and_cookies_stay() -> None:
     error = ApiError(
-        "x", status=409, headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Vary", "Origin"), ("X-Own", "é\r\nX: y")]
+        "x",
+        status=409,
+        headers=[
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2"),
+            ("Vary", "Origin"),
+            ("X-Own", "é\r\nX: y"),
+        ],
     )
     response = get(raiser(error))
     assert response.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
@@ -295,7 +336,11 @@ def test_headers_of_the_exception_are_merged_and_cookies_stay() -> None:
 
 
 def test_an_authors_cache_control_is_kept_and_the_content_type_is_not() -> None:
-    error = ApiError("x", status=410, headers={"cache-control": "max-age=60", "Content-Type": "text/html", "ETag": '"x"'})
+    error = ApiError(
+        "x",
+        status=410,
+        headers={"cache-control": "max-age=60", "Content-Type": "text/html", "ETag": '"x"'},
+    )
     response = get(raiser(error))
     assert response.headers.getlist("Cache-Control") == ["max-age=60"]
     assert response.content_type == "application/json"
@@ -304,9 +349,15 @@ def test_an_authors_cache_control_is_kept_and_the_content_type_is_not() -> None:
 
 def test_two_challenges_of_an_author_both_arrive() -> None:
     error = Unauthorized(www_authenticate=None)
-    error.get_headers = lambda *_: [("WWW-Authenticate", 'Basic realm="a"'), ("WWW-Authenticate", 'Digest realm="b"')]  # type: ignore[method-assign,misc,assignment]
+    error.get_headers = lambda *_: [
+        ("WWW-Authenticate", 'Basic realm="a"'),
+        ("WWW-Authenticate", 'Digest realm="b"'),
+    ]  # type: ignore[method-assign,misc,assignment]
     cls = type("Two", (Unauthorized,), {"get_headers": lambda self, *_: error.get_headers()})
-    assert get(raiser(cls())).headers.getlist("WWW-Authenticate") == ['Basic realm="a"', 'Digest realm="b"']
+    assert get(raiser(cls())).headers.getlist("WWW-Authenticate") == [
+        'Basic realm="a"',
+        'Digest realm="b"',
+    ]
 
 
 def test_after_request_functions_and_session_cookies_work_on_errors() -> None:
@@ -341,7 +392,9 @@ def test_a_head_request_gets_the_fields_and_no_body() -> None:
 def test_redirects_and_304_pass_untouched() -> None:
     app, _ = make(raiser(type("Unmodified", (HTTPException,), {"code": 304})()))
     app.add_url_rule("/dir/", view_func=lambda: "ok", endpoint="dir")
-    app.add_url_rule("/away", view_func=raiser(type("Away", (HTTPException,), {"code": 302})()), endpoint="away")
+    app.add_url_rule(
+        "/away", view_func=raiser(type("Away", (HTTPException,), {"code": 302})()), endpoint="away"
+    )
     assert app.test_client().get("/dir").status_code == 308
     assert app.test_client().get("/x").status_code == 304
     assert app.test_client().get("/away").status_code == 302
@@ -406,7 +459,9 @@ def test_streams_and_files_are_not_read() -> None:
     assert consumed == [1]
 
 
-def test_an_exception_without_a_code_is_a_500_and_does_not_tell_its_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_without_a_code_is_a_500_and_does_not_tell_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     response = get(raiser(HTTPException("secret")))
     assert response.status_code == 500
     assert b"secret" not in response.data
@@ -417,7 +472,9 @@ def test_an_exception_without_a_code_is_a_500_and_does_not_tell_its_text(caplog:
 # -- 5xx
 
 
-def test_a_crash_tells_nothing_and_is_logged_and_signalled_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crash_tells_nothing_and_is_logged_and_signalled_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, _ = make(raiser(RuntimeError("postgres://user:secret@host")))
     signals = Signals(app)
     response = app.test_client().get("/x", headers=PROBLEM)
@@ -434,13 +491,21 @@ def test_a_crash_tells_nothing_and_is_logged_and_signalled_once(caplog: pytest.L
     "error",
     [
         InternalServerError("secret"),
-        ApiError("secret", status=500, headers={"X-Secret": "secret"}, member="secret", errors=[FieldError("secret")]),
+        ApiError(
+            "secret",
+            status=500,
+            headers={"X-Secret": "secret"},
+            member="secret",
+            errors=[FieldError("secret")],
+        ),
         ApiError("secret", status=700),
         ApiError("secret", status=200),
         type("Odd", (HTTPException,), {"code": "404"})("secret"),
     ],
 )
-def test_the_text_of_a_500_never_leaves(error: HTTPException, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_text_of_a_500_never_leaves(
+    error: HTTPException, caplog: pytest.LogCaptureFixture
+) -> None:
     app, _ = make(raiser(error))
     signals = Signals(app)
     for headers in ({}, PROBLEM):
@@ -452,7 +517,9 @@ def test_the_text_of_a_500_never_leaves(error: HTTPException, caplog: pytest.Log
     assert len(error_records(caplog)) == 2
 
 
-def test_an_error_of_4xx_is_neither_logged_as_an_error_nor_signalled(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_4xx_is_neither_logged_as_an_error_nor_signalled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, errors = make(raiser(KeyError("x")))
     errors.convert(KeyError, to=NotFound)
     signals = Signals(app)
@@ -463,7 +530,9 @@ def test_an_error_of_4xx_is_neither_logged_as_an_error_nor_signalled(caplog: pyt
     assert error_records(caplog) == []
 
 
-def test_an_author_says_why_a_503_is_one_and_nobody_is_alarmed(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_author_says_why_a_503_is_one_and_nobody_is_alarmed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, _ = make(lambda: abort(503, "Maintenance till five."))
     signals = Signals(app)
     response = app.test_client().get("/x")
@@ -473,7 +542,9 @@ def test_an_author_says_why_a_503_is_one_and_nobody_is_alarmed(caplog: pytest.Lo
     assert error_records(caplog) == []
 
 
-def test_an_exception_converted_into_a_5xx_is_logged_and_signalled_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_converted_into_a_5xx_is_logged_and_signalled_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     cause = ConnectionError("db at 10.0.0.1 is down")
     app, errors = make(raiser(cause))
     errors.convert(ConnectionError, to=ServiceUnavailable)
@@ -496,7 +567,9 @@ def test_propagation_keeps_flasks_meaning(switch: str) -> None:
     assert app.test_client().get("/nope").status_code == 404
 
 
-@pytest.mark.parametrize("config", [{"TRAP_HTTP_EXCEPTIONS": True}, {"TRAP_BAD_REQUEST_ERRORS": True}])
+@pytest.mark.parametrize(
+    "config", [{"TRAP_HTTP_EXCEPTIONS": True}, {"TRAP_BAD_REQUEST_ERRORS": True}]
+)
 def test_traps_keep_flasks_meaning(config: dict[str, Any]) -> None:
     app, _ = make(lambda: request.form["absent"], TESTING=True, **config)
     with pytest.raises(KeyError):
@@ -545,7 +618,9 @@ def test_an_authors_handler_wins_whether_it_came_before_or_after() -> None:
         assert client.get(path).data == b"by code"
 
 
-def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_back_is_ours() -> None:
+def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_back_is_ours() -> (
+    None
+):
     seen: list[Exception] = []
 
     def catch_all(exc: Exception) -> Any:
@@ -555,7 +630,9 @@ def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_ba
     app, _ = make(raiser(KeyError()))
     app.register_error_handler(Exception, catch_all)
     assert app.test_client().get("/x").data == b"crash page"
-    assert strict_json(app.test_client().get("/nope")) == {"error": "The requested resource does not exist."}
+    assert strict_json(app.test_client().get("/nope")) == {
+        "error": "The requested resource does not exist."
+    }
     assert [type(exc) for exc in seen] == [KeyError, NotFound]
 
 
@@ -565,7 +642,9 @@ def test_what_a_catch_all_answers_is_the_answer() -> None:
     assert app.test_client().get("/nope").data == b"mine"
 
 
-def test_an_empty_body_that_cannot_be_filled_gives_the_static_500(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_empty_body_that_cannot_be_filled_gives_the_static_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, errors = make(lambda: ("", 404))
     errors.format(lambda problem: 1 / 0)
     assert strict_json(app.test_client().get("/x")) == {"error": INTERNAL}

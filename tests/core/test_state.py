@@ -10,7 +10,12 @@ import pytest
 from flask import Flask
 
 from flask_apierrors import ApiErrors
-from flask_apierrors._core.state import current_request, known_request_state, request_id, request_state
+from flask_apierrors._core.state import (
+    current_request,
+    known_request_state,
+    request_id,
+    request_state,
+)
 
 
 def test_the_state_of_a_request_is_made_when_it_is_asked_for_and_stays_the_same() -> None:
@@ -51,6 +56,9 @@ if child:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_no_two_workers_and_no_two_processes_give_the_same_request_id() -> None:
-    runs = [subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True) for _ in range(2)]
+    runs = [
+        subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
     ids = [line for run in runs for line in run.stdout.split()]
     assert len(ids) == len(set(ids)) == 6

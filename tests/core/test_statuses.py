@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import default_exceptions
 
-from flask_apierrors._core.statuses import HEADERS, IDEMPOTENT_METHODS, RETRIES, Retry, explanation, retry_for
+from flask_apierrors._core.statuses import (
+    HEADERS,
+    IDEMPOTENT_METHODS,
+    RETRIES,
+    Retry,
+    explanation,
+    retry_for,
+)
 
 
 @pytest.mark.parametrize("status", range(400, 600))

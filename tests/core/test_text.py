@@ -60,7 +60,18 @@ class Endless(Mapping[str, Any]):
 
 
 HOSTILE = st.sampled_from(
-    [Shy(), Lazy(), NotAString(), Rebel("x"), RebelText(), Broken(), ValueError("x"), object, math.nan, ...]
+    [
+        Shy(),
+        Lazy(),
+        NotAString(),
+        Rebel("x"),
+        RebelText(),
+        Broken(),
+        ValueError("x"),
+        object,
+        math.nan,
+        ...,
+    ]
 )
 SCALARS = st.one_of(
     st.none(),
@@ -78,7 +89,12 @@ SCALARS = st.one_of(
     HOSTILE,
 )
 KEYS = st.one_of(
-    st.none(), st.integers(), st.text(), st.binary(), st.floats(), HOSTILE.filter(lambda key: not isinstance(key, Broken))
+    st.none(),
+    st.integers(),
+    st.text(),
+    st.binary(),
+    st.floats(),
+    HOSTILE.filter(lambda key: not isinstance(key, Broken)),
 )
 ANYTHING = st.recursive(
     SCALARS,
@@ -142,7 +158,10 @@ def test_a_clean_text_is_kept(text: str) -> None:
     [
         (None, ("", "")),
         ("One line.", ("One line.", "")),
-        ("First\n    line.\n\n    And\n    more.\n\n    Last.\n    ", ("First line.", "And more. Last.")),
+        (
+            "First\n    line.\n\n    And\n    more.\n\n    Last.\n    ",
+            ("First line.", "And more. Last."),
+        ),
     ],
 )
 def test_a_docstring_is_a_summary_and_the_rest(doc: str | None, found: tuple[str, str]) -> None:
@@ -154,7 +173,9 @@ def test_a_docstring_is_a_summary_and_the_rest(doc: str | None, found: tuple[str
 
 @given(value=ANYTHING)
 @example(value=Broken())
-def test_anything_becomes_json_that_a_strict_parser_takes(value: object, strict_json: Callable[[str], Any]) -> None:
+def test_anything_becomes_json_that_a_strict_parser_takes(
+    value: object, strict_json: Callable[[str], Any]
+) -> None:
     plain = as_json(value)
     text = json.dumps(plain, allow_nan=False, ensure_ascii=False)
     assert strict_json(text) == plain
@@ -163,7 +184,11 @@ def test_anything_becomes_json_that_a_strict_parser_takes(value: object, strict_
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text()
+        | st.floats(allow_nan=False, allow_infinity=False),
         lambda below: st.lists(below, max_size=4),
         max_leaves=10,
     )
@@ -212,7 +237,9 @@ def test_what_refers_to_itself_ends() -> None:
     assert text.count("self") == 33
 
 
-@pytest.mark.parametrize("value", [[0] * 1_000_000, {n: n for n in range(50_000)}, set(range(50_000)), Endless()])
+@pytest.mark.parametrize(
+    "value", [[0] * 1_000_000, {n: n for n in range(50_000)}, set(range(50_000)), Endless()]
+)
 def test_what_is_too_large_is_cut_off(value: object) -> None:
     assert len(json.dumps(as_json(value))) < 2_000_000
 

@@ -20,7 +20,11 @@ from flask_apierrors._core.validation import FieldMessage, Invalid, describe, de
 from tests.hostile import Broken, Lazy, Shy
 
 #: marshmallow 4 renamed it.
-COLLECTION = next(name for name in signature(ma.validates_schema).parameters if name in ("pass_collection", "pass_many"))
+COLLECTION = next(
+    name
+    for name in signature(ma.validates_schema).parameters
+    if name in ("pass_collection", "pass_many")
+)
 NOT_AN_INTEGER = "Not a valid integer."
 MISSING = "Missing data for required field."
 
@@ -41,7 +45,9 @@ class Order(ma.Schema):
     limit = fields.Int()
     items = fields.List(fields.Nested(Reading))
     numbers = fields.List(fields.Int())
-    prices = fields.Dict(keys=fields.Str(validate=validate.Length(max=3, error="Too long.")), values=fields.Int())
+    prices = fields.Dict(
+        keys=fields.Str(validate=validate.Length(max=3, error="Too long.")), values=fields.Int()
+    )
     vessels = fields.Dict(values=fields.Nested(Reading))
     lists = fields.Dict(values=fields.List(fields.Int()))
     tables = fields.Dict(values=fields.Dict(values=fields.Int()))
@@ -56,7 +62,12 @@ def errors_of(schema: ma.Schema, data: Any) -> ValidationError:
 
 def said_of(schema: ma.Schema, data: Any) -> Invalid:
     error = errors_of(schema, data)
-    return describe(error.normalized_messages() if error.field_name != "_schema" else error.messages, 20, None, data)
+    return describe(
+        error.normalized_messages() if error.field_name != "_schema" else error.messages,
+        20,
+        None,
+        data,
+    )
 
 
 def pointers_of(schema: ma.Schema, data: Any) -> list[str | None]:
@@ -81,20 +92,27 @@ def test_the_sentence_names_the_field() -> None:
 
 
 def test_the_sentence_names_the_path_to_a_nested_field() -> None:
-    assert said_of(Order(), {"items": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {}]}).sentence == (
-        "Invalid 'items[3].name': Missing data for required field."
-    )
+    assert said_of(
+        Order(), {"items": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {}]}
+    ).sentence == ("Invalid 'items[3].name': Missing data for required field.")
 
 
 def test_a_message_about_the_whole_stands_alone() -> None:
-    assert describe(["It is Sunday."], 20) == Invalid((FieldError("It is Sunday.", pointer="#"),), ("It is Sunday.",), 0)
+    assert describe(["It is Sunday."], 20) == Invalid(
+        (FieldError("It is Sunday.", pointer="#"),), ("It is Sunday.",), 0
+    )
     assert describe({"_schema": ["It is Sunday."]}, 20).sentence == "It is Sunday."
-    assert describe({"_schema": ["No."]}, 20, "query").errors == (FieldError("No.", location="query"),)
+    assert describe({"_schema": ["No."]}, 20, "query").errors == (
+        FieldError("No.", location="query"),
+    )
     assert describe("It is Sunday.", 20).sentence == "It is Sunday."
 
 
 def test_a_message_about_a_nested_whole_names_it() -> None:
-    assert describe({"items": {0: {"_schema": ["Too late."]}}}, 20).sentence == "Invalid 'items[0]': Too late."
+    assert (
+        describe({"items": {0: {"_schema": ["Too late."]}}}, 20).sentence
+        == "Invalid 'items[0]': Too late."
+    )
 
 
 def test_several_messages_are_joined_in_their_order() -> None:
@@ -126,7 +144,10 @@ def test_exactly_as_many_errors_as_may_be_leave_nothing_to_count() -> None:
 
 
 def test_a_kind_of_value_is_named() -> None:
-    assert describe({"to": [FieldMessage("Bad.", "timestamp")]}, 20).sentence == "Invalid 'to' timestamp: Bad."
+    assert (
+        describe({"to": [FieldMessage("Bad.", "timestamp")]}, 20).sentence
+        == "Invalid 'to' timestamp: Bad."
+    )
     assert describe([FieldMessage("Bad.", "timestamp")], 20).sentence == "Bad."
 
 
@@ -173,7 +194,10 @@ def test_a_pointer_is_escaped_and_leads_to_the_value(name: str, pointer: str) ->
 @given(st.lists(st.one_of(st.text(max_size=20), st.integers(0, 10)), min_size=1, max_size=5))
 def test_every_pointer_is_a_uri_fragment_that_leads_to_the_value(path: list[str | int]) -> None:
     clean = [
-        step if isinstance(step, int) else step.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for step in path
+        step
+        if isinstance(step, int)
+        else step.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for step in path
     ]
     if "_schema" in clean:
         return
@@ -197,17 +221,21 @@ def test_the_name_of_an_empty_field_is_told() -> None:
 
 
 def test_outside_the_body_an_error_names_its_parameter() -> None:
-    assert describe({"to": ["no"]}, 20, "query").errors == (FieldError("no", parameter="to", location="query"),)
-    assert describe({"ids": {1: ["no"]}}, 20, "query").errors == (FieldError("no", parameter="ids[1]", location="query"),)
+    assert describe({"to": ["no"]}, 20, "query").errors == (
+        FieldError("no", parameter="to", location="query"),
+    )
+    assert describe({"ids": {1: ["no"]}}, 20, "query").errors == (
+        FieldError("no", parameter="ids[1]", location="query"),
+    )
 
 
 # -- marshmallow's shapes
 
 
 def test_the_wire_name_of_a_field_is_told() -> None:
-    assert pointers_of(Order(), {"items": [{"name": "a", "position": {"lat": 1, "longitude": "x"}}]}) == [
-        "#/items/0/position/longitude"
-    ]
+    assert pointers_of(
+        Order(), {"items": [{"name": "a", "position": {"lat": 1, "longitude": "x"}}]}
+    ) == ["#/items/0/position/longitude"]
 
 
 def test_each_item_of_many_has_its_index() -> None:
@@ -226,7 +254,10 @@ def test_a_collection_may_be_wrong_beside_its_items() -> None:
             raise ValidationError("Too few.")
 
     found = said_of(Batch(many=True), [{"n": "x"}])
-    assert [(error.pointer, error.detail) for error in found.errors] == [("#/0/n", NOT_AN_INTEGER), ("#", "Too few.")]
+    assert [(error.pointer, error.detail) for error in found.errors] == [
+        ("#/0/n", NOT_AN_INTEGER),
+        ("#", "Too few."),
+    ]
 
 
 def test_what_is_not_an_object_at_all_is_told() -> None:
@@ -258,10 +289,16 @@ def test_a_validation_error_for_one_field_names_it() -> None:
         ({"vessels": {"a": {"name": "b", "position": {"lat": "x"}}}}, ["#/vessels/a/position/lat"]),
         ({"lists": {"a": [1, "x"]}}, ["#/lists/a/1"]),
         ({"lists": {"value": ["x"], "key": 5}}, ["#/lists/value/0", "#/lists/key"]),
-        ({"tables": {"a": {"b": "x", "value": "y", "key": "z"}}}, ["#/tables/a/b", "#/tables/a/value", "#/tables/a/key"]),
+        (
+            {"tables": {"a": {"b": "x", "value": "y", "key": "z"}}},
+            ["#/tables/a/b", "#/tables/a/value", "#/tables/a/key"],
+        ),
         ({"tables": {"value": {"value": "x"}}}, ["#/tables/value/value"]),
         ({"tabled": [{"a": 1}, {"value": "x"}]}, ["#/tabled/1/value"]),
-        ({"items": [{"name": "a", "value": "x", "key": "y"}]}, ["#/items/0/key", "#/items/0/value"]),
+        (
+            {"items": [{"name": "a", "value": "x", "key": "y"}]},
+            ["#/items/0/key", "#/items/0/value"],
+        ),
     ],
 )
 def test_a_pointer_into_a_dict_leads_to_the_value(data: Any, pointers: list[str]) -> None:
@@ -298,7 +335,10 @@ def test_without_the_data_a_path_is_told_as_it_is() -> None:
 
 
 def test_an_index_outside_the_data_is_told_as_it_is() -> None:
-    assert describe({"a": {5: {"b": {"value": ["no"]}}}}, 20, data={"a": [1]}).errors[0].pointer == "#/a/5/b/value"
+    assert (
+        describe({"a": {5: {"b": {"value": ["no"]}}}}, 20, data={"a": [1]}).errors[0].pointer
+        == "#/a/5/b/value"
+    )
 
 
 def test_a_mapping_that_fails_is_told_as_a_text() -> None:
@@ -328,7 +368,9 @@ class Hostile:
         raise RuntimeError
 
 
-HOSTILE = st.sampled_from([Shy(), Lazy(), Hostile(), ValueError("x"), ValidationError("y"), object(), -1, True, ...])
+HOSTILE = st.sampled_from(
+    [Shy(), Lazy(), Hostile(), ValueError("x"), ValidationError("y"), object(), -1, True, ...]
+)
 LEAVES = st.one_of(
     st.none(),
     st.integers(),
@@ -351,7 +393,9 @@ TREES = st.recursive(
 
 
 @given(messages=TREES, most=st.integers(1, 5), data=TREES)
-@example(messages={1: ["a"], "1": ["b"], None: ["c"], b"x": ["d"], "_schema": ["e"]}, most=5, data={})
+@example(
+    messages={1: ["a"], "1": ["b"], None: ["c"], b"x": ["d"], "_schema": ["e"]}, most=5, data={}
+)
 def test_every_tree_can_be_described(messages: Any, most: int, data: Any) -> None:
     found = describe(messages, most, None, data)
     assert len(found.errors) == len(found.sentences) <= most
@@ -368,7 +412,15 @@ def test_integers_that_are_no_index_are_names() -> None:
 
 def test_texts_of_any_type_are_told() -> None:
     found = describe({"a": [Lazy(), b"bytes", ValueError("why"), Shy(), "\ud800", None, 5]}, 20)
-    assert [error.detail for error in found.errors] == ["translated", "bytes", "why", "<Shy>", "\ufffd", "None", "5"]
+    assert [error.detail for error in found.errors] == [
+        "translated",
+        "bytes",
+        "why",
+        "<Shy>",
+        "\ufffd",
+        "None",
+        "5",
+    ]
 
 
 def test_a_tree_that_holds_itself_ends() -> None:
@@ -408,7 +460,13 @@ def test_the_size_of_what_is_told_is_bounded() -> None:
 
 def test_each_location_of_webargs_is_told() -> None:
     found = describe_locations(
-        {"query": {"a": ["no"]}, "headers": {"b": ["no"]}, "json": {"c": ["no"]}, "view_args": {"d": ["no"]}}, 20
+        {
+            "query": {"a": ["no"]},
+            "headers": {"b": ["no"]},
+            "json": {"c": ["no"]},
+            "view_args": {"d": ["no"]},
+        },
+        20,
     )
     assert found.errors == (
         FieldError("no", parameter="a", location="query"),
@@ -419,14 +477,21 @@ def test_each_location_of_webargs_is_told() -> None:
 
 
 def test_all_locations_together_have_one_limit() -> None:
-    found = describe_locations({"query": {n: ["no"] for n in range(15)}, "json": {n: ["no"] for n in range(15)}}, 20)
+    found = describe_locations(
+        {"query": {n: ["no"] for n in range(15)}, "json": {n: ["no"] for n in range(15)}}, 20
+    )
     assert (len(found.errors), found.more) == (20, 10)
-    found = describe_locations({"query": {n: ["no"] for n in range(25)}, "json": {n: ["no"] for n in range(15)}}, 20)
+    found = describe_locations(
+        {"query": {n: ["no"] for n in range(25)}, "json": {n: ["no"] for n in range(15)}}, 20
+    )
     assert (len(found.errors), found.more) == (20, 20)
 
 
 def test_an_unknown_location_is_a_part_of_the_tree() -> None:
-    assert describe_locations({"session": {"a": ["no"]}, 5: "x"}, 20).sentence == "Invalid 'session.a': no; Invalid '[5]': x"
+    assert (
+        describe_locations({"session": {"a": ["no"]}, 5: "x"}, 20).sentence
+        == "Invalid 'session.a': no; Invalid '[5]': x"
+    )
 
 
 # -- webargs in its real use
@@ -446,7 +511,12 @@ def api(make_app: Callable[..., Flask]) -> Flask:
             return args
 
     @app.post("/teapot")
-    @use_kwargs(limit, location="json", error_status_code=418, error_headers={"X-Mine": "a", "Cache-Control": "max-age=1"})
+    @use_kwargs(
+        limit,
+        location="json",
+        error_status_code=418,
+        error_headers={"X-Mine": "a", "Cache-Control": "max-age=1"},
+    )
     def teapot(limit: int) -> str:
         return "tea"
 
@@ -470,13 +540,20 @@ def api(make_app: Callable[..., Flask]) -> Flask:
         ("GET", "/query?limit=x", {}, {"parameter": "limit", "in": "query"}),
         ("POST", "/json", {"json": {"limit": "x"}}, {"pointer": "#/limit"}),
         ("GET", "/headers", {"headers": {"limit": "x"}}, {"parameter": "limit", "in": "header"}),
-        ("GET", "/cookies", {"headers": {"Cookie": "limit=x"}}, {"parameter": "limit", "in": "cookie"}),
+        (
+            "GET",
+            "/cookies",
+            {"headers": {"Cookie": "limit=x"}},
+            {"parameter": "limit", "in": "cookie"},
+        ),
         ("POST", "/form", {"data": {"limit": "x"}}, {"pointer": "#/limit"}),
         ("GET", "/view_args/x", {}, {"parameter": "limit", "in": "path"}),
         ("POST", "/json_or_form", {"json": {"limit": "x"}}, {"pointer": "#/limit"}),
     ],
 )
-def test_webargs_says_where_the_value_was(api: Flask, method: str, url: str, options: Any, where: dict[str, str]) -> None:
+def test_webargs_says_where_the_value_was(
+    api: Flask, method: str, url: str, options: Any, where: dict[str, str]
+) -> None:
     response = api.test_client(use_cookies=False).open(url, method=method, **options)
     assert response.status_code == 400
     assert response.get_json() == {
@@ -488,7 +565,12 @@ def test_webargs_says_where_the_value_was(api: Flask, method: str, url: str, opt
 def test_the_status_of_webargs_follows_the_configuration(make_app: Callable[..., Flask]) -> None:
     for status in (400, 422):
         app = make_app(APIERRORS_VALIDATION_STATUS=status)
-        app.add_url_rule("/", view_func=use_args({"limit": fields.Int(required=True)}, location="query")(lambda args: args))
+        app.add_url_rule(
+            "/",
+            view_func=use_args({"limit": fields.Int(required=True)}, location="query")(
+                lambda args: args
+            ),
+        )
         response = app.test_client().get("/")
         assert response.status_code == status
         assert response.get_json() == {"error": f"Invalid 'limit': {MISSING}"}
@@ -503,8 +585,13 @@ def test_an_explicit_status_and_headers_of_webargs_are_kept(api: Flask) -> None:
 
 
 def test_webargs_leads_to_the_values_of_dicts(api: Flask) -> None:
-    response = api.test_client().post("/order", json={"prices": {"eur": "x"}, "vessels": {"a": {"value": "x", "name": "b"}}})
-    assert [error["pointer"] for error in response.get_json()["errors"]] == ["#/prices/eur", "#/vessels/a/value"]
+    response = api.test_client().post(
+        "/order", json={"prices": {"eur": "x"}, "vessels": {"a": {"value": "x", "name": "b"}}}
+    )
+    assert [error["pointer"] for error in response.get_json()["errors"]] == [
+        "#/prices/eur",
+        "#/vessels/a/value",
+    ]
 
 
 def test_a_body_that_webargs_cannot_read_is_told(api: Flask) -> None:
@@ -513,7 +600,9 @@ def test_a_body_that_webargs_cannot_read_is_told(api: Flask) -> None:
     assert response.get_json()["error"] == "Invalid JSON body."
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"limit":' + b"9" * 5_000 + b"}", b'{"limit": NaN}', b"", b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"limit":' + b"9" * 5_000 + b"}", b'{"limit": NaN}', b"", b"\xff"]
+)
 def test_a_guard_reads_the_body_before_webargs_does(api: Flask, body: bytes) -> None:
     response = api.test_client().post("/guarded", data=body, content_type="application/json")
     assert response.status_code == 400
@@ -522,7 +611,12 @@ def test_a_guard_reads_the_body_before_webargs_does(api: Flask, body: bytes) -> 
 
 def test_values_that_a_client_sent_are_never_echoed(api: Flask) -> None:
     secret = "hunter2"
-    body = {"limit": secret, "prices": {"eur": secret}, "items": [{"name": 5, "position": secret}], "numbers": secret}
+    body = {
+        "limit": secret,
+        "prices": {"eur": secret},
+        "items": [{"name": 5, "position": secret}],
+        "numbers": secret,
+    }
     for accept in ("application/json", "application/problem+json"):
         response = api.test_client().post("/order", json=body, headers={"Accept": accept})
         assert response.status_code == 400
@@ -532,7 +626,9 @@ def test_values_that_a_client_sent_are_never_echoed(api: Flask) -> None:
 # -- marshmallow in a view
 
 
-def test_many_errors_make_a_small_answer(make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]) -> None:
+def test_many_errors_make_a_small_answer(
+    make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]
+) -> None:
     app = make_app(APIERRORS_MEMBERS=("error", "errors"))
     app.add_url_rule("/", view_func=lambda: Order().load(request.get_json()), methods=["POST"])
     for body in ({"numbers": ["x"] * 1_010}, {"x" * 10_000 + str(n): 1 for n in range(1_010)}):
@@ -552,6 +648,8 @@ def test_any_name_of_an_unknown_field_is_answered(
 ) -> None:
     app = make_app(APIERRORS_MEMBERS=("error", "errors"))
     app.add_url_rule("/", view_func=lambda: Order().load(request.get_json()), methods=["POST"])
-    response = app.test_client().post("/", data=json.dumps({name: 1}), content_type="application/json")
+    response = app.test_client().post(
+        "/", data=json.dumps({name: 1}), content_type="application/json"
+    )
     assert response.status_code == 400
     assert strict_json(response.data)["error"].endswith("Unknown field.")

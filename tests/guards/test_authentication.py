@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import BadGateway, ServiceUnavailable
 from werkzeug.test import TestResponse
 
-from flask_apierrors import ApiErrors, InvalidToken, current_principal, requires_auth, requires_permissions
+from flask_apierrors import (
+    ApiErrors,
+    InvalidToken,
+    current_principal,
+    requires_auth,
+    requires_permissions,
+)
 from tests.conftest import parse_strictly
 
 GOOD = {"Authorization": "Bearer good"}
@@ -65,18 +71,31 @@ def test_no_header_is_a_401_without_an_error_code() -> None:
     response = get(make()[0], "/me", {})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
-    assert parse_strictly(response.data) == {"error": "Authentication failed: the Authorization header is missing."}
+    assert parse_strictly(response.data) == {
+        "error": "Authentication failed: the Authorization header is missing."
+    }
 
 
 def test_a_rejected_token_is_a_401_with_invalid_token() -> None:
     response = get(make()[0], "/me", {"Authorization": "Bearer bad"})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
-    assert parse_strictly(response.data) == {"error": "Authentication failed: the Bearer token is invalid or expired."}
+    assert parse_strictly(response.data) == {
+        "error": "Authentication failed: the Bearer token is invalid or expired."
+    }
 
 
 @pytest.mark.parametrize(
-    "value", ["Bearer", "Bearer ", "Bearer a b", "Bearer a=b", "Basic Z29vZA==", "good", "Bearer good, Bearer x"]
+    "value",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer a b",
+        "Bearer a=b",
+        "Basic Z29vZA==",
+        "good",
+        "Bearer good, Bearer x",
+    ],
 )
 def test_malformed_credentials_never_reach_the_verifier(value: str) -> None:
     app, _ = make(lambda token: pytest.fail("called"))
@@ -147,8 +166,13 @@ def test_all_permissions_are_needed_and_the_challenge_names_them() -> None:
     assert get(app, "/read").status_code == 200
     response = get(app, "/write")
     assert response.status_code == 403
-    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="insufficient_scope", scope="read write"'
-    assert parse_strictly(response.data) == {"error": "You do not have permission to access the requested content."}
+    assert (
+        response.headers["WWW-Authenticate"]
+        == 'Bearer realm="api", error="insufficient_scope", scope="read write"'
+    )
+    assert parse_strictly(response.data) == {
+        "error": "You do not have permission to access the requested content."
+    }
 
 
 def test_permissions_imply_authentication() -> None:
@@ -203,8 +227,12 @@ def test_permissions_without_names_fail_where_they_are_applied(names: Any) -> No
 
 def test_no_permission_name_breaks_the_challenge() -> None:
     app, _ = make()
-    app.add_url_rule("/odd", view_func=requires_permissions('a"b\r\n', "é")(lambda: {}), endpoint="odd")
-    assert get(app, "/odd").headers["WWW-Authenticate"] == ('Bearer realm="api", error="insufficient_scope", scope="a\'b  ?"')
+    app.add_url_rule(
+        "/odd", view_func=requires_permissions('a"b\r\n', "é")(lambda: {}), endpoint="odd"
+    )
+    assert get(app, "/odd").headers["WWW-Authenticate"] == (
+        'Bearer realm="api", error="insufficient_scope", scope="a\'b  ?"'
+    )
 
 
 # -- the principal
@@ -248,7 +276,9 @@ def test_a_principal_never_stays_for_the_next_request() -> None:
 # -- views of each kind
 
 
-def test_a_verifier_whose_answer_is_to_be_awaited_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_verifier_whose_answer_is_to_be_awaited_lets_nobody_in(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def verifier(token: str) -> Any:
         return verify(token)
 

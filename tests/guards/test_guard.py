@@ -14,7 +14,14 @@ from flask.views import MethodView, View
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_apierrors import ApiErrors, produces, raises, requires_auth, requires_json, requires_permissions
+from flask_apierrors import (
+    ApiErrors,
+    produces,
+    raises,
+    requires_auth,
+    requires_json,
+    requires_permissions,
+)
 from flask_apierrors._core.state import RequestState
 from flask_apierrors._guards.guard import Check, Order, guard, marks_above
 from flask_apierrors._guards.marks import Mark, marks_of
@@ -36,7 +43,9 @@ def call(app: Flask, view: Callable[..., Any], path: str = "/x", **options: Any)
     return app.test_client().open(path, **options)
 
 
-def test_checks_run_in_their_fixed_order_whatever_the_order_of_the_decorators(make_app: Callable[..., Flask]) -> None:
+def test_checks_run_in_their_fixed_order_whatever_the_order_of_the_decorators(
+    make_app: Callable[..., Flask],
+) -> None:
     for index, orders in enumerate(permutations(Order, 3)):
         seen: list[str] = []
 
@@ -51,11 +60,18 @@ def test_checks_run_in_their_fixed_order_whatever_the_order_of_the_decorators(ma
         assert seen == [order.name for order in sorted(orders)] + ["view"]
 
 
-def test_the_real_guards_answer_in_the_order_of_the_contract(make_app: Callable[..., Flask]) -> None:
+def test_the_real_guards_answer_in_the_order_of_the_contract(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
     errors.verify_token(lambda token: {"permissions": ["write"] if token == "writer" else []})
     app = make_app(errors)
-    decorators = (requires_permissions("write"), requires_json, produces("text/csv"), recorder(Order.RATE_LIMIT, []))
+    decorators = (
+        requires_permissions("write"),
+        requires_json,
+        produces("text/csv"),
+        recorder(Order.RATE_LIMIT, []),
+    )
     limited = recorder(Order.RATE_LIMIT, [], 429)
     bad = {"Accept": "image/png", "Content-Type": "text/plain"}
     steps: list[tuple[dict[str, str], bytes, int]] = [
@@ -75,13 +91,19 @@ def test_the_real_guards_answer_in_the_order_of_the_contract(make_app: Callable[
         for decorator in order:
             guarded = decorator(guarded)
         app.add_url_rule(f"/{index}", view_func=guarded, endpoint=f"open{index}", methods=["POST"])
-        app.add_url_rule(f"/limited{index}", view_func=limited(guarded), endpoint=f"limited{index}", methods=["POST"])
+        app.add_url_rule(
+            f"/limited{index}",
+            view_func=limited(guarded),
+            endpoint=f"limited{index}",
+            methods=["POST"],
+        )
     client = app.test_client()
     for index in range(24):
         assert client.post(f"/limited{index}", data=b"{", headers=bad).status_code == 429
-        assert [client.post(f"/{index}", data=body, headers=headers).status_code for headers, body, _ in steps] == [
-            status for _, _, status in steps
-        ]
+        assert [
+            client.post(f"/{index}", data=body, headers=headers).status_code
+            for headers, body, _ in steps
+        ] == [status for _, _, status in steps]
 
 
 def test_all_guards_of_a_view_are_one_wrapper() -> None:
@@ -90,7 +112,11 @@ def test_all_guards_of_a_view_are_one_wrapper() -> None:
 
     guarded: Any = requires_auth(requires_json(produces("text/csv")(view)))
     assert guarded.__wrapped__ is view
-    assert [mark.name for mark in marks_of(guarded)] == ["produces", "requires_json", "requires_auth"]
+    assert [mark.name for mark in marks_of(guarded)] == [
+        "produces",
+        "requires_json",
+        "requires_auth",
+    ]
     assert marks_of(view) == ()
     assert (guarded.__name__, guarded.__module__) == ("view", __name__)
 
@@ -181,7 +207,9 @@ def test_async_views_are_guarded(make_app: Callable[..., Flask]) -> None:
     assert seen == ["JSON", "ACCEPT"]
 
 
-def test_method_views_are_guarded_whole_and_method_by_method(make_app: Callable[..., Flask]) -> None:
+def test_method_views_are_guarded_whole_and_method_by_method(
+    make_app: Callable[..., Flask],
+) -> None:
     class Whole(MethodView):
         decorators = [produces("text/csv")]  # noqa: RUF012
 
@@ -214,7 +242,10 @@ def test_method_views_are_guarded_whole_and_method_by_method(make_app: Callable[
 
 
 def test_blueprints_and_routes_below_them_are_guarded(make_app: Callable[..., Flask]) -> None:
-    outer, inner = Blueprint("outer", __name__, url_prefix="/outer"), Blueprint("inner", __name__, url_prefix="/inner")
+    outer, inner = (
+        Blueprint("outer", __name__, url_prefix="/outer"),
+        Blueprint("inner", __name__, url_prefix="/inner"),
+    )
 
     @inner.get("/x")
     @produces("text/csv")
@@ -224,7 +255,9 @@ def test_blueprints_and_routes_below_them_are_guarded(make_app: Callable[..., Fl
     outer.register_blueprint(inner)
     app = make_app()
     app.register_blueprint(outer)
-    assert app.test_client().get("/outer/inner/x", headers={"Accept": "image/png"}).status_code == 406
+    assert (
+        app.test_client().get("/outer/inner/x", headers={"Accept": "image/png"}).status_code == 406
+    )
 
 
 def test_a_guarded_view_may_be_a_callable_object(make_app: Callable[..., Flask]) -> None:
@@ -238,7 +271,10 @@ def test_a_guarded_view_may_be_a_callable_object(make_app: Callable[..., Flask])
 def test_a_guard_raises_and_never_renders(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     app.register_error_handler(406, lambda exc: ("the author's", 406))
-    assert call(app, produces("text/csv")(lambda: "ok"), headers={"Accept": "image/png"}).text == "the author's"
+    assert (
+        call(app, produces("text/csv")(lambda: "ok"), headers={"Accept": "image/png"}).text
+        == "the author's"
+    )
 
 
 # -- whatever a client sends
@@ -261,7 +297,9 @@ def api(make_app: Callable[..., Flask]) -> Flask:
     @requires_json
     @produces("application/json", "text/csv")
     def view(name: str) -> Any:
-        loaded = Annotation().load(request.get_json()) if request.method in ("POST", "PATCH") else {}
+        loaded = (
+            Annotation().load(request.get_json()) if request.method in ("POST", "PATCH") else {}
+        )
         return jsonify(loaded)
 
     return app
@@ -270,16 +308,31 @@ def api(make_app: Callable[..., Flask]) -> Flask:
 LATIN_1 = st.text(alphabet=st.characters(max_codepoint=255), max_size=30)
 JSON = st.recursive(
     st.none() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(["series", "values", "children", "x"]), below),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.sampled_from(["series", "values", "children", "x"]), below)
+    ),
     max_leaves=8,
 )
 HEADERS = st.fixed_dictionaries(
-    {"HTTP_AUTHORIZATION": st.sampled_from(["Bearer writer", "bearer writer ", "Basic \xed", "Bearer"]) | LATIN_1},
+    {
+        "HTTP_AUTHORIZATION": st.sampled_from(
+            ["Bearer writer", "bearer writer ", "Basic \xed", "Bearer"]
+        )
+        | LATIN_1
+    },
     optional={
-        "HTTP_ACCEPT": st.sampled_from(["*/*", "text/csv;q=0", "application/problem+json", "image/png"]) | LATIN_1,
-        "CONTENT_TYPE": st.sampled_from(["application/json", "application/x+json", "multipart/form-data; boundary=a"])
+        "HTTP_ACCEPT": st.sampled_from(
+            ["*/*", "text/csv;q=0", "application/problem+json", "image/png"]
+        )
         | LATIN_1,
-        "CONTENT_LENGTH": st.sampled_from(["", "0", "-1", "abc", "1_0", "99999999999999999999", "\xb2"]),
+        "CONTENT_TYPE": st.sampled_from(
+            ["application/json", "application/x+json", "multipart/form-data; boundary=a"]
+        )
+        | LATIN_1,
+        "CONTENT_LENGTH": st.sampled_from(
+            ["", "0", "-1", "abc", "1_0", "99999999999999999999", "\xb2"]
+        ),
         "HTTP_TRANSFER_ENCODING": st.sampled_from(["chunked", "gzip", "\xff"]),
         "HTTP_HOST": st.sampled_from(["", "evil.example", "a b", "\xff"]),
         "HTTP_X_REQUEST_ID": LATIN_1,
@@ -291,20 +344,32 @@ HEADERS = st.fixed_dictionaries(
 
 
 @given(
-    method=st.sampled_from(["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]),
+    method=st.sampled_from(
+        ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]
+    ),
     headers=HEADERS,
     body=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()),
 )
 @example(
-    method="POST", headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"}, body=b"[" * 90_000
+    method="POST",
+    headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"},
+    body=b"[" * 90_000,
 )
 @example(
-    method="POST", headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"}, body=b" " * 100_001
+    method="POST",
+    headers={"HTTP_AUTHORIZATION": "Bearer writer", "CONTENT_TYPE": "application/json"},
+    body=b" " * 100_001,
 )
 def test_no_request_is_a_500(
-    method: str, headers: dict[str, str], body: bytes, api: Flask, strict_json: Callable[[bytes], Any]
+    method: str,
+    headers: dict[str, str],
+    body: bytes,
+    api: Flask,
+    strict_json: Callable[[bytes], Any],
 ) -> None:
-    response = api.test_client(use_cookies=False).open("/x", method=method, data=body, environ_overrides=headers)
+    response = api.test_client(use_cookies=False).open(
+        "/x", method=method, data=body, environ_overrides=headers
+    )
     assert response.status_code < 500
     if response.status_code >= 400:
         assert response.mimetype in ("application/json", "application/problem+json")

@@ -14,7 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_apierrors import ApiErrors, requires_json
-from flask_apierrors._guards.json_body import MalformedJson, StrictJson, StrictJsonRequest, unsupported_media_type
+from flask_apierrors._guards.json_body import (
+    MalformedJson,
+    StrictJson,
+    StrictJsonRequest,
+    unsupported_media_type,
+)
 
 
 class OwnProvider(JSONProvider):
@@ -32,7 +37,9 @@ OWN = StrictJson(OwnProvider(Flask(__name__)))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | FINITE | st.text(max_size=20),
-    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=8), below, max_size=4),
+    lambda below: (
+        st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=8), below, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -47,7 +54,9 @@ def complaint(body: str | bytes, decoder: StrictJson = DEFAULT) -> str:
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 2]), st.sampled_from(["", " \r\n\t"]))
-def test_valid_json_is_what_pythons_decoder_makes_of_it(value: Any, ascii_only: bool, indent: int | None, space: str) -> None:
+def test_valid_json_is_what_pythons_decoder_makes_of_it(
+    value: Any, ascii_only: bool, indent: int | None, space: str
+) -> None:
     text = space + json.dumps(value, ensure_ascii=ascii_only, indent=indent) + space
     for decoder in (DEFAULT, OWN):
         assert decoder.loads(text) == decoder.loads(text.encode()) == json.loads(text) == value
@@ -171,7 +180,10 @@ def test_escapes_of_whole_characters_are_taken(value: Any) -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["\\", "u", "\\ud83d", "\\ude00", "\\uDBFF", "\\uDFFF", "\\u0041", "d83d", "\\\\", "n"]), max_size=8
+        st.sampled_from(
+            ["\\", "u", "\\ud83d", "\\ude00", "\\uDBFF", "\\uDFFF", "\\u0041", "d83d", "\\\\", "n"]
+        ),
+        max_size=8,
     ).map("".join)
 )
 def test_what_is_taken_can_be_encoded(inside: str) -> None:
@@ -220,10 +232,23 @@ def app(make_app: Callable[..., Flask]) -> Flask:
     app = make_app()
     app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
     app.add_url_rule(
-        "/guarded", view_func=requires_json(lambda: jsonify(request.get_json())), methods=["POST"], endpoint="guarded"
+        "/guarded",
+        view_func=requires_json(lambda: jsonify(request.get_json())),
+        methods=["POST"],
+        endpoint="guarded",
     )
-    app.add_url_rule("/silent", view_func=lambda: jsonify(request.get_json(silent=True)), methods=["POST"], endpoint="silent")
-    app.add_url_rule("/tree", view_func=lambda: Tree().load(request.get_json()), methods=["POST"], endpoint="tree")
+    app.add_url_rule(
+        "/silent",
+        view_func=lambda: jsonify(request.get_json(silent=True)),
+        methods=["POST"],
+        endpoint="silent",
+    )
+    app.add_url_rule(
+        "/tree",
+        view_func=lambda: Tree().load(request.get_json()),
+        methods=["POST"],
+        endpoint="tree",
+    )
     return app
 
 
@@ -240,7 +265,9 @@ def app(make_app: Callable[..., Flask]) -> Flask:
         (b"[" * 100_000, "Malformed JSON: it is nested too deeply."),
     ],
 )
-def test_a_malformed_body_is_a_400_that_says_what_is_wrong(app: Flask, path: str, body: bytes, sentence: str) -> None:
+def test_a_malformed_body_is_a_400_that_says_what_is_wrong(
+    app: Flask, path: str, body: bytes, sentence: str
+) -> None:
     response = app.test_client().post(path, data=body, content_type="application/json")
     assert response.status_code == 400
     assert response.get_json() == {"error": sentence}
@@ -250,7 +277,11 @@ def test_a_malformed_body_is_a_400_that_says_what_is_wrong(app: Flask, path: str
 def test_no_depth_of_nesting_is_a_500(app: Flask, depth: int) -> None:
     client = app.test_client()
     lists = client.post("/", data="[" * depth + "]" * depth, content_type="application/json")
-    objects = client.post("/tree", data='{"child":' * (depth - 1) + "{}" + "}" * (depth - 1), content_type="application/json")
+    objects = client.post(
+        "/tree",
+        data='{"child":' * (depth - 1) + "{}" + "}" * (depth - 1),
+        content_type="application/json",
+    )
     assert lists.status_code == objects.status_code == (200 if depth <= 100 else 400)
 
 
@@ -263,7 +294,9 @@ def test_a_silent_reader_gets_nothing_from_a_malformed_body(app: Flask) -> None:
 def test_a_body_that_does_not_claim_to_be_json_is_a_415(app: Flask) -> None:
     response = app.test_client().post("/", data=b"{}", content_type="text/plain")
     assert response.status_code == 415
-    assert response.get_json() == {"error": "Unsupported media type. Send Content-Type: application/json."}
+    assert response.get_json() == {
+        "error": "Unsupported media type. Send Content-Type: application/json."
+    }
     assert response.headers["Accept"] == "application/json"
 
 
@@ -276,7 +309,9 @@ def test_a_body_that_a_server_cannot_hand_over_is_a_400(app: Flask) -> None:
 
     options = {"wsgi.input": BrokenChunks(), "wsgi.input_terminated": True, "CONTENT_LENGTH": "9"}
     for path in ("/", "/guarded"):
-        response = app.test_client().post(path, content_type="application/json", environ_overrides=options)
+        response = app.test_client().post(
+            path, content_type="application/json", environ_overrides=options
+        )
         assert response.status_code == 400
         assert response.get_json()["error"]
 
@@ -285,14 +320,20 @@ def test_a_body_that_is_too_large_is_a_413(make_app: Callable[..., Flask]) -> No
     app = make_app(MAX_CONTENT_LENGTH=10)
     app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
     response = app.test_client().post("/", json=["x" * 100])
-    assert (response.status_code, response.get_json()) == (413, {"error": "The request body is larger than 10 bytes."})
+    assert (response.status_code, response.get_json()) == (
+        413,
+        {"error": "The request body is larger than 10 bytes."},
+    )
 
 
 def test_a_malformed_body_is_the_same_in_debug(make_app: Callable[..., Flask]) -> None:
     app = make_app(DEBUG=True, TRAP_BAD_REQUEST_ERRORS=False)
     app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
     response = app.test_client().post("/", data=b"[NaN]", content_type="application/json")
-    assert (response.status_code, response.get_json()) == (400, {"error": "Malformed JSON: NaN is not a JSON number."})
+    assert (response.status_code, response.get_json()) == (
+        400,
+        {"error": "Malformed JSON: NaN is not a JSON number."},
+    )
 
 
 def test_the_decoder_encodes_as_the_apps_provider_does(app: Flask) -> None:
@@ -312,11 +353,15 @@ def test_a_request_class_of_the_apps_own_reads_strictly_too() -> None:
     app = Flask(__name__)
     app.request_class = Mine
     ApiErrors(app)
-    app.add_url_rule("/", view_func=lambda: jsonify(request.get_json(), request.tenant), methods=["POST"])  # type: ignore[attr-defined]
+    app.add_url_rule(
+        "/", view_func=lambda: jsonify(request.get_json(), request.tenant), methods=["POST"]
+    )  # type: ignore[attr-defined]
     assert app.request_class.__name__ == "Mine"
     assert issubclass(app.request_class, Mine)
     assert app.test_client().post("/", json=1).get_json() == [1, "north"]
-    assert app.test_client().post("/", data=b"NaN", content_type="application/json").status_code == 400
+    assert (
+        app.test_client().post("/", data=b"NaN", content_type="application/json").status_code == 400
+    )
 
 
 def test_a_request_class_that_reads_json_its_own_way_is_kept() -> None:
@@ -345,8 +390,17 @@ def test_flasks_own_request_class_stays_as_it_is(app: Flask) -> None:
 
 def test_a_415_names_what_is_taken() -> None:
     one = unsupported_media_type(("text/csv",), "POST")
-    assert (one.code, one.description) == (415, "Unsupported media type. Send Content-Type: text/csv.")
+    assert (one.code, one.description) == (
+        415,
+        "Unsupported media type. Send Content-Type: text/csv.",
+    )
     assert one.headers == (("Accept", "text/csv"),)
     several = unsupported_media_type(("text/csv", "application/json"), "PATCH")
-    assert several.description == "Unsupported media type. Send Content-Type: one of text/csv, application/json."
-    assert several.headers == (("Accept", "text/csv, application/json"), ("Accept-Patch", "text/csv, application/json"))
+    assert (
+        several.description
+        == "Unsupported media type. Send Content-Type: one of text/csv, application/json."
+    )
+    assert several.headers == (
+        ("Accept", "text/csv, application/json"),
+        ("Accept-Patch", "text/csv, application/json"),
+    )

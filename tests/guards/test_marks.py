@@ -30,7 +30,10 @@ def test_raises_takes_exceptions_that_are_converted() -> None:
     assert marks_of(raises(LookupError)(view)) == (Mark("raises", (LookupError,)),)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, Exception, NotFound(), VesselNotFound("text"), 404, "not-found", None])
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt, Exception, NotFound(), VesselNotFound("text"), 404, "not-found", None],
+)
 def test_raises_takes_classes_of_exceptions_alone(error: Any) -> None:
     with pytest.raises(TypeError, match=r"@raises takes classes of exceptions, .* not "):
         raises(error)

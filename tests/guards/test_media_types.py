@@ -18,7 +18,9 @@ TOKENS = st.from_regex(r"[a-z0-9.+-]{1,12}", fullmatch=True)
 
 def app_with(make_app: Callable[..., Flask], view: Any, **config: Any) -> Flask:
     app = make_app(**config)
-    app.add_url_rule("/", view_func=view, methods=METHODS, endpoint="view", provide_automatic_options=False)
+    app.add_url_rule(
+        "/", view_func=view, methods=METHODS, endpoint="view", provide_automatic_options=False
+    )
     return app
 
 
@@ -52,8 +54,14 @@ def csv_app(make_app: Callable[..., Flask]) -> Flask:
         " application/json ",
     ],
 )
-def test_json_is_taken_whatever_the_case_and_parameters_of_its_type(make_app: Callable[..., Flask], content_type: str) -> None:
-    response = app_with(make_app, requires_json(echo)).test_client().post("/", data=b'{"a":1}', content_type=content_type)
+def test_json_is_taken_whatever_the_case_and_parameters_of_its_type(
+    make_app: Callable[..., Flask], content_type: str
+) -> None:
+    response = (
+        app_with(make_app, requires_json(echo))
+        .test_client()
+        .post("/", data=b'{"a":1}', content_type=content_type)
+    )
     assert (response.status_code, response.get_json()) == (200, {"a": 1})
 
 
@@ -80,70 +88,114 @@ def test_json_is_taken_whatever_the_case_and_parameters_of_its_type(make_app: Ca
         "é/ü",
     ],
 )
-def test_what_is_not_json_is_a_415_that_names_it(make_app: Callable[..., Flask], content_type: str | None) -> None:
+def test_what_is_not_json_is_a_415_that_names_it(
+    make_app: Callable[..., Flask], content_type: str | None
+) -> None:
     app = app_with(make_app, requires_json(echo))
     for body in (b"{}", b""):
         environ = {"CONTENT_TYPE": content_type} if content_type is not None else {}
         response = app.test_client().post("/", data=body, environ_overrides=environ)
         assert response.status_code == 415
-        assert response.get_json() == {"error": "Unsupported media type. Send Content-Type: application/json."}
+        assert response.get_json() == {
+            "error": "Unsupported media type. Send Content-Type: application/json."
+        }
         assert response.headers["Accept"] == "application/json"
         assert "Accept-Patch" not in response.headers
 
 
 def test_a_415_to_a_patch_names_what_a_patch_may_be(make_app: Callable[..., Flask]) -> None:
-    response = app_with(make_app, requires_json(echo)).test_client().patch("/", data=b"x", content_type="text/plain")
+    response = (
+        app_with(make_app, requires_json(echo))
+        .test_client()
+        .patch("/", data=b"x", content_type="text/plain")
+    )
     assert response.status_code == 415
     assert response.headers["Accept"] == response.headers["Accept-Patch"] == "application/json"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
-def test_a_request_that_has_no_body_is_not_checked(make_app: Callable[..., Flask], method: str) -> None:
+def test_a_request_that_has_no_body_is_not_checked(
+    make_app: Callable[..., Flask], method: str
+) -> None:
     app = app_with(make_app, requires_json(lambda: "ok"))
     assert app.test_client().open("/", method=method).status_code == 200
-    assert app.test_client().open("/", method=method, headers={"Content-Length": "0"}).status_code == 200
-    assert app.test_client().open("/", method=method, content_type="application/json").status_code == 200
+    assert (
+        app.test_client().open("/", method=method, headers={"Content-Length": "0"}).status_code
+        == 200
+    )
+    assert (
+        app.test_client().open("/", method=method, content_type="application/json").status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
 def test_a_body_on_any_method_is_checked(make_app: Callable[..., Flask], method: str) -> None:
     client = app_with(make_app, requires_json(lambda: "ok")).test_client()
     assert client.open("/", method=method, data=b"x", content_type="text/plain").status_code == 415
-    assert client.open("/", method=method, data=b"{", content_type="application/json").status_code == 400
-    assert client.open("/", method=method, data=b"{}", content_type="application/json").status_code == 200
-    assert client.open("/", method=method, headers={"Transfer-Encoding": "chunked"}).status_code == 415
+    assert (
+        client.open("/", method=method, data=b"{", content_type="application/json").status_code
+        == 400
+    )
+    assert (
+        client.open("/", method=method, data=b"{}", content_type="application/json").status_code
+        == 200
+    )
+    assert (
+        client.open("/", method=method, headers={"Transfer-Encoding": "chunked"}).status_code == 415
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_an_empty_body_where_one_is_needed_is_malformed(make_app: Callable[..., Flask], method: str) -> None:
-    response = app_with(make_app, requires_json(echo)).test_client().open("/", method=method, content_type="application/json")
-    assert (response.status_code, response.get_json()) == (400, {"error": "Malformed JSON: the body is empty."})
+def test_an_empty_body_where_one_is_needed_is_malformed(
+    make_app: Callable[..., Flask], method: str
+) -> None:
+    response = (
+        app_with(make_app, requires_json(echo))
+        .test_client()
+        .open("/", method=method, content_type="application/json")
+    )
+    assert (response.status_code, response.get_json()) == (
+        400,
+        {"error": "Malformed JSON: the body is empty."},
+    )
 
 
 def test_a_body_that_broke_off_is_a_400(make_app: Callable[..., Flask]) -> None:
     # What gunicorn does with a connection that ends early: it hands over what it has.
     app = app_with(make_app, requires_json(echo))
     environ = {"CONTENT_LENGTH": "500", "wsgi.input_terminated": True}
-    response = app.test_client().post("/", data=b'{"a":1}', content_type="application/json", environ_overrides=environ)
+    response = app.test_client().post(
+        "/", data=b'{"a":1}', content_type="application/json", environ_overrides=environ
+    )
     assert response.status_code == 400
     assert response.get_json() == {"error": "The request body is shorter than its Content-Length."}
 
 
 def test_the_view_gets_the_value_that_the_guard_parsed(make_app: Callable[..., Flask]) -> None:
-    app = app_with(make_app, requires_json(lambda: {"same": request.get_json() is request.get_json()}))
+    app = app_with(
+        make_app, requires_json(lambda: {"same": request.get_json() is request.get_json()})
+    )
     response = app.test_client().post("/", data=b"{}", content_type="model/gltf+json")
     assert response.get_json() == {"same": True}
 
 
 @given(
-    content_type=st.text(alphabet=st.characters(max_codepoint=255)) | st.builds("{}/{}+json;{}".format, TOKENS, TOKENS, TOKENS)
+    content_type=st.text(alphabet=st.characters(max_codepoint=255))
+    | st.builds("{}/{}+json;{}".format, TOKENS, TOKENS, TOKENS)
 )
 @example(content_type="application/json")
 @example(content_type="multipart/form-data; boundary=" + "x" * 65_536)
-def test_any_content_type_is_answered(content_type: str, json_app: Flask, strict_json: Callable[[bytes], Any]) -> None:
-    response = json_app.test_client().post("/", data=b"{}", environ_overrides={"CONTENT_TYPE": content_type})
+def test_any_content_type_is_answered(
+    content_type: str, json_app: Flask, strict_json: Callable[[bytes], Any]
+) -> None:
+    response = json_app.test_client().post(
+        "/", data=b"{}", environ_overrides={"CONTENT_TYPE": content_type}
+    )
     media_type = content_type.partition(";")[0].strip().lower()
-    is_json = media_type == "application/json" or ("/" in media_type and media_type.endswith("+json"))
+    is_json = media_type == "application/json" or (
+        "/" in media_type and media_type.endswith("+json")
+    )
     assert response.status_code == (200 if is_json else 415)
     strict_json(response.data)
 
@@ -152,7 +204,9 @@ def test_any_content_type_is_answered(content_type: str, json_app: Flask, strict
 
 
 def test_only_the_media_types_that_are_named_are_taken(make_app: Callable[..., Flask]) -> None:
-    client = app_with(make_app, consumes("text/csv", "Application/JSON; charset=utf-8")(lambda: "ok")).test_client()
+    client = app_with(
+        make_app, consumes("text/csv", "Application/JSON; charset=utf-8")(lambda: "ok")
+    ).test_client()
     for content_type in ("text/csv", "TEXT/CSV; header=present", "application/json"):
         assert client.post("/", data=b"x", content_type=content_type).status_code == 200
     for content_type in ("text/plain", "application/vnd.api+json", "text/csvx", None):
@@ -166,11 +220,17 @@ def test_only_the_media_types_that_are_named_are_taken(make_app: Callable[..., F
     assert client.post("/").status_code == 415
 
 
-def test_an_administrator_may_replace_the_sentences_of_the_guards(make_app: Callable[..., Flask]) -> None:
+def test_an_administrator_may_replace_the_sentences_of_the_guards(
+    make_app: Callable[..., Flask],
+) -> None:
     view = produces("text/csv")(requires_json(lambda: "ok"))
-    client = app_with(make_app, view, APIERRORS_MESSAGES={415: "Send JSON.", 406: "Take CSV."}).test_client()
+    client = app_with(
+        make_app, view, APIERRORS_MESSAGES={415: "Send JSON.", 406: "Take CSV."}
+    ).test_client()
     assert client.post("/", data=b"x").get_json() == {"error": "Send JSON."}
-    assert client.post("/", json={}, headers={"Accept": "image/png"}).get_json() == {"error": "Take CSV."}
+    assert client.post("/", json={}, headers={"Accept": "image/png"}).get_json() == {
+        "error": "Take CSV."
+    }
 
 
 # -- produces
@@ -195,7 +255,9 @@ def chosen() -> Response:
         ("image/png, nonsense, */*;q=0.1", "application/json"),
     ],
 )
-def test_the_client_gets_the_type_that_it_prefers(make_app: Callable[..., Flask], accept: str | None, media_type: str) -> None:
+def test_the_client_gets_the_type_that_it_prefers(
+    make_app: Callable[..., Flask], accept: str | None, media_type: str
+) -> None:
     app = app_with(make_app, produces("application/json", "text/csv")(chosen))
     response = app.test_client().get("/", headers={} if accept is None else {"Accept": accept})
     assert (response.status_code, response.text, response.mimetype) == (200, media_type, media_type)
@@ -203,30 +265,48 @@ def test_the_client_gets_the_type_that_it_prefers(make_app: Callable[..., Flask]
 
 
 @pytest.mark.parametrize(
-    "accept", ["image/png", "*/*;q=0", "application/json;q=0", "text/html, image/*", "application/problem+json"]
+    "accept",
+    [
+        "image/png",
+        "*/*;q=0",
+        "application/json;q=0",
+        "text/html, image/*",
+        "application/problem+json",
+    ],
 )
-def test_when_nothing_fits_a_406_names_what_there_is(make_app: Callable[..., Flask], accept: str) -> None:
+def test_when_nothing_fits_a_406_names_what_there_is(
+    make_app: Callable[..., Flask], accept: str
+) -> None:
     app = app_with(make_app, produces("application/json", "text/csv")(chosen))
     response = app.test_client().get("/", headers={"Accept": accept})
     assert response.status_code == 406
     body = response.get_json(force=True)
     sentence = body.get("error") or body.get("detail")
     assert (
-        sentence == "The server cannot produce a response matching the Accept header. Available: application/json, text/csv."
+        sentence
+        == "The server cannot produce a response matching the Accept header. Available: application/json, text/csv."
     )
     assert response.headers["Vary"] == "Accept"
 
 
 def test_the_views_own_vary_is_kept(make_app: Callable[..., Flask]) -> None:
-    app = app_with(make_app, produces("text/csv")(lambda: Response("x", headers={"Vary": "Cookie, accept"})))
+    app = app_with(
+        make_app, produces("text/csv")(lambda: Response("x", headers={"Vary": "Cookie, accept"}))
+    )
     assert app.test_client().get("/").headers["Vary"] == "Cookie, accept"
 
 
-def test_the_error_of_a_view_that_chose_a_type_is_in_the_contract(make_app: Callable[..., Flask]) -> None:
+def test_the_error_of_a_view_that_chose_a_type_is_in_the_contract(
+    make_app: Callable[..., Flask],
+) -> None:
     def view() -> str:
         raise KeyError
 
-    response = app_with(make_app, produces("text/csv")(view)).test_client().get("/", headers={"Accept": "text/csv"})
+    response = (
+        app_with(make_app, produces("text/csv")(view))
+        .test_client()
+        .get("/", headers={"Accept": "text/csv"})
+    )
     assert (response.status_code, response.mimetype) == (500, "application/json")
     assert response.headers["Vary"] == "Accept"
 
@@ -252,12 +332,21 @@ def test_any_accept_header_is_answered(
 
 
 @pytest.mark.parametrize("decorator", [consumes, produces])
-@pytest.mark.parametrize("media_types", [(), ("json",), (5,), ("text/csv", None), (lambda: "view",), ("image/*",), ("*/*",)])
-def test_media_types_that_are_none_fail_where_they_are_applied(decorator: Any, media_types: Any) -> None:
+@pytest.mark.parametrize(
+    "media_types",
+    [(), ("json",), (5,), ("text/csv", None), (lambda: "view",), ("image/*",), ("*/*",)],
+)
+def test_media_types_that_are_none_fail_where_they_are_applied(
+    decorator: Any, media_types: Any
+) -> None:
     with pytest.raises(TypeError, match=f'@{decorator.__name__}\\("application/json"\\)'):
         decorator(*media_types)
 
 
 def test_each_decorator_leaves_its_mark() -> None:
     view = consumes("text/csv")(produces("text/html")(requires_json(lambda: "ok")))
-    assert marks_of(view) == (Mark("requires_json"), Mark("produces", ("text/html",)), Mark("consumes", ("text/csv",)))
+    assert marks_of(view) == (
+        Mark("requires_json"),
+        Mark("produces", ("text/html",)),
+        Mark("consumes", ("text/csv",)),
+    )

@@ -43,7 +43,9 @@ def memcached_program() -> str:
 
 def _missing(name: str, remedy: str) -> str:
     if name == "redis-server" and os.environ.get("REQUIRE_REDIS") == "1":
-        pytest.fail(f"There is no {name} on this machine, and REQUIRE_REDIS=1 asks for it: {remedy}.")
+        pytest.fail(
+            f"There is no {name} on this machine, and REQUIRE_REDIS=1 asks for it: {remedy}."
+        )
     pytest.skip(f"There is no {name} on this machine: {remedy}.")
 
 
@@ -90,7 +92,9 @@ class Server:
 
     def _listens(self) -> bool:
         if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         return accepts(self.port)
 
     def signal(self, number: signal.Signals) -> None:
@@ -116,7 +120,18 @@ class Server:
 
 class Redis(Server):
     def __init__(self, directory: Path, *arguments: str) -> None:
-        plain = ("--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(directory))
+        plain = (
+            "--port",
+            "{port}",
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            str(directory),
+        )
         super().__init__(redis_program(), *plain, *arguments)
         self.uri = f"redis://127.0.0.1:{self.port}"
 

@@ -40,10 +40,23 @@ class Account:
 
 
 def test_a_principal_is_counted_wherever_it_comes_from(make_app: Callable[..., Flask]) -> None:
-    principals = {"a1": {"sub": "a"}, "a2": {"sub": "a"}, "b": {"id": 0}, "c": "carol", "d": Account(7)}
+    principals = {
+        "a1": {"sub": "a"},
+        "a2": {"sub": "a"},
+        "b": {"id": 0},
+        "c": "carol",
+        "d": Account(7),
+    }
     client = principals_app(make_app, principals).test_client()
     assert [ask(client, "a1", "10.0.0.1"), ask(client, "a2", "10.0.0.2")] == [200, 429]
-    assert [ask(client, name) for name in ("b", "c", "d", "b", "c", "d")] == [200, 200, 200, 429, 429, 429]
+    assert [ask(client, name) for name in ("b", "c", "d", "b", "c", "d")] == [
+        200,
+        200,
+        200,
+        429,
+        429,
+        429,
+    ]
     assert [ask(client), ask(client)] == [200, 429], "its address is counted for itself"
 
 
@@ -56,13 +69,23 @@ def test_a_forged_token_never_gets_a_bucket_of_its_own(make_app: Callable[..., F
 
 
 def test_a_principal_cannot_be_named_like_an_address(make_app: Callable[..., Flask]) -> None:
-    client = principals_app(make_app, {"a": {"sub": "10.0.0.1"}, "b": {"sub": "x/limited/1/1/minute y\n" * 50}}).test_client()
-    assert [ask(client, "a"), ask(client), ask(client, "b"), ask(client, "b")] == [200, 200, 200, 429]
+    client = principals_app(
+        make_app, {"a": {"sub": "10.0.0.1"}, "b": {"sub": "x/limited/1/1/minute y\n" * 50}}
+    ).test_client()
+    assert [ask(client, "a"), ask(client), ask(client, "b"), ask(client, "b")] == [
+        200,
+        200,
+        200,
+        429,
+    ]
 
 
 def test_behind_a_proxy_each_client_is_counted_by_itself(make_app: Callable[..., Flask]) -> None:
     client = principals_app(make_app, {}).test_client()
-    assert [ask(client, None, address) for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1", "2001:db8::1")] == [
+    assert [
+        ask(client, None, address)
+        for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1", "2001:db8::1")
+    ] == [
         200,
         200,
         429,
@@ -71,5 +94,7 @@ def test_behind_a_proxy_each_client_is_counted_by_itself(make_app: Callable[...,
 
 
 def test_a_configured_key_func_is_used(make_app: Callable[..., Flask]) -> None:
-    client = limited_app(make_app, "1/minute", RATELIMIT_KEY_FUNC=lambda: request.args["who"]).test_client()
+    client = limited_app(
+        make_app, "1/minute", RATELIMIT_KEY_FUNC=lambda: request.args["who"]
+    ).test_client()
     assert [client.get(f"/limited?who={who}").status_code for who in "aab"] == [200, 429, 200]

@@ -37,12 +37,16 @@ def test_the_switch_turns_everything_off(make_app: Callable[..., Flask]) -> None
         native = errors.limiter
     app.add_url_rule("/native", "native", native.limit("1/minute")(lambda: "x"))
     client = app.test_client()
-    assert [status for path in ("/limited", "/free", "/native") for status in statuses(client, path, 3)] == [200] * 9
+    assert [
+        status for path in ("/limited", "/free", "/native") for status in statuses(client, path, 3)
+    ] == [200] * 9
     assert "RateLimit" not in client.get("/limited").headers
     assert not app.extensions["limiter"]
 
 
-def test_more_of_the_configuration_of_flask_limiter(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_more_of_the_configuration_of_flask_limiter(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     app = limited_app(
         make_app,
         RATELIMIT_DEFAULT="4/minute",
@@ -69,10 +73,18 @@ def test_more_of_the_configuration_of_flask_limiter(make_app: Callable[..., Flas
     [
         ({}, True),
         ({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}, False),
-        ({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False, "RATELIMIT_IN_MEMORY_FALLBACK": "1/minute"}, True),
+        (
+            {
+                "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False,
+                "RATELIMIT_IN_MEMORY_FALLBACK": "1/minute",
+            },
+            True,
+        ),
     ],
 )
-def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(config: dict[str, Any], falls: bool) -> None:
+def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(
+    config: dict[str, Any], falls: bool
+) -> None:
     app = Flask(__name__)
     app.config.update(config)
     assert falls_back(app) is falls
@@ -84,12 +96,24 @@ def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(config:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"RATELIMIT_DEFAULT": "often"}, "RATELIMIT_DEFAULT = 'often' is not a rate limit. Write it as"),
+        (
+            {"RATELIMIT_DEFAULT": "often"},
+            "RATELIMIT_DEFAULT = 'often' is not a rate limit. Write it as",
+        ),
         ({"RATELIMIT_APPLICATION": "1 per week"}, "RATELIMIT_APPLICATION"),
         ({"RATELIMIT_META": "x"}, "RATELIMIT_META"),
-        ({"APIERRORS_RATE_LIMITS": {"free": "10"}}, "'10' for 'free' is not a rate limit. Write it as"),
-        ({"RATELIMIT_STRATEGY": "elastic"}, "choose from fixed-window, moving-window, sliding-window-counter"),
-        ({"RATELIMIT_STORAGE_URI": "redjs://:secret@x"}, "RATELIMIT_STORAGE_URI begins with 'redjs'"),
+        (
+            {"APIERRORS_RATE_LIMITS": {"free": "10"}},
+            "'10' for 'free' is not a rate limit. Write it as",
+        ),
+        (
+            {"RATELIMIT_STRATEGY": "elastic"},
+            "choose from fixed-window, moving-window, sliding-window-counter",
+        ),
+        (
+            {"RATELIMIT_STORAGE_URI": "redjs://:secret@x"},
+            "RATELIMIT_STORAGE_URI begins with 'redjs'",
+        ),
         (
             {"RATELIMIT_STORAGE_URI": "valkey://:secret@x"},
             r"the driver for valkey is missing. Install it: pip install 'limits\[valkey\]'",
@@ -108,7 +132,10 @@ def test_a_wrong_configuration_fails_at_start_with_the_remedy(
     "config",
     [
         {"RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:port"},
-        {"RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:1", "RATELIMIT_STORAGE_OPTIONS": "socket_timeout=1"},
+        {
+            "RATELIMIT_STORAGE_URI": "redis://:s3cret@127.0.0.1:1",
+            "RATELIMIT_STORAGE_OPTIONS": "socket_timeout=1",
+        },
     ],
 )
 def test_a_storage_that_cannot_be_read_fails_at_start_and_keeps_its_password(
@@ -143,7 +170,11 @@ class Missing(MetaPathFinder):
     ],
 )
 def test_a_missing_driver_is_named_as_pip_knows_it(
-    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, scheme: str, package: str, extra: str
+    make_app: Callable[..., Flask],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    package: str,
+    extra: str,
 ) -> None:
     for name in list(sys.modules):
         if name.partition(".")[0] == package:
@@ -156,7 +187,15 @@ def test_a_missing_driver_is_named_as_pip_knows_it(
     assert "secret" not in str(caught.value)
 
 
-@given(st.one_of(st.text(), st.text("0123456789 /;,|:perscondmiutha\n"), st.none(), st.integers(), st.binary()))
+@given(
+    st.one_of(
+        st.text(),
+        st.text("0123456789 /;,|:perscondmiutha\n"),
+        st.none(),
+        st.integers(),
+        st.binary(),
+    )
+)
 @example("1/second:;2/minute")
 @example("9" * 5_000 + "/second")
 @example("10 per \ud800")
@@ -209,14 +248,25 @@ def test_a_limiter_of_the_author_is_used_in_either_order(first: str) -> None:
     assert int(answer.headers["Retry-After"]) >= 59
     assert statuses(client, "/plain?who=c", 4) == [200, 200, 200, 429]
     assert [client.options("/native").status_code for _ in range(9)] == [200] * 9
-    paths = ["/ours?who=d", "/plain?who=d", "/ours?who=d", "/plain?who=d", "/plain?who=d", "/native?who=d", "/native?who=d"]
-    assert [client.get(path).status_code for path in paths] == [200] * 6 + [429], "the application limit counts each once"
+    paths = [
+        "/ours?who=d",
+        "/plain?who=d",
+        "/ours?who=d",
+        "/plain?who=d",
+        "/plain?who=d",
+        "/native?who=d",
+        "/native?who=d",
+    ]
+    assert [client.get(path).status_code for path in paths] == [200] * 6 + [429], (
+        "the application limit counts each once"
+    )
 
 
 def test_two_limiters_of_the_author_are_both_kept(make_app: Callable[..., Flask]) -> None:
     app = limited_app(make_app, "5/minute")
     limiters = [
-        Limiter(get_remote_address, default_limits=[limit], storage_uri="memory://") for limit in ("2/minute", "9/minute")
+        Limiter(get_remote_address, default_limits=[limit], storage_uri="memory://")
+        for limit in ("2/minute", "9/minute")
     ]
     for limiter in limiters:
         limiter.init_app(app)
@@ -224,9 +274,17 @@ def test_two_limiters_of_the_author_are_both_kept(make_app: Callable[..., Flask]
     assert statuses(app.test_client(), "/free", 3) == [200, 200, 429]
 
 
-def test_a_limiter_of_the_author_replaces_ours_that_the_configuration_made(make_app: Callable[..., Flask]) -> None:
+def test_a_limiter_of_the_author_replaces_ours_that_the_configuration_made(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
-    app = limited_app(make_app, "5/minute", errors, RATELIMIT_DEFAULT="2/minute", RATELIMIT_STORAGE_URI="memory://")
+    app = limited_app(
+        make_app,
+        "5/minute",
+        errors,
+        RATELIMIT_DEFAULT="2/minute",
+        RATELIMIT_STORAGE_URI="memory://",
+    )
     limiter = Limiter(get_remote_address)
     limiter.init_app(app)
     assert app.extensions["limiter"] == {limiter}
@@ -237,14 +295,18 @@ def test_a_limiter_of_the_author_replaces_ours_that_the_configuration_made(make_
 
 def test_an_authors_limiter_that_is_switched_off_limits_nothing() -> None:
     app = Flask(__name__)
-    limiter = Limiter(get_remote_address, app=app, default_limits=["1/minute"], storage_uri="memory://")
+    limiter = Limiter(
+        get_remote_address, app=app, default_limits=["1/minute"], storage_uri="memory://"
+    )
     limiter.enabled = False
     ApiErrors(app)
     app.add_url_rule("/x", view_func=rate_limit("1/minute")(lambda: "x"))
     assert statuses(app.test_client(), "/x", 3) == [200, 200, 200]
 
 
-def test_a_limiter_may_limit_another_app_too_that_has_no_contract(make_app: Callable[..., Flask]) -> None:
+def test_a_limiter_may_limit_another_app_too_that_has_no_contract(
+    make_app: Callable[..., Flask],
+) -> None:
     ours, other = make_app(), Flask("other")
     limiter = Limiter(get_remote_address, default_limits=["1/minute"], storage_uri="memory://")
     for app in (ours, other):
@@ -268,7 +330,9 @@ def test_a_limiter_is_told_of_once_and_ours_never() -> None:
 
 def test_the_remote_storage_of_an_author_is_guarded_once_and_memory_never() -> None:
     pytest.importorskip("redis")
-    remote, memory = (Limiter(get_remote_address, storage_uri=uri) for uri in ("redis://127.0.0.1:1", "memory://"))
+    remote, memory = (
+        Limiter(get_remote_address, storage_uri=uri) for uri in ("redis://127.0.0.1:1", "memory://")
+    )
     app = Flask(__name__)
     for limiter in (remote, memory):
         limiter.init_app(app)
@@ -284,7 +348,9 @@ def test_the_remote_storage_of_an_author_is_guarded_once_and_memory_never() -> N
 # -- what is relied on in Flask-Limiter: a new version that moves it fails here
 
 
-def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(make_app: Callable[..., Flask]) -> None:
+def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app(RATELIMIT_STORAGE_URI="memory://")
     assert not app.before_request_funcs
     assert not app.teardown_request_funcs
@@ -292,9 +358,18 @@ def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(make_app: Cal
 
 
 def test_a_limiter_has_the_attributes_that_are_read() -> None:
-    limiter = Limiter(get_remote_address, storage_uri="memory://", key_prefix="shop", default_limits=["1/hour"])
+    limiter = Limiter(
+        get_remote_address, storage_uri="memory://", key_prefix="shop", default_limits=["1/hour"]
+    )
     limiter.init_app(Flask(__name__))
-    names = ("_key_prefix", "_on_breach", "_on_meta_breach", "_fail_on_first_breach", "_swallow_errors", "_headers_enabled")
+    names = (
+        "_key_prefix",
+        "_on_breach",
+        "_on_meta_breach",
+        "_fail_on_first_breach",
+        "_swallow_errors",
+        "_headers_enabled",
+    )
     assert [getattr(limiter, name) for name in names] == ["shop", None, None, True, False, False]
     assert limiter.limiter.storage is limiter.storage
     assert [str(limit.limit) for limit in limiter.limit_manager.default_limits] == ["1 per 1 hour"]
@@ -303,9 +378,15 @@ def test_a_limiter_has_the_attributes_that_are_read() -> None:
 
 def test_a_limit_gives_its_parsed_limits_with_all_options() -> None:
     limiter = Limiter(get_remote_address, storage_uri="memory://")
-    first, second = limiter.limit("1/second; 5/hour", per_method=True, scope="x", cost=2, methods=["GET"])
+    first, second = limiter.limit(
+        "1/second; 5/hour", per_method=True, scope="x", cost=2, methods=["GET"]
+    )
     assert (str(first.limit), str(second.limit)) == ("1 per 1 second", "5 per 1 hour")
     assert first.scope_for("ships", "GET") == "ships:x:GET"
-    assert (first.key_func, first.deduction_amount, first.methods) == (get_remote_address, 2, ("get",))
+    assert (first.key_func, first.deduction_amount, first.methods) == (
+        get_remote_address,
+        2,
+        ("get",),
+    )
     (shared,) = limiter.shared_limit("1/second", scope="all")
     assert shared.scope_for("ships", "GET") == "all"

@@ -13,7 +13,9 @@ from flask_apierrors import ApiErrors, rate_limit
 from tests.conftest import Clock, statuses
 
 
-def test_native_decorators_of_our_limiter_have_the_same_contract(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_native_decorators_of_our_limiter_have_the_same_contract(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     errors = ApiErrors()
     app = make_app(errors, RATELIMIT_DEFAULT="9/minute")
     with app.app_context():
@@ -43,7 +45,9 @@ def test_native_decorators_of_our_limiter_have_the_same_contract(make_app: Calla
     client = app.test_client()
     assert client.get("/native").headers["RateLimit"] == '"default";r=0;t=60'
     answer = client.get("/native")
-    assert answer.json == {"error": "Too many requests: the limit is 1 per 1 minute. Retry after 60 seconds."}
+    assert answer.json == {
+        "error": "Too many requests: the limit is 1 per 1 minute. Retry after 60 seconds."
+    }
     assert answer.headers["Retry-After"] == "60"
     assert answer.headers["RateLimit"] == '"default";r=0;t=60'
     assert statuses(client, "/shop", 2) == [200, 429]
@@ -52,11 +56,15 @@ def test_native_decorators_of_our_limiter_have_the_same_contract(make_app: Calla
     assert statuses(client, "/ours", 3) == [200, 200, 429]
 
 
-def test_an_on_breach_response_of_a_native_limit_is_the_answer(make_app: Callable[..., Flask]) -> None:
+def test_an_on_breach_response_of_a_native_limit_is_the_answer(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     with app.app_context():
-        decorate = errors.limiter.limit("1/minute", on_breach=lambda limit: make_response("own", 429))
+        decorate = errors.limiter.limit(
+            "1/minute", on_breach=lambda limit: make_response("own", 429)
+        )
     app.add_url_rule("/x", "x", decorate(lambda: "ok"))
     client = app.test_client()
     assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
@@ -83,7 +91,9 @@ def test_a_native_limit_inside_a_view(make_app: Callable[..., Flask]) -> None:
     assert statuses(app.test_client(), "/x", 2) == [200, 429]
 
 
-def test_the_author_sees_flask_limiters_exception_in_a_handler_of_his_own(make_app: Callable[..., Flask]) -> None:
+def test_the_author_sees_flask_limiters_exception_in_a_handler_of_his_own(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     app.register_error_handler(RateLimitExceeded, lambda exc: ("own", 429))
@@ -111,7 +121,9 @@ def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]
     assert 429 in statuses(client, "/native", 3)
 
 
-def test_a_native_429_of_another_request_is_answered_with_the_whole_window(make_app: Callable[..., Flask]) -> None:
+def test_a_native_429_of_another_request_is_answered_with_the_whole_window(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     with app.app_context():
@@ -135,7 +147,9 @@ def test_a_native_429_of_another_request_is_answered_with_the_whole_window(make_
 
 
 def test_a_storage_that_fails_while_a_native_limit_is_told_costs_the_fields_alone(
-    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_app: Callable[..., Flask],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     errors = ApiErrors()
     app = make_app(errors)

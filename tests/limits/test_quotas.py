@@ -44,26 +44,41 @@ SOURCES = st.sampled_from(["application", "default", "endpoint", "fallback", "me
 STRATEGIES = [FixedWindowRateLimiter, MovingWindowRateLimiter, SlidingWindowCounterRateLimiter]
 
 
-def quota(limit: str = "10/minute", source: str = "endpoint", prefix: str = "", scope: str = "ships") -> Quota:
+def quota(
+    limit: str = "10/minute", source: str = "endpoint", prefix: str = "", scope: str = "ships"
+) -> Quota:
     (runtime,) = Limiter(get_remote_address, storage_uri="memory://").limit(limit)
     return Quota(source, runtime, prefix, scope, get_remote_address)
 
 
-def spent(limit: str = "10/minute", source: str = "endpoint", left: int | None = None, reset: int | None = None) -> Spent:
+def spent(
+    limit: str = "10/minute",
+    source: str = "endpoint",
+    left: int | None = None,
+    reset: int | None = None,
+) -> Spent:
     one = Spent(quota(limit, source), "127.0.0.1", 1)
     one.left, one.reset = left, reset
     return one
 
 
-def counters(strategy: type[RateLimiter] = FixedWindowRateLimiter, storage: Storage | None = None) -> Counters:
+def counters(
+    strategy: type[RateLimiter] = FixedWindowRateLimiter, storage: Storage | None = None
+) -> Counters:
     return Counters(strategy(storage or SweptMemory()), "")
 
 
 # -- what a quota is
 
 
-@given(st.integers(1), st.integers(1), st.sampled_from(["second", "minute", "hour", "day", "month", "year"]))
-def test_a_limit_is_said_in_words_that_a_configuration_takes(amount: int, multiples: int, unit: str) -> None:
+@given(
+    st.integers(1),
+    st.integers(1),
+    st.sampled_from(["second", "minute", "hour", "day", "month", "year"]),
+)
+def test_a_limit_is_said_in_words_that_a_configuration_takes(
+    amount: int, multiples: int, unit: str
+) -> None:
     text = limit_text(parse(f"{amount}/{multiples} {unit}"))
     assert text == f"{amount} per {multiples} {unit}{'s' if multiples > 1 else ''}"
     assert limit_text(parse(text)) == text
@@ -71,7 +86,12 @@ def test_a_limit_is_said_in_words_that_a_configuration_takes(amount: int, multip
 
 def test_the_shortest_window_comes_first_and_equal_ones_stay_in_order() -> None:
     quotas = [quota(limit) for limit in ("1/hour", "9/minute", "5/second", "2 per 60 seconds")]
-    assert [one.text for one in in_order(quotas)] == ["5 per 1 second", "9 per 1 minute", "2 per 60 seconds", "1 per 1 hour"]
+    assert [one.text for one in in_order(quotas)] == [
+        "5 per 1 second",
+        "9 per 1 minute",
+        "2 per 60 seconds",
+        "1 per 1 hour",
+    ]
 
 
 @given(st.text().filter(lambda text: "\0" not in text), st.text(), st.text())
@@ -101,7 +121,10 @@ def test_flask_limiter_and_we_count_on_the_same_counters(make_app: Callable[...,
     client = app.test_client()
     assert statuses(client, "/x", 1) + statuses(client, "/y", 2) == [200] * 3
     storage: Any = limiter.storage
-    assert storage.storage == {"LIMITER/shop/127.0.0.1/ours/4/1/hour": 1, "LIMITER/shop/127.0.0.1/native/4/1/hour": 2}
+    assert storage.storage == {
+        "LIMITER/shop/127.0.0.1/ours/4/1/hour": 1,
+        "LIMITER/shop/127.0.0.1/native/4/1/hour": 2,
+    }
     item = next(iter(limiter.limit("4/hour"))).limit
     assert limiter.limiter.hit(item, "shop", "127.0.0.1", "ours")
     assert client.get("/x").headers["RateLimit"].startswith('"endpoint";r=1;')
@@ -123,7 +146,9 @@ def test_cost_counts_a_request_for_several(make_app: Callable[..., Flask]) -> No
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_looking_whether_there_is_room_counts_nothing(clock: Clock, strategy: type[RateLimiter]) -> None:
+def test_looking_whether_there_is_room_counts_nothing(
+    clock: Clock, strategy: type[RateLimiter]
+) -> None:
     counted, one = counters(strategy), Spent(quota("2/hour"), "a", 2)
     assert [counted.has_room(one), counted.has_room(one), counted.take(one)] == [True, True, True]
     assert [counted.has_room(one), counted.take(one)] == [False, False]
@@ -131,7 +156,9 @@ def test_looking_whether_there_is_room_counts_nothing(clock: Clock, strategy: ty
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_what_is_left_is_what_others_have_not_taken(clock: Clock, strategy: type[RateLimiter]) -> None:
+def test_what_is_left_is_what_others_have_not_taken(
+    clock: Clock, strategy: type[RateLimiter]
+) -> None:
     counted, limited = counters(strategy), quota("10/hour")
     assert counted.take(Spent(limited, "a", 3))
     assert counted.take(Spent(limited, "b", 5))
@@ -180,7 +207,9 @@ def test_waiting_as_long_as_retry_after_says_is_enough(
     assert refused > 20
 
 
-def test_retry_after_is_enough_for_all_exceeded_limits(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_retry_after_is_enough_for_all_exceeded_limits(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     client = limited_app(make_app, "1/second; 2/minute").test_client()
     assert client.get("/limited").status_code == 200
     clock.now += 1
@@ -191,7 +220,12 @@ def test_retry_after_is_enough_for_all_exceeded_limits(make_app: Callable[..., F
     assert answer.json["violated-policies"] == ["endpoint", "endpoint-2"]
 
 
-@given(st.integers(1, 100_000), st.integers(-10_000_000, 200_000_000), st.floats(1.7e9, 2.1e9), st.booleans())
+@given(
+    st.integers(1, 100_000),
+    st.integers(-10_000_000, 200_000_000),
+    st.floats(1.7e9, 2.1e9),
+    st.booleans(),
+)
 @example(60, 60_000, 1.8e9, True)
 @example(60, 59_499, 1.8e9, True)
 def test_waiting_for_a_fixed_window_is_enough_and_never_longer_than_it(
@@ -206,10 +240,14 @@ def test_waiting_for_a_fixed_window_is_enough_and_never_longer_than_it(
     assert 0 <= seconds <= window
     if milliseconds <= window * 1000:
         assert seconds * 1000 >= milliseconds
-        assert seconds * 1000 <= max(0, milliseconds + (1500 if remote else 1000)), "not much longer than it lasts"
+        assert seconds * 1000 <= max(0, milliseconds + (1500 if remote else 1000)), (
+            "not much longer than it lasts"
+        )
 
 
-@given(st.integers(-10_000_000, 200_000_000), st.floats(1.7e9, 2.1e9), st.sampled_from(STRATEGIES[1:]))
+@given(
+    st.integers(-10_000_000, 200_000_000), st.floats(1.7e9, 2.1e9), st.sampled_from(STRATEGIES[1:])
+)
 def test_waiting_for_another_window_is_enough_and_hardly_longer(
     milliseconds: int, now: float, strategy: type[RateLimiter]
 ) -> None:
@@ -223,20 +261,31 @@ def test_waiting_for_another_window_is_enough_and_hardly_longer(
 # -- what a client is told
 
 
-def test_limited_routes_tell_their_policy_and_what_is_left(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_limited_routes_tell_their_policy_and_what_is_left(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     client = limited_app(make_app, "2/minute").test_client()
     told = [client.get("/limited").headers for _ in range(3)]
     assert [headers["RateLimit-Policy"] for headers in told] == ['"endpoint";q=2;w=60'] * 3
-    assert [headers["RateLimit"] for headers in told] == [f'"endpoint";r={left};t=60' for left in (1, 0, 0)]
+    assert [headers["RateLimit"] for headers in told] == [
+        f'"endpoint";r={left};t=60' for left in (1, 0, 0)
+    ]
     assert "Retry-After" not in told[0]
     assert told[2]["Retry-After"] == "60"
     assert "RateLimit" not in client.get("/free").headers
 
 
-def test_several_limits_tell_the_one_that_is_nearest(make_app: Callable[..., Flask], clock: Clock) -> None:
-    client = limited_app(make_app, "3/second; 4/hour", RATELIMIT_APPLICATION="100/hour").test_client()
+def test_several_limits_tell_the_one_that_is_nearest(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    client = limited_app(
+        make_app, "3/second; 4/hour", RATELIMIT_APPLICATION="100/hour"
+    ).test_client()
     answer = client.get("/limited")
-    assert answer.headers["RateLimit-Policy"] == '"application";q=100;w=3600, "endpoint";q=3;w=1, "endpoint-2";q=4;w=3600'
+    assert (
+        answer.headers["RateLimit-Policy"]
+        == '"application";q=100;w=3600, "endpoint";q=3;w=1, "endpoint-2";q=4;w=3600'
+    )
     assert answer.headers["RateLimit"] == '"endpoint";r=2;t=1'
     clock.now += 2
     client.get("/limited")
@@ -245,7 +294,9 @@ def test_several_limits_tell_the_one_that_is_nearest(make_app: Callable[..., Fla
 
 
 @pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
-@pytest.mark.parametrize("options", [{}, {"deduct_when": lambda response: response.status_code == 200}])
+@pytest.mark.parametrize(
+    "options", [{}, {"deduct_when": lambda response: response.status_code == 200}]
+)
 def test_the_nearest_is_told_whatever_the_strategy_and_whenever_it_is_counted(
     make_app: Callable[..., Flask], clock: Clock, strategy: str, options: dict[str, Any]
 ) -> None:
@@ -277,12 +328,16 @@ def test_each_name_is_unique_and_says_where_its_limit_comes_from(sources: list[s
     assert len(set(names)) == len(names) == len(sources)
     for index, (name, source) in enumerate(zip(names, sources, strict=True)):
         assert re.fullmatch(rf"{source}(-[0-9]+)?", name)
-        assert (name == source) == (source not in sources[:index]), "the first of a kind has no number"
+        assert (name == source) == (source not in sources[:index]), (
+            "the first of a kind has no number"
+        )
 
 
 def test_a_quota_that_is_alone_has_the_name_of_its_source() -> None:
     assert policy_names([spent(source="application")]) == ["application"]
-    assert policy_names([spent(source=source) for source in ("default", "endpoint", "default", "default")]) == [
+    assert policy_names(
+        [spent(source=source) for source in ("default", "endpoint", "default", "default")]
+    ) == [
         "default",
         "endpoint",
         "default-2",
@@ -304,11 +359,16 @@ def test_a_quota_that_is_alone_has_the_name_of_its_source() -> None:
     ),
     st.data(),
 )
-def test_the_fields_name_each_quota_once_and_the_nearest_among_them(met: list[Spent], data: st.DataObject) -> None:
+def test_the_fields_name_each_quota_once_and_the_nearest_among_them(
+    met: list[Spent], data: st.DataObject
+) -> None:
     nearest = data.draw(st.sampled_from(met))
     fields = dict(rate_limit_fields(met, nearest))
     assert list(fields) == ["RateLimit-Policy", "RateLimit"]
-    policies = [re.fullmatch(r'"([a-z0-9-]+)";q=(\d+);w=(\d+)', each) for each in fields["RateLimit-Policy"].split(", ")]
+    policies = [
+        re.fullmatch(r'"([a-z0-9-]+)";q=(\d+);w=(\d+)', each)
+        for each in fields["RateLimit-Policy"].split(", ")
+    ]
     told = {each[1]: (int(each[2]), int(each[3])) for each in policies if each}
     assert list(told.values()) == [(one.quota.amount, one.quota.window) for one in met]
     limit = re.fullmatch(r'"([a-z0-9-]+)";r=(\d+)(?:;t=(\d+))?', fields["RateLimit"])

@@ -30,11 +30,15 @@ def test_a_view_may_be_called_as_often_as_its_limit_says(make_app: Callable[...,
     assert statuses(client, "/free", 4) == [200] * 4
 
 
-def test_the_429_says_the_limit_and_when_to_retry(make_app: Callable[..., Flask], strict_json: Callable[..., Any]) -> None:
+def test_the_429_says_the_limit_and_when_to_retry(
+    make_app: Callable[..., Flask], strict_json: Callable[..., Any]
+) -> None:
     client = limited_app(make_app, "1 per 1 second").test_client()
     client.get("/limited")
     answer = client.get("/limited")
-    assert strict_json(answer.data) == {"error": "Too many requests: the limit is 1 per 1 second. Retry after 1 second."}
+    assert strict_json(answer.data) == {
+        "error": "Too many requests: the limit is 1 per 1 second. Retry after 1 second."
+    }
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -43,17 +47,23 @@ def test_the_sentence_has_its_plurals(make_app: Callable[..., Flask], clock: Clo
     client = limited_app(make_app, "1 per 5 minute").test_client()
     client.get("/limited")
     answer = client.get("/limited")
-    assert answer.json == {"error": "Too many requests: the limit is 1 per 5 minutes. Retry after 300 seconds."}
+    assert answer.json == {
+        "error": "Too many requests: the limit is 1 per 5 minutes. Retry after 300 seconds."
+    }
 
 
-def test_the_administrators_sentence_has_placeholders(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_the_administrators_sentence_has_placeholders(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     messages = {429: "Slow down ({limit}), back in {retry_after} s."}
     client = limited_app(make_app, "1/minute", APIERRORS_MESSAGES=messages).test_client()
     client.get("/limited")
     assert client.get("/limited").json == {"error": "Slow down (1 per 1 minute), back in 60 s."}
 
 
-def test_problem_json_names_the_violated_policies(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_problem_json_names_the_violated_policies(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     client = limited_app(make_app, "1/minute").test_client()
     client.get("/limited")
     body = client.get("/limited", headers=PROBLEM).json
@@ -76,7 +86,9 @@ def test_handlers_of_the_author_see_the_429_by_code(make_app: Callable[..., Flas
     assert client.get("/limited").text.startswith("own ")
 
 
-@pytest.mark.parametrize("limit", ["", "often", "10 per fortnight", "ten/second", "10/second;;5/minute", 10, None])
+@pytest.mark.parametrize(
+    "limit", ["", "often", "10 per fortnight", "ten/second", "10/second;;5/minute", 10, None]
+)
 def test_a_bad_limit_fails_where_it_is_applied(limit: Any) -> None:
     with pytest.raises(ValueError, match=r"Write it as '10 per second'"):
         rate_limit(limit)
@@ -169,13 +181,19 @@ def test_per_method_and_methods(make_app: Callable[..., Flask]) -> None:
         return {}
 
     client = app.test_client()
-    assert [client.get("/each").status_code, client.post("/each").status_code, client.get("/each").status_code] == [
+    assert [
+        client.get("/each").status_code,
+        client.post("/each").status_code,
+        client.get("/each").status_code,
+    ] == [
         200,
         200,
         429,
     ]
     assert [client.post("/only").status_code for _ in range(2)] == [200, 429]
-    assert statuses(client, "/only", 4) == [200, 200, 200, 429], "the defaults hold for the other methods"
+    assert statuses(client, "/only", 4) == [200, 200, 200, 429], (
+        "the defaults hold for the other methods"
+    )
 
 
 def test_exempt_when(make_app: Callable[..., Flask]) -> None:
@@ -202,7 +220,9 @@ def test_deduct_when_counts_by_the_answer(make_app: Callable[..., Flask]) -> Non
         return {}
 
     client = app.test_client()
-    assert [client.get(f"/x/{status}").status_code for status in (200, 200, 200, 404, 404, 200)] == [
+    assert [
+        client.get(f"/x/{status}").status_code for status in (200, 200, 200, 404, 404, 200)
+    ] == [
         200,
         200,
         200,
@@ -212,7 +232,9 @@ def test_deduct_when_counts_by_the_answer(make_app: Callable[..., Flask]) -> Non
     ]
 
 
-def test_key_func_of_the_author_wins_and_an_empty_one_is_the_address(make_app: Callable[..., Flask]) -> None:
+def test_key_func_of_the_author_wins_and_an_empty_one_is_the_address(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app()
 
     @app.get("/x")
@@ -221,7 +243,9 @@ def test_key_func_of_the_author_wins_and_an_empty_one_is_the_address(make_app: C
         return {}
 
     client = app.test_client()
-    assert [client.get(path).status_code for path in ("/x?tenant=a", "/x?tenant=b", "/x?tenant=a")] == [200, 200, 429]
+    assert [
+        client.get(path).status_code for path in ("/x?tenant=a", "/x?tenant=b", "/x?tenant=a")
+    ] == [200, 200, 429]
     assert statuses(client, "/x", 2) == [200, 429], "nobody is unlimited because a key is missing"
 
 
@@ -295,7 +319,12 @@ def test_a_shared_scope_and_the_default_one(make_app: Callable[..., Flask]) -> N
         return {}
 
     client = app.test_client()
-    assert [client.get(path).status_code for path in ("/a", "/b", "/a", "/b")] == [200, 200, 429, 429]
+    assert [client.get(path).status_code for path in ("/a", "/b", "/a", "/b")] == [
+        200,
+        200,
+        429,
+        429,
+    ]
 
 
 def test_override_defaults_false_adds_to_the_defaults(make_app: Callable[..., Flask]) -> None:
@@ -331,7 +360,9 @@ def test_a_limit_may_be_a_function(make_app: Callable[..., Flask]) -> None:
     assert statuses(client, "/x", 1) == [200]
 
 
-def test_meta_limits_lock_out_who_exceeds_limits_too_often(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_meta_limits_lock_out_who_exceeds_limits_too_often(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
     app = make_app()
 
     @app.get("/x")
@@ -350,7 +381,9 @@ def test_meta_limits_lock_out_who_exceeds_limits_too_often(make_app: Callable[..
 # -- limits from the configuration
 
 
-def test_default_limits_hold_for_each_endpoint_by_itself_but_static(make_app: Callable[..., Flask]) -> None:
+def test_default_limits_hold_for_each_endpoint_by_itself_but_static(
+    make_app: Callable[..., Flask],
+) -> None:
     app = limited_app(make_app, "5/minute", RATELIMIT_DEFAULT="1/minute")
     app.add_url_rule("/other", "other", lambda: {})
     client = app.test_client()
@@ -361,16 +394,27 @@ def test_default_limits_hold_for_each_endpoint_by_itself_but_static(make_app: Ca
     assert statuses(client, "/nowhere", 3) == [404] * 3
 
 
-def test_the_application_limit_counts_all_endpoints_and_unknown_urls_together(make_app: Callable[..., Flask]) -> None:
+def test_the_application_limit_counts_all_endpoints_and_unknown_urls_together(
+    make_app: Callable[..., Flask],
+) -> None:
     client = limited_app(make_app, RATELIMIT_APPLICATION="3/minute").test_client()
     paths = ("/free", "/limited", "/nowhere", "/free", "/limited", "/nowhere")
     assert [client.get(path).status_code for path in paths] == [200, 200, 404, 429, 429, 429]
 
 
 def test_limits_by_endpoint_from_configuration_alone(make_app: Callable[..., Flask]) -> None:
-    limits = {"admin.*": "1/minute", "admin.list": "2/minute", "health": None, "limited": "1/minute"}
+    limits = {
+        "admin.*": "1/minute",
+        "admin.list": "2/minute",
+        "health": None,
+        "limited": "1/minute",
+    }
     app = limited_app(
-        make_app, "5/minute", RATELIMIT_DEFAULT="3/minute", RATELIMIT_APPLICATION="100/minute", APIERRORS_RATE_LIMITS=limits
+        make_app,
+        "5/minute",
+        RATELIMIT_DEFAULT="3/minute",
+        RATELIMIT_APPLICATION="100/minute",
+        APIERRORS_RATE_LIMITS=limits,
     )
     admin = Blueprint("admin", __name__)
     admin.add_url_rule("/admin/list", "list", lambda: {})
@@ -385,13 +429,17 @@ def test_limits_by_endpoint_from_configuration_alone(make_app: Callable[..., Fla
     assert statuses(client, "/free", 4) == [200, 200, 200, 429]
 
 
-def test_files_are_limited_when_the_administrator_names_them(make_app: Callable[..., Flask]) -> None:
+def test_files_are_limited_when_the_administrator_names_them(
+    make_app: Callable[..., Flask],
+) -> None:
     client = make_app(APIERRORS_RATE_LIMITS={"static": "1/minute"}).test_client()
     assert statuses(client, "/static/x.css", 2) == [404, 429]
 
 
 def test_none_lifts_a_decorators_limit(make_app: Callable[..., Flask]) -> None:
-    client = limited_app(make_app, "1/minute", APIERRORS_RATE_LIMITS={"limited": None}).test_client()
+    client = limited_app(
+        make_app, "1/minute", APIERRORS_RATE_LIMITS={"limited": None}
+    ).test_client()
     assert statuses(client, "/limited", 3) == [200] * 3
 
 
@@ -402,7 +450,9 @@ def test_options_requests_are_not_counted(make_app: Callable[..., Flask]) -> Non
     assert statuses(client, "/limited", 2) == [200, 429]
 
 
-def test_a_view_that_answers_options_itself_is_not_limited_there(make_app: Callable[..., Flask]) -> None:
+def test_a_view_that_answers_options_itself_is_not_limited_there(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app()
 
     @app.route("/x", methods=["OPTIONS"], provide_automatic_options=False)
@@ -444,7 +494,9 @@ def test_a_default_limit_may_be_a_function(make_app: Callable[..., Flask]) -> No
 
 
 def test_the_configured_meta_limit(make_app: Callable[..., Flask]) -> None:
-    client = limited_app(make_app, "1/minute", RATELIMIT_META="1/hour", RATELIMIT_DEFAULT="10/minute").test_client()
+    client = limited_app(
+        make_app, "1/minute", RATELIMIT_META="1/hour", RATELIMIT_DEFAULT="10/minute"
+    ).test_client()
     assert statuses(client, "/free", 1) == [200]
     assert statuses(client, "/limited", 2) == [200, 429]
     assert statuses(client, "/free", 1) == [429]
@@ -453,7 +505,9 @@ def test_the_configured_meta_limit(make_app: Callable[..., Flask]) -> None:
 def test_an_unknown_endpoint_fails_each_request_and_names_the_remedy(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = limited_app(make_app, APIERRORS_RATE_LIMITS={"limitd": "1/minute", "no.such.*": None}).test_client()
+    client = limited_app(
+        make_app, APIERRORS_RATE_LIMITS={"limitd": "1/minute", "no.such.*": None}
+    ).test_client()
     assert statuses(client, "/free", 2) == [500, 500]
     assert "names 'limitd', no endpoint of this app. Did you mean 'limited'?" in caplog.text
 
@@ -461,7 +515,9 @@ def test_an_unknown_endpoint_fails_each_request_and_names_the_remedy(
 # -- what the client is told
 
 
-def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(make_app: Callable[..., Flask]) -> None:
+def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app()
 
     @app.get("/x")
@@ -489,7 +545,9 @@ def test_a_429_of_the_view_is_left_alone(make_app: Callable[..., Flask]) -> None
 # -- apps of one process
 
 
-def test_apps_of_one_instance_share_no_limits_storages_or_switches(make_app: Callable[..., Flask]) -> None:
+def test_apps_of_one_instance_share_no_limits_storages_or_switches(
+    make_app: Callable[..., Flask],
+) -> None:
     errors = ApiErrors()
     decorate = rate_limit("1/minute")
     apps = [
@@ -539,7 +597,9 @@ def test_flask_limiter_is_not_imported_before_an_app_needs_it() -> None:
         client.get("/")
         assert not {"flask_limiter", "limits"} & set(sys.modules)
     """
-    subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)], check=True, timeout=60
+    )
 
 
 # -- what rarely happens

@@ -22,9 +22,23 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from flask_apierrors import ApiErrors, rate_limit
 from flask_apierrors._limits import storage as rate_limit_storage
-from flask_apierrors._limits.storage import PROBE_INTERVAL, TIME_OUT, GuardedStorage, default_options
+from flask_apierrors._limits.storage import (
+    PROBE_INTERVAL,
+    TIME_OUT,
+    GuardedStorage,
+    default_options,
+)
 
-from .storages import Gunicorn, Load, Redis, Server, free_port, limited_app, memcached_program, wait_until
+from .storages import (
+    Gunicorn,
+    Load,
+    Redis,
+    Server,
+    free_port,
+    limited_app,
+    memcached_program,
+    wait_until,
+)
 
 #: Far below what a client of Redis waits by itself (5 seconds, and tries again), far above what a loaded machine adds.
 PATIENCE = 3.0
@@ -120,7 +134,9 @@ def test_a_success_takes_one_round_trip_more_at_most(redis: Redis) -> None:
         client.get("/")
         sent = redis.command("INFO", "commandstats")
         assert isinstance(sent, dict)
-        trips = sum(sent.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "ttl"))
+        trips = sum(
+            sent.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "ttl")
+        )
         assert trips == 2, strategy
 
 
@@ -133,7 +149,10 @@ def test_a_killed_redis_is_replaced_by_memory_with_one_warning_and_used_again(
     redis.kill()
     assert [client.get("/").status_code for _ in range(6)] == [200, 200, 200, 429, 429, 429]
     assert len(warnings_in(caplog)) == 1
-    assert "Limits are counted in memory, by each process alone, until it is back" in warnings_in(caplog)[0]
+    assert (
+        "Limits are counted in memory, by each process alone, until it is back"
+        in warnings_in(caplog)[0]
+    )
     redis.start()
     recover(app)
     assert len(warnings_in(caplog)) == 2
@@ -141,7 +160,9 @@ def test_a_killed_redis_is_replaced_by_memory_with_one_warning_and_used_again(
     assert redis.keys()
 
 
-def test_a_frozen_redis_delays_only_those_who_find_it_out(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_frozen_redis_delays_only_those_who_find_it_out(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
 
     def ask(_: int) -> tuple[int, float]:
@@ -155,7 +176,9 @@ def test_a_frozen_redis_delays_only_those_who_find_it_out(redis: Redis, caplog: 
         answers = list(pool.map(ask, range(400)))
         assert {status for status, _ in answers} == {200}
         assert max(taken for _, taken in answers) < PATIENCE
-        assert sum(taken >= TIME_OUT * 0.9 for _, taken in answers) <= 12 + 4, "each thread finds it out once, at most"
+        assert sum(taken >= TIME_OUT * 0.9 for _, taken in answers) <= 12 + 4, (
+            "each thread finds it out once, at most"
+        )
         assert len(warnings_in(caplog)) == 1
         time.sleep(PROBE_INTERVAL)
         again = list(pool.map(ask, range(100)))
@@ -174,7 +197,9 @@ def test_one_prober_at_a_time(redis: Redis) -> None:
     while time.monotonic() < end:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: app.test_client().get("/"), range(16)))
-        most = max(most, sum(thread.name == "rate-limit-storage-probe" for thread in threading.enumerate()))
+        most = max(
+            most, sum(thread.name == "rate-limit-storage-probe" for thread in threading.enumerate())
+        )
     assert most == 1
     redis.thaw()
     recover(app)
@@ -199,7 +224,9 @@ def test_a_redis_that_starts_after_the_app_is_used(redis: Redis) -> None:
     assert redis.keys()
 
 
-def test_a_redis_that_answers_errors_is_not_asked_by_requests(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_redis_that_answers_errors_is_not_asked_by_requests(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
     client = app.test_client()
     client.get("/")
@@ -212,9 +239,14 @@ def test_a_redis_that_answers_errors_is_not_asked_by_requests(redis: Redis, capl
     recover(app)
 
 
-def test_without_a_fallback_requests_get_a_503_until_it_is_back(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_fallback_requests_get_a_503_until_it_is_back(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     app = limited_app(
-        "2/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=False, APIERRORS_RETRY_AFTER=7
+        "2/hour",
+        RATELIMIT_STORAGE_URI=redis.uri,
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=False,
+        APIERRORS_RETRY_AFTER=7,
     )
     app.add_url_rule("/free", "free", lambda: {})
     client = app.test_client()
@@ -233,14 +265,19 @@ def test_without_a_fallback_requests_get_a_503_until_it_is_back(redis: Redis, ca
 
 def test_errors_are_swallowed_where_flask_limiter_is_told_so(redis: Redis) -> None:
     app = limited_app(
-        "1/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=False, RATELIMIT_SWALLOW_ERRORS=True
+        "1/hour",
+        RATELIMIT_STORAGE_URI=redis.uri,
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=False,
+        RATELIMIT_SWALLOW_ERRORS=True,
     )
     redis.kill()
     assert [app.test_client().get("/").status_code for _ in range(3)] == [200] * 3
 
 
 def test_limits_of_their_own_hold_during_the_fallback(redis: Redis) -> None:
-    app = limited_app("100/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK="2/hour")
+    app = limited_app(
+        "100/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK="2/hour"
+    )
     app.add_url_rule("/free", "free", lambda: {})
     client = app.test_client()
     assert [client.get("/").status_code for _ in range(4)] == [200] * 4
@@ -276,7 +313,9 @@ def test_native_limits_fall_back_too(redis: Redis, caplog: pytest.LogCaptureFixt
 
 
 def test_the_limiter_of_an_author_falls_back_too(redis: Redis) -> None:
-    limiter = Limiter(lambda: request.remote_addr or "", storage_uri=redis.uri, default_limits=["3/hour"])
+    limiter = Limiter(
+        lambda: request.remote_addr or "", storage_uri=redis.uri, default_limits=["3/hour"]
+    )
     app = Flask(__name__)
     ApiErrors(app)
     limiter.init_app(app)
@@ -307,7 +346,9 @@ def test_a_blackholed_address_delays_the_first_request_alone() -> None:
 
 
 def test_options_of_the_administrator_win(redis: Redis) -> None:
-    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 2})
+    app = limited_app(
+        RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 2}
+    )
     app.test_client().get("/")
     remote = storage_of(app).remote
     assert remote is not None
@@ -342,7 +383,9 @@ def test_memory_is_not_guarded() -> None:
 def test_a_redis_behind_sentinels(tmp_path: Path, redis: Redis) -> None:
     settings = tmp_path / "sentinel.conf"
     port = free_port()
-    settings.write_text(f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {redis.port} 1\n")
+    settings.write_text(
+        f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {redis.port} 1\n"
+    )
     sentinel = Redis(tmp_path)
     sentinel.port = port
     sentinel._arguments = [sentinel._arguments[0], str(settings), "--sentinel"]
@@ -398,14 +441,19 @@ def test_memcached_counts_and_falls_back() -> None:
 
 def test_a_strategy_that_the_storage_does_not_have_fails_at_start() -> None:
     pytest.importorskip("pymemcache")
-    with pytest.raises(ValueError, match="RATELIMIT_STRATEGY = 'moving-window' needs another storage"):
+    with pytest.raises(
+        ValueError, match="RATELIMIT_STRATEGY = 'moving-window' needs another storage"
+    ):
         limited_app(
-            RATELIMIT_STORAGE_URI="memcached://127.0.0.1:1", RATELIMIT_STRATEGY="moving-window", RATELIMIT_DEFAULT="1/hour"
+            RATELIMIT_STORAGE_URI="memcached://127.0.0.1:1",
+            RATELIMIT_STRATEGY="moving-window",
+            RATELIMIT_DEFAULT="1/hour",
         )
 
 
 @pytest.mark.parametrize(
-    "scheme", ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached", "mongodb"]
+    "scheme",
+    ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached", "mongodb"],
 )
 def test_each_driver_gets_time_outs_in_its_own_words(scheme: str) -> None:
     values = default_options(scheme).values()
@@ -415,14 +463,20 @@ def test_each_driver_gets_time_outs_in_its_own_words(scheme: str) -> None:
 # -- several processes
 
 
-def test_limits_are_exact_over_several_workers(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+def test_limits_are_exact_over_several_workers(
+    redis: Redis, gunicorn: Callable[..., Gunicorn]
+) -> None:
     server = gunicorn(limit="31/hour", **patient(redis))
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda _: server.get()[0], range(120)))
-    assert (statuses.count(200), statuses.count(429)) == (30, 90), "one went to see that the server is up"
+    assert (statuses.count(200), statuses.count(429)) == (30, 90), (
+        "one went to see that the server is up"
+    )
 
 
-def test_under_load_redis_is_killed_and_restarted(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+def test_under_load_redis_is_killed_and_restarted(
+    redis: Redis, gunicorn: Callable[..., Gunicorn]
+) -> None:
     server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
     with Load(server) as load:
         time.sleep(1)
@@ -446,7 +500,9 @@ def test_under_load_redis_is_frozen(redis: Redis, gunicorn: Callable[..., Gunico
     survived(load, server)
 
 
-def test_under_load_redis_is_started_late_and_answers_errors(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+def test_under_load_redis_is_started_late_and_answers_errors(
+    redis: Redis, gunicorn: Callable[..., Gunicorn]
+) -> None:
     redis.kill()
     server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
     with Load(server) as load:
@@ -514,12 +570,16 @@ def test_counting_in_memory_is_exact_over_threads() -> None:
     assert (found.count(200), found.count(429)) == (100, 200)
 
 
-def test_counting_in_memory_starts_no_thread_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_in_memory_starts_no_thread_for_each_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     client = limited_app("100/hour").test_client()
     client.get("/")
     started = []
     start = threading.Thread.start
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1])
+    monkeypatch.setattr(
+        threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1]
+    )
     for _ in range(20):
         time.sleep(0.015)
         client.get("/")

@@ -64,7 +64,11 @@ assert_type(errors.response(KeyError()), Response)
 @raises(VesselNotFound, NotFound)
 def view(number: int, *, unit: str = "m") -> dict[str, int]:
     raise VesselNotFound(
-        "No vessel", retry_after=1.5, headers={"X-A": "b"}, errors=[FieldError("x", pointer="#/a")], domain="d"
+        "No vessel",
+        retry_after=1.5,
+        headers={"X-A": "b"},
+        errors=[FieldError("x", pointer="#/a")],
+        domain="d",
     )
 
 
