@@ -104,7 +104,8 @@ def create(path: Path) -> None:
                 (number, f"{domain}/{vessel}/{quantity}", unit),
             )
             store.executemany(
-                f"INSERT INTO measurements VALUES ({number}, ?, ?)", values(number, mean, swing)
+                f"INSERT INTO measurements VALUES ({number}, ?, ?)",  # noqa: S608
+                values(number, mean, swing),
             )
     unfinished.replace(path)
 

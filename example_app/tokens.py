@@ -34,7 +34,10 @@ def create() -> Response:
         response = Response(token, mimetype="text/plain")
     else:
         response = jsonify(
-            access_token=token, token_type="Bearer", expires_in=LIFETIME, scope=scope
+            access_token=token,
+            token_type="Bearer",  # noqa: S106
+            expires_in=LIFETIME,
+            scope=scope,
         )
     response.headers["Cache-Control"] = "no-store"
     return response
