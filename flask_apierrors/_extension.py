@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 import logging
-import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask import Flask, Response, current_app, has_request_context
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import HTTPException
 
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
-from ._core.road import answer, answer_ours, finish
-from ._core.state import AppState, Converter, Hooks, app_state, current_request, request_id
+from ._core.road import error_response, finish, handle, use_response_class
+from ._core.state import (
+    AppState,
+    Converter,
+    Hooks,
+    app_state,
+    current_flask,
+    current_request,
+    request_id,
+)
 from ._guards.authentication import synchronous
 from ._guards.json_body import use_strict_json
+from ._guards.schemes import SCHEMES
+from ._libraries.gunicorn import body_errors, to_client_disconnected
+from ._libraries.validators import VALIDATORS, validation_errors
 from ._limits.rate_limits import limiter_of, use_rate_limits
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
 
-_Hook = TypeVar("_Hook", bound=Callable[..., Any])
 _Error = TypeVar("_Error", bound=Exception)
+_Body = Mapping[str, Any]
+_Permissions = Collection[str] | None
+_Reason = int | str | None
+# Each hook is typed by what it takes and returns, so that a wrong one fails in a type checker.
+_Verifier = TypeVar("_Verifier", bound=Callable[[str], Any])
+_PermissionsHook = TypeVar(
+    "_PermissionsHook", bound=Callable[[Any], _Permissions | Awaitable[_Permissions]]
+)
+_FormatHook = TypeVar("_FormatHook", bound=Callable[[Problem], _Body | Awaitable[_Body]])
+_UnavailableHook = TypeVar("_UnavailableHook", bound=Callable[[], _Reason | Awaitable[_Reason]])
+_Answer = TypeVar("_Answer", bound=HTTPException | Awaitable[HTTPException])
 
 
 class ApiErrors:
     """One error contract for a whole Flask API.
 
-    ``ApiErrors(app)``, or ``errors = ApiErrors()`` and ``errors.init_app(app)`` for each app. What the decorators of an
-    instance take (``verify_token``, ``format``, ``convert``, ...) is code and holds for each of its apps; everything else
-    is kept in ``app.extensions["apierrors"]``.
+    Call ``ApiErrors(app)``, or ``errors = ApiErrors()`` and then ``errors.init_app(app)`` for each
+    app. The decorators of an instance, such as ``verify_token``, hold for all its apps. Everything
+    else belongs to one app and lives in ``app.extensions["apierrors"]``.
+
+    :param app: The app, unless you call ``init_app`` later.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -42,22 +65,29 @@ class ApiErrors:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Install the contract on an app, and read its configuration, once and for all.
+        """Install the contract on an app, and read its configuration once.
 
-        :raises RuntimeError: when the app has an ``ApiErrors`` already.
-        :raises ValueError: for a configuration that cannot be right; the message names the remedy.
+        :param app: The app.
+        :raises RuntimeError: if the app has an ``ApiErrors`` already.
+        :raises ValueError: for a wrong configuration. The message names the remedy.
         """
         if "apierrors" in app.extensions:
             raise RuntimeError(
-                "This app has an ApiErrors already. Call init_app, or ApiErrors(app), once for each app."
+                "This app has an ApiErrors already. Call init_app, or ApiErrors(app), once for each "
+                "app."
             )
-        state = AppState(weakref.ref(app), Config.from_mapping(app.config), self._hooks)
+        state = AppState(
+            weakref.ref(app),
+            Config.from_mapping(app.config),
+            self._hooks,
+            schemes=SCHEMES,
+            validators=VALIDATORS,
+        )
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_strict_json(app)
+        use_response_class(app, state)
         _register_handlers(app, state)
-        for cls in self._hooks.converters:
-            _register_handler(app, cls)
         app.after_request(finish)
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
@@ -67,47 +97,66 @@ class ApiErrors:
 
             register(app, state)
         if state.config.request_id_header is not None:
-            # Not app.logger: touching it would give it Flask's handler before the author has configured logging.
+            # Not app.logger: that would add Flask's handler before the author configures logging.
             logging.getLogger(app.name).addFilter(_REQUEST_ID_FILTER)
 
     @property
     def limiter(self) -> Limiter:
-        """The current app's Flask-Limiter, for its own decorators and for its storage.
+        """The current app's Flask-Limiter, for its own decorators and its storage.
 
-        :raises RuntimeError: outside an app context, and in an app that has no ``ApiErrors``.
+        :raises RuntimeError: outside an app context, or if the app has no ``ApiErrors``.
         """
         app_state()
-        return limiter_of(current_app._get_current_object())  # type: ignore[attr-defined]
+        return limiter_of(current_flask())
 
-    # -- what an author hands over
+    # -- the author's hooks
 
-    def verify_token(self, function: _Hook) -> _Hook:
-        """Register ``str -> principal``: who a Bearer token stands for, or ``None`` when it is not valid.
+    def verify_token(self, function: _Verifier) -> _Verifier:
+        """Register the function that verifies Bearer tokens.
 
-        It may raise ``InvalidToken`` to say why, or any ``HTTPException``, which passes as it is (a 503 when the
-        identity provider is down). It may be ``async def``; something to await from another function is a 500.
+        It may raise :class:`InvalidToken` to say why a token is invalid. Any other
+        ``HTTPException`` passes unchanged, such as a 503 if the identity provider is down.
+
+        :param function: Takes a token. Returns the principal: any object that stands for the
+            client. ``None`` means that the token is invalid. The function may be ``async def``.
+        :returns: The function.
         """
         self._hooks.verify_token = synchronous(function)
         return function
 
-    def permissions_of(self, function: _Hook) -> _Hook:
-        """Register ``principal -> collection of str``, where ``permissions``, ``scope`` and ``scp`` are not the place."""
+    def permissions_of(self, function: _PermissionsHook) -> _PermissionsHook:
+        """Register the function that returns the permissions of a principal.
+
+        Without it, they are the principal's ``permissions``, ``scope`` or ``scp``.
+
+        :param function: Takes a principal. Returns a collection of names, or one string with
+            spaces between them. The function may be ``async def``.
+        :returns: The function.
+        """
         self._hooks.permissions_of = function
         return function
 
-    def format(self, function: _Hook) -> _Hook:
-        """Register ``Problem -> dict``: the plain body in the author's own shape."""
+    def format(self, function: _FormatHook) -> _FormatHook:
+        """Register the function that makes the plain body.
+
+        :param function: Takes a :class:`Problem`. Returns the body as a dict. The function may be
+            ``async def``.
+        :returns: The function.
+        """
         self._hooks.format = function
         return function
 
-    def unavailable_when(self, function: _Hook) -> _Hook:
-        """Register ``() -> None | int | str``: maintenance.
+    def unavailable_when(self, function: _UnavailableHook) -> _UnavailableHook:
+        """Register the function that says whether the API is down for maintenance.
 
-        Seconds until it is over, or a sentence, answer 503 to each request of the API; ``None`` lets them through.
+        :param function: Takes nothing. Returns ``None`` to let requests pass. Seconds until the
+            end of the maintenance, or a sentence, make every request a 503. The function may be
+            ``async def``.
+        :returns: The function.
         """
-        first = self._hooks.unavailable_when is None
+        is_first = self._hooks.unavailable_when is None
         self._hooks.unavailable_when = function
-        for app in self._apps if first else ():
+        for app in self._apps if is_first else ():
             app.before_request(_check_available)
         return function
 
@@ -115,42 +164,56 @@ class ApiErrors:
     def convert(self, cls: type[_Error], *, to: type[HTTPException] | HTTPException) -> None: ...
 
     @overload
-    def convert(self, cls: type[_Error]) -> Callable[[_Hook], _Hook]: ...
+    def convert(
+        self, cls: type[_Error]
+    ) -> Callable[[Callable[[_Error], _Answer]], Callable[[_Error], _Answer]]: ...
 
     def convert(
         self, cls: type[_Error], *, to: type[HTTPException] | HTTPException | None = None
     ) -> Any:
-        """Make exceptions of a class an answer: ``convert(KeyError, to=NotFound)``, or over a function that returns one.
+        """Answer exceptions of a class with an HTTP exception.
 
-        The nearest class in the method resolution order wins. The text of the exception goes nowhere, unless the function
-        puts it into what it returns. An answer of 5xx is logged with the traceback and signalled, like a crash.
+        Call ``convert(KeyError, to=NotFound)``, or use it as a decorator of a function that takes
+        the exception and returns an ``HTTPException``. The converter for the nearest class wins.
+        The text of the exception is never sent, unless the function uses it. A 5xx is logged with
+        the traceback and signalled, like a crash.
 
-        :raises TypeError: when ``cls`` is not a class of exceptions, or ``to`` not an ``HTTPException``.
+        :param cls: The class of exceptions.
+        :param to: The answer: a class of ``HTTPException``, or an instance, which is copied.
+        :returns: A decorator, if ``to`` is missing.
+        :raises TypeError: if ``cls`` is not a class of exceptions, or ``to`` no ``HTTPException``.
         """
-        _check_convertible(cls)
+        if not (isinstance(cls, type) and issubclass(cls, Exception)):
+            raise TypeError(f"convert takes a class of exceptions, not {cls!r}.")
+        if cls is Exception:
+            raise TypeError(
+                "convert(Exception) would hide each bug as an answer. Unexpected exceptions are a "
+                "500 without it."
+            )
         if to is None:
-            return lambda function: self._convert(cls, function)
+            return partial(self._convert, cls)
         if isinstance(to, type) and issubclass(to, HTTPException):
-            self._convert(cls, _annotated(lambda exc: to(), to))
+            self._convert(cls, _annotate(lambda exc: to(), to))
         elif isinstance(to, HTTPException):
-            self._convert(cls, _annotated(lambda exc: copy(to), type(to)))
+            self._convert(cls, _annotate(lambda exc: copy(to), type(to)))
         else:
             raise TypeError(
                 f"convert(..., to={to!r}): give a class of HTTPException, or an instance of one."
             )
         return None
 
-    def _convert(self, cls: type[Exception], function: _Hook) -> _Hook:
+    def _convert(self, cls: type[Exception], function: Converter) -> Converter:
         self._hooks.converters[cls] = function
         for app in self._apps:
             _register_handler(app, cls)
         return function
 
     def hide(self, *endpoints: str) -> None:
-        """Leave endpoints out of what is published: the reference page and OpenAPI. They answer as before.
+        """Leave endpoints out of the reference page and OpenAPI. They answer as before.
 
-        :param endpoints: As in ``flask routes``: ``"admin.users"``, or ``"admin.*"`` for a whole blueprint.
-        :raises TypeError: when used without endpoints.
+        :param endpoints: As ``flask routes`` shows them: ``"admin.users"``, or ``"admin.*"`` for a
+            whole blueprint.
+        :raises TypeError: without endpoints.
         """
         if not endpoints or not all(isinstance(endpoint, str) for endpoint in endpoints):
             raise TypeError('hide takes endpoints, as in errors.hide("admin.*").')
@@ -159,8 +222,12 @@ class ApiErrors:
     # -- what an author may call
 
     def handle(self, exc: Exception) -> Any:
-        """Answer an exception as the registered handlers do: for handlers of an author's own that fall back on this one."""
-        return answer(exc, app_state())
+        """Answer an exception as the registered handlers do. Call it in handlers of your own.
+
+        :param exc: The exception that Flask passed to the handler.
+        :returns: What an error handler may return.
+        """
+        return handle(exc, app_state())
 
     @overload
     def response(self, error: Exception, /) -> Response: ...
@@ -169,72 +236,63 @@ class ApiErrors:
     def response(self, error: int, detail: str | None = None, /) -> Response: ...
 
     def response(self, error: Exception | int, detail: str | None = None, /) -> Response:
-        """The answer as a response: for code that must return an error, not raise it."""
+        """Make the response for an error, for code that must return it and cannot raise.
+
+        :param error: An exception, or a status.
+        :param detail: The sentence, for a status.
+        :returns: The response.
+        """
         state = app_state()
         exc = ApiError(detail, status=error) if isinstance(error, int) else error
-        return state.app.make_response(answer_ours(exc, current_request(), state))
+        return current_flask().make_response(error_response(exc, current_request(), state))
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:
-    from marshmallow import ValidationError
-
     _register_handler(app, HTTPException)
-    _register_handler(app, ValidationError, _answer_and_let_go)
-    # What gunicorn raises inside a view that reads a body whose chunks are none, or end early: the client's mistake.
-    server = sys.modules.get("gunicorn.http.errors")
-    for cls in (server.ParseException, server.NoMoreData) if server else ():
-        state.converters[cls] = lambda exc: ClientDisconnected()
+    for cls in validation_errors():
+        _register_handler(app, cls, _handle_and_release)
+    for cls in body_errors():
+        state.converters[cls] = to_client_disconnected
+        _register_handler(app, cls)
+    for cls in state.hooks.converters:
         _register_handler(app, cls)
 
 
-def _answer_and_let_go(exc: Exception, app: AppState) -> Any:
-    """Answer, then break the circle of the exception and the frame of marshmallow that raised it and still names it.
+def _handle_and_release(exc: Exception, app: AppState) -> Any:
+    """Answer, then drop the traceback, unless a debugger needs it.
 
-    It would keep the request in memory until the garbage collector comes. A debugger needs it.
+    The frame of marshmallow that raised the exception refers to it. That circle would keep the
+    request in memory until the garbage collector runs.
     """
-    answered = answer(exc, app)
+    answer = handle(exc, app)
     if not app.app.debug:
         exc.__traceback__ = None
-    return answered
+    return answer
 
 
 def _register_handler(
-    app: Flask, cls: type[Exception], handle: Callable[[Any, AppState], Any] = answer
+    app: Flask, cls: type[Exception], function: Callable[..., Any] = handle
 ) -> None:
-    """Handle a class of exceptions, unless the author does: a second handler would silently replace the first."""
+    """Handle a class of exceptions, unless the author does: a second handler would replace it."""
     if issubclass(cls, HTTPException) and cls is not HTTPException:
-        return  # reaches the handler of HTTPException; one by code would come before those of blueprints
-    taken: Mapping[Any, Any] = app.error_handler_spec[None][None]
-    if cls not in taken:
-        state: AppState = app.extensions["apierrors"]
-        app.register_error_handler(cls, lambda exc: handle(exc, state))
+        return  # The handler of HTTPException gets it. One by code would win over a blueprint's.
+    if cls not in app.error_handler_spec[None][None]:
+        app.register_error_handler(cls, partial(function, app=app.extensions["apierrors"]))
 
 
-def _annotated(converter: Converter, answer: type[HTTPException]) -> Converter:
-    """Say what a converter returns, where the catalogue reads it: in its return annotation."""
+def _annotate(converter: Converter, answer: type[HTTPException]) -> Converter:
+    """Add the return annotation, which the catalogue reads."""
     converter.__annotations__["return"] = answer
     return converter
 
 
-def _check_convertible(cls: object) -> None:
-    if not (isinstance(cls, type) and issubclass(cls, Exception)):
-        raise TypeError(f"convert takes a class of exceptions, not {cls!r}.")
-    if cls is Exception:
-        raise TypeError(
-            "convert(Exception) would hide each bug as an answer. Unexpected exceptions are a 500 without it."
-        )
-
-
 def _check_available() -> None:
     state, req = app_state(), current_request()
-    # The reference page answers even then: it explains the very 503 that the others get.
-    if (
-        state.hooks.unavailable_when is None
-        or req.endpoint == REFERENCE_ENDPOINT
-        or not state.config.covers(req.path)
-    ):
+    hook = state.hooks.unavailable_when
+    # The reference page stays open: it explains the 503 that all other requests get.
+    if hook is None or req.endpoint == REFERENCE_ENDPOINT or not state.config.covers(req.path):
         return
-    reason = state.call(state.hooks.unavailable_when)
+    reason = state.call(hook)
     if reason is None or reason is False:
         return
     if isinstance(reason, int) and reason is not True:
@@ -243,16 +301,14 @@ def _check_available() -> None:
 
 
 class _RequestIdFilter(logging.Filter):
-    """Gives each record of the app's logger a ``request_id``, for the format string; ``-`` outside a request."""
+    """Gives each record of the app's logger a ``request_id``. Outside a request it is ``-``."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not hasattr(record, "request_id"):
-            # The logger is known by the app's name, which another app without ApiErrors may have, too.
+            # Another app without ApiErrors may have the same name, and so the same logger.
             app = current_app.extensions.get("apierrors") if has_request_context() else None
             record.request_id = (request_id(current_request(), app) if app else None) or "-"
         return True
 
 
 _REQUEST_ID_FILTER = _RequestIdFilter()
-
-__all__ = ["ApiErrors", "Problem"]

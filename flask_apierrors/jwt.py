@@ -13,16 +13,18 @@ except ImportError as missing:
         "flask_apierrors.jwt needs PyJWT. Install it with: pip install 'flask-apierrors[jwt]'"
     ) from missing
 
-from ._core.errors import ApiError, InvalidToken, Sentence
+from ._core.errors import ApiError, InvalidToken
+from ._core.sentences import Sentence
 
-#: What PyJWT found -> what the client may know of it. All but the last are found after the signature was verified.
-_REASONS: dict[type[Exception], str] = {
-    jwt.ExpiredSignatureError: "has expired",
-    jwt.ImmatureSignatureError: "is not valid yet",
-    jwt.InvalidAudienceError: "is meant for another audience",
-    jwt.InvalidIssuerError: "comes from another issuer",
-    jwt.MissingRequiredClaimError: "lacks a required claim",
-    jwt.InvalidSignatureError: "is invalid: its signature does not match",
+#: PyJWT's exceptions -> our sentences. PyJWT raises all but the last after it has verified the
+#: signature.
+_SENTENCES: dict[type[Exception], str] = {
+    jwt.ExpiredSignatureError: "expired-token",
+    jwt.ImmatureSignatureError: "immature-token",
+    jwt.InvalidAudienceError: "wrong-audience",
+    jwt.InvalidIssuerError: "wrong-issuer",
+    jwt.MissingRequiredClaimError: "missing-claim",
+    jwt.InvalidSignatureError: "wrong-signature",
 }
 
 
@@ -35,31 +37,41 @@ def jwt_verifier(
     leeway: float | timedelta = 0,
     require: Sequence[str] = ("exp",),
 ) -> Callable[[str], dict[str, Any]]:
-    """Make a function for ``@errors.verify_token``: a JSON Web Token (RFC 7519) to the ``dict`` of its claims.
+    """Make a function for ``@errors.verify_token`` that verifies JSON Web Tokens (RFC 7519).
 
-    The function raises :class:`~flask_apierrors.InvalidToken`, which says whether the token has expired, is forged, or is
-    meant for somebody else; nothing of PyJWT's own texts. ``scope``, ``scp`` or ``permissions`` among the claims is what
-    ``requires_permissions`` reads.
+    ``requires_permissions`` reads the claims ``permissions``, ``scope`` or ``scp``.
 
-    :param key: The shared secret, the public key (PEM), or a function from the token to the key, such as the
-        ``get_signing_key_from_jwt`` of a ``jwt.PyJWKClient``; a 503 answers while that cannot reach the identity provider.
-    :param algorithms: What the issuer signs with, such as ``["HS256"]``: never taken from the token (RFC 8725 section 3.1).
-    :param audience: Who we are, if the tokens say whom they are meant for (``aud``): one name, or several.
-    :param issuer: Whose tokens to take (``iss``); ``None`` takes anybody's who has the key.
-    :param leeway: How far clocks may differ: seconds, or a ``timedelta``.
-    :param require: Claims without which a token is refused. A token without ``exp`` would be good for ever.
-    :raises TypeError: for ``algorithms`` that are not a list of names.
-    :raises ValueError: for an algorithm or a key that cannot be used; the message names the remedy.
+    :param key: The shared secret, the public key (PEM), or a function from the token to the key,
+        such as the ``get_signing_key_from_jwt`` of a ``jwt.PyJWKClient``. If that cannot reach the
+        identity provider, the answer is a 503.
+    :param algorithms: The algorithms that the issuer signs with, such as ``["HS256"]``. They are
+        never taken from the token (RFC 8725 section 3.1).
+    :param audience: Your name in the tokens' ``aud``: one name or several.
+    :param issuer: The ``iss`` of the tokens. ``None`` accepts every issuer that has the key.
+    :param leeway: How far the clocks may differ: seconds, or a ``timedelta``.
+    :param require: The claims that a token must have. A token without ``exp`` never expires.
+    :returns: A function from a token to the ``dict`` of its claims. It raises
+        :class:`~flask_apierrors.InvalidToken`, which says whether the token has expired, is forged
+        or is meant for another audience.
+    :raises TypeError: if ``algorithms`` is not a list of names.
+    :raises ValueError: for an algorithm or a key that does not work. The message names the remedy.
     """
     _check_algorithms(algorithms)
-    find_key = key if callable(key) else _constant(_checked_key(key, algorithms))
+    if callable(key):
+        key_of = key
+    else:
+        _check_key(key, algorithms)
+
+        def key_of(token: str) -> Any:
+            return key
+
     options: Any = {"require": list(require)}
 
     def verify(token: str) -> dict[str, Any]:
         try:
             return jwt.decode(
                 token,
-                find_key(token),
+                key_of(token),
                 list(algorithms),
                 options,
                 audience=audience,
@@ -68,59 +80,57 @@ def jwt_verifier(
             )
         except jwt.PyJWKClientConnectionError as failure:
             raise ApiError(status=503) from failure
-        # A header that is nested too deeply makes PyJWT's JSON decoder give up; `exp` may be a number without end.
+        # A deeply nested header exhausts PyJWT's JSON decoder, and `exp` may be infinite.
         except (
             jwt.InvalidTokenError,
             jwt.PyJWKClientError,
             RecursionError,
             OverflowError,
         ) as refusal:
-            reason = _REASONS.get(type(refusal), "is invalid")
-            raise InvalidToken(
-                Sentence(f"Authentication failed: the Bearer token {reason}.")
-            ) from None
+            sentence = _SENTENCES.get(type(refusal), "unverifiable-token")
+            raise InvalidToken(Sentence(sentence)) from None
 
     return verify
 
 
-def _constant(key: Any) -> Callable[[str], Any]:
-    return lambda token: key
-
-
 def _check_algorithms(algorithms: Sequence[str]) -> None:
-    if isinstance(algorithms, str) or not isinstance(algorithms, list | tuple) or not algorithms:
+    is_list = isinstance(algorithms, list | tuple)
+    if not is_list or not algorithms:
         raise TypeError(
-            f'algorithms={algorithms!r}: give a list of what the issuer signs with, such as ["HS256"].'
+            f"algorithms={algorithms!r}: give a list of the algorithms that the issuer signs with, "
+            'such as ["HS256"].'
         )
-    known = sorted(set(jwt.PyJWS().get_algorithms()) - {"none"})
+    supported = sorted(set(jwt.PyJWS().get_algorithms()) - {"none"})
     for name in algorithms:
-        if name not in known:
+        if name not in supported:
             raise ValueError(
-                f"{name!r} is no algorithm to verify with. Choose from: {', '.join(known)}."
+                f"{name!r} cannot verify a token. Choose from: {', '.join(supported)}."
                 " (The algorithms with public keys need: pip install 'pyjwt[crypto]'.)"
             )
     if len({name.startswith("HS") for name in algorithms}) > 1:
         raise ValueError(
-            "Take HS algorithms or others, not both: a public key must never serve as a secret (RFC 8725)."
+            "Use HS algorithms or others, not both: a public key must never serve as a secret "
+            "(RFC 8725)."
         )
 
 
-def _checked_key(key: Any, algorithms: Sequence[str]) -> Any:
-    """The key, when each of the algorithms can use it: a client chooses among them, and must not provoke a failure."""
+def _check_key(key: Any, algorithms: Sequence[str]) -> None:
+    """Check that each algorithm can use the key: a client chooses among them."""
     for name in algorithms:
         try:
-            prepared = jwt.get_algorithm_by_name(name).prepare_key(getattr(key, "key", key))
+            algorithm = jwt.get_algorithm_by_name(name)
+            prepared = algorithm.prepare_key(getattr(key, "key", key))
         except (jwt.InvalidKeyError, TypeError, ValueError) as error:
             raise ValueError(f"The key does not fit {name}: {error}") from None
         if name.startswith("HS"):
             _check_length(prepared, name)
-    return key
 
 
 def _check_length(secret: bytes, name: str) -> None:
     least = int(name.removeprefix("HS")) // 8
     if len(secret) < least:
         raise ValueError(
-            f"{name} needs a secret of at least {least} bytes (RFC 7518 section 3.2), not {len(secret)}."
-            ' Make one with: python -c "import secrets; print(secrets.token_hex(64))"'
+            f"{name} needs a secret of at least {least} bytes (RFC 7518 section 3.2), not "
+            f"{len(secret)}. Make one with: "
+            'python -c "import secrets; print(secrets.token_hex(64))"'
         )

@@ -20,18 +20,16 @@ from ._catalogue.routes import path_of
 from ._core.accept import PROBLEM_JSON
 from ._core.config import Config
 from ._core.errors import status_type
+from ._core.header_fields import REQUEST_ID, meaning_of
 from ._core.state import AppState
-from ._core.statuses import HEADERS, REQUEST_ID, retry_for
+from ._core.statuses import STATUSES, retry_for
 
 Object = dict[str, Any]
 """A part of an OpenAPI document."""
 
-_SCHEME = "Bearer"
-#: Fields that an error with this status never lacks.
-_ALWAYS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
 _LIMITS = (
-    HeaderField("RateLimit", HEADERS["RateLimit"], '"endpoint";r=9;t=1'),
-    HeaderField("RateLimit-Policy", HEADERS["RateLimit-Policy"], '"endpoint";q=10;w=1'),
+    HeaderField("RateLimit", meaning_of("RateLimit"), '"endpoint";r=9;t=1'),
+    HeaderField("RateLimit-Policy", meaning_of("RateLimit-Policy"), '"endpoint";q=10;w=1'),
 )
 
 
@@ -272,19 +270,13 @@ class _Errors:
 
     def _secure(self, written: Object, operations: list[Operation]) -> None:
         guards = [guard for operation in operations for guard in operation.guards]
-        permissions = [
-            name
-            for guard in guards
-            if guard.name == "requires_permissions"
-            for name in guard.values
-        ]
-        if permissions or any(guard.name == "requires_auth" for guard in guards):
-            self._add(
-                "securitySchemes",
-                _SCHEME,
-                {"type": "http", "scheme": "bearer", "description": "RFC 6750."},
-            )
-            written.setdefault("security", [{_SCHEME: permissions if self._scopes else []}])
+        scopes = [name for guard in guards for name in guard.permissions]
+        schemes = {name: scheme for guard in guards for name, scheme in guard.security.items()}
+        for name, scheme in schemes.items():
+            self._add("securitySchemes", name, dict(scheme))
+        if schemes:
+            requirements = [{name: scopes if self._scopes else []} for name in schemes]
+            written.setdefault("security", requirements)
 
     def _method_not_allowed(self, item: Object, operations: list[Operation]) -> None:
         """What each other method of the path gets: OpenAPI has no place for it, but in an operation that it is not."""
@@ -328,7 +320,7 @@ class _Errors:
         for field in common:
             headers[field.name] = self._header(field, required=True)
         for name in sorted(own.keys() - headers.keys()):
-            if _ALWAYS.get(failure.status) == name:
+            if failure.status in STATUSES and name in STATUSES[failure.status].fields:
                 headers[name] = self._header(self._fields.get(name, own[name]), required=True)
             else:
                 headers[name] = _header(own[name], required=False)

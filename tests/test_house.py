@@ -18,15 +18,22 @@ HOUSE = Path(flask_apierrors.__file__).parent
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
         ("text", "statuses"),
-        ("http", "accept"),
-        ("errors",),
-        ("config", "validation"),
+        ("http", "sentences"),
+        ("accept", "errors", "header_fields"),
+        ("config", "scheme"),
+        ("validation",),
         ("state",),
         ("problem", "formats", "ready_response"),
+        ("rendering",),
         ("road",),
     ),
     "fields": (),
-    "_guards": (("marks",), ("guard", "json_body"), ("authentication", "media_types")),
+    "_libraries": (("gunicorn", "marshmallow"), ("webargs",), ("validators",)),
+    "_guards": (
+        ("bearer", "json_body", "marks"),
+        ("guard", "schemes"),
+        ("authentication", "media_types"),
+    ),
     "_limits": (
         ("storage", "quotas"),
         ("flask_limiter", "clients", "native"),

@@ -15,15 +15,16 @@ from werkzeug.test import create_environ
 from .._core.accept import PROBLEM_JSON
 from .._core.errors import ApiError, InvalidToken, Problem, page_name, status_type
 from .._core.formats import plain, problem_json
+from .._core.header_fields import REQUEST_ID, meaning_of
 from .._core.problem import to_problem
-from .._core.road import respond
-from .._core.state import AppState
-from .._core.statuses import HEADERS, REQUEST_ID, Explanation, Retry, explanation, retry_for
+from .._core.rendering import render
+from .._core.sentences import Sentence
+from .._core.state import AppState, current_flask
+from .._core.statuses import Explanation, Retry, explanation, retry_for
 from .._core.text import as_text, paragraphs
 from .._guards.marks import Mark
 from .._limits.quotas import QuotaExceeded
 from .causes import (
-    GUARDS,
     Cause,
     Kind,
     bare,
@@ -36,8 +37,6 @@ from .examples import example_exception
 from .routes import NOWHERE, Route, path_of, routes_of
 
 _EXAMPLE_REQUEST_ID = "6f9619ff8b86d011b42d00cf4fc964ff"
-#: Marks that say something about the errors or the limits of a route, and do not check its requests.
-_NOT_GUARDS = ("raises", "rate_limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +131,10 @@ class Catalogue:
 
 
 def _as_json(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mark):
         return {"name": value.name, "values": _as_json(value.values)}
+    if is_dataclass(value):
+        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): _as_json(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
@@ -194,12 +193,9 @@ def _state(app: Flask) -> AppState:
 
 
 def _context(app: Flask) -> AbstractContextManager[Any]:
-    """The app's context: the one that there is, so that a request's own is not torn down twice."""
-    return (
-        nullcontext()
-        if current_app and current_app._get_current_object() is app
-        else app.app_context()
-    )  # type: ignore[attr-defined]
+    """Return the app's context, or the current one: a request's must not be torn down twice."""
+    is_current = bool(current_app) and current_flask() is app
+    return nullcontext() if is_current else app.app_context()
 
 
 def _is_hidden(endpoint: str, state: AppState) -> bool:
@@ -238,7 +234,7 @@ def _by_place(errors: Iterable[Entry]) -> dict[_Place, list[Occurrence]]:
 
 def _operation(route: Route, places: Mapping[_Place, list[Occurrence]]) -> Operation:
     errors = tuple(places.get((route.endpoint, route.rule, route.method), ()))
-    guards = tuple(mark for mark in route.marks if mark.name not in _NOT_GUARDS)
+    guards = tuple(mark for mark in route.marks if mark.is_guard)
     return Operation(
         route.rule, route.method, route.endpoint, route.summary, guards, route.limits.texts, errors
     )
@@ -285,7 +281,7 @@ class _Explainer:
         """The fields that every error has."""
         req = self._request(NOWHERE)
         req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format function has no say in it
-        fields = dict(respond(self._problem(bare(404), NOWHERE, req), req, self._state).headers)
+        fields = dict(render(self._problem(bare(404), NOWHERE, req), req, self._state).headers)
         fields["Content-Type"] = "application/json"
         return tuple(
             _header_field(name, value) for name, value in fields.items() if name != "Content-Length"
@@ -301,11 +297,10 @@ class _Explainer:
 
     def _problem(self, kind: Kind, route: Route, req: Request) -> Problem:
         try:
-            problem = to_problem(
-                example_exception(kind, route, self._state), req, self._state.config
-            )
+            exc = example_exception(kind, route, self._state)
+            problem = to_problem(exc, req, self._state)
         except Exception:  # the author's class cannot do without what its own __init__ sets
-            problem = to_problem(ApiError(status=kind.status), req, self._state.config)
+            problem = to_problem(ApiError(status=kind.status), req, self._state)
         if kind.cls is None or problem.type == kind.type:
             return problem
         title = as_text(kind.cls.title or problem.title)
@@ -314,7 +309,7 @@ class _Explainer:
     def _sentence(self, kind: Kind, problem: Problem) -> str:
         if kind.type != status_type(kind.status) or kind.status == 429:
             return problem.detail
-        return self._state.config.sentence(kind.status, kind.type)
+        return self._state.config.text_of(Sentence(kind.status), kind.status, kind.type)
 
     def _headers(
         self, kind: Kind, problem: Problem, places: Iterable[tuple[Route, str]]
@@ -334,7 +329,7 @@ class _Explainer:
     def _body(self, problem: Problem, req: Request, accept: str) -> Mapping[str, Any]:
         req.environ["HTTP_ACCEPT"] = accept
         try:
-            body: Mapping[str, Any] = json.loads(respond(problem, req, self._state).get_data())
+            body: Mapping[str, Any] = json.loads(render(problem, req, self._state).get_data())
         except (
             Exception
         ):  # the author's format function cannot do without a request that is being handled
@@ -348,14 +343,15 @@ class _Explainer:
 
 def _header_field(name: str, value: str) -> HeaderField:
     return HeaderField(
-        name, HEADERS.get(name, REQUEST_ID if value == _EXAMPLE_REQUEST_ID else ""), value
+        name, meaning_of(name) or (REQUEST_ID if value == _EXAMPLE_REQUEST_ID else ""), value
     )
 
 
 def _example_route(places: list[tuple[Route, str]]) -> Route:
     """Where the error says most: at a guard, rather than in a route of which nothing else is known."""
     for route, cause in places:
-        if cause in GUARDS or (cause == "rate_limit" and route.limits.quotas):
+        is_guard = any(mark.name == cause and mark.is_guard for mark in route.marks)
+        if is_guard or (cause == "rate_limit" and route.limits.quotas):
             return route
     return places[0][0] if places else NOWHERE
 

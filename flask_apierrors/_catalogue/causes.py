@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from .._core.errors import ApiError, InvalidToken, status_type
-from .._core.problem import BODILESS_METHODS
+from .._core.errors import ApiError, status_type
+from .._core.http import BODILESS_METHODS
 from .._core.state import AppState
 from .._guards.marks import Mark
+from .._libraries.validators import validation_errors
 from .._limits.quotas import QuotaExceeded
 from .._limits.rate_limits import rate_limits_of
 from .routes import Limits, Route, is_selective, limits_at
@@ -34,15 +34,6 @@ class Cause(NamedTuple):
 
     kind: Kind
     name: str
-
-
-GUARDS = {
-    "requires_auth": (401,),
-    "requires_permissions": (401, 403),
-    "requires_json": (415, 400),
-    "consumes": (415,),
-    "produces": (406,),
-}
 
 
 def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Cause]:
@@ -74,13 +65,7 @@ def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
 
 def common_causes(routes: Iterable[Route], state: AppState) -> list[Cause]:
     """What can go wrong at every endpoint: a converted exception, too, unless the views that raise it are declared."""
-    raised = (
-        cls
-        for route in routes
-        for mark in route.marks
-        if mark.name == "raises"
-        for cls in mark.values
-    )
+    raised = (cls for route in routes for mark in route.marks for cls in mark.errors)
     declared = {_convertible(cls, state) for cls in raised}
     causes = causes_anywhere(state)
     for cls in state.hooks.converters:
@@ -105,14 +90,9 @@ def bare(status: int) -> Kind:
 
 
 def _kinds_of_mark(mark: Mark, state: AppState) -> Iterator[Kind]:
-    if mark.name == "raises":
-        for cls in mark.values:
-            yield from _kinds_of_error(cls, state)
-    yield from map(bare, GUARDS.get(mark.name, ()))
-    if mark.name in ("requires_auth", "requires_permissions"):
-        yield _kind_of_class(InvalidToken)
-    if mark.name == "consumes" and any("json" in media_type for media_type in mark.values):
-        yield bare(400)
+    yield from map(bare, mark.statuses)
+    for cls in mark.errors:
+        yield from _kinds_of_error(cls, state)
 
 
 def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
@@ -120,7 +100,7 @@ def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
     converted = _convertible(cls, state)
     if converted is not None:
         yield from map(_kind_of_class, _declared_answers(state.hooks.converters[converted]))
-    elif issubclass(cls, ValidationError):
+    elif issubclass(cls, validation_errors()):
         yield Kind(state.config.validation_status, "validation-failed")
     elif issubclass(cls, HTTPException):
         yield _kind_of_class(cls)

@@ -20,7 +20,8 @@ from .._core.accept import best_match
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.errors import ApiError, status_title, status_type
 from .._core.problem import to_problem
-from .._core.road import respond
+from .._core.rendering import render
+from .._core.sentences import Sentence
 from .._core.state import AppState, current_request
 from .._core.statuses import Retry
 from .._core.text import as_text
@@ -93,10 +94,8 @@ def _view(state: AppState) -> Callable[..., Any]:
         media_type = _negotiated(req.environ.get("HTTP_ACCEPT"))
         text = made(req.root_path.rstrip("/"), name, media_type)
         if text is None:
-            problem = to_problem(
-                ApiError("No error of this type is known.", status=404), req, state.config
-            )
-            return respond(problem, req, state)
+            exc = ApiError(Sentence("unknown-error"), status=404)
+            return render(to_problem(exc, req, state), req, state)
         response = Response(
             text,
             mimetype=media_type,
@@ -255,33 +254,11 @@ def _described_body(example: Mapping[str, Any]) -> str:
 
 
 def _conditions(operation: Operation) -> list[str]:
-    """What the guards ask of a request, in words."""
-    marks = [mark for mark in operation.guards if mark.name in _GUARDS]
-    if any(mark.name == "requires_permissions" for mark in marks):
-        marks = [mark for mark in marks if mark.name != "requires_auth"]
-    marks.sort(key=lambda mark: tuple(_GUARDS).index(mark.name))
-    return [
-        *(_GUARDS[mark.name](mark.values) for mark in marks),
-        *(f"Limit: {limit}." for limit in operation.limits),
-    ]
-
-
-def _permissions(values: tuple[str, ...]) -> str:
-    return f"Needs a Bearer token with the permission{'s' if len(values) > 1 else ''} {_listed(values, 'and')}."
-
-
-def _listed(values: Iterable[str], conjunction: str) -> str:
-    *first, last = (f"`{value}`" for value in values)
-    return f"{', '.join(first)} {conjunction} {last}" if first else last
-
-
-_GUARDS: dict[str, Callable[[tuple[Any, ...]], str]] = {
-    "requires_auth": lambda values: "Needs a Bearer token.",
-    "requires_permissions": _permissions,
-    "requires_json": lambda values: "Takes a body of `application/json`.",
-    "consumes": lambda values: f"Takes a body of {_listed(values, 'or')}.",
-    "produces": lambda values: f"Answers {_listed(values, 'or')}.",
-}
+    """Say in words what the guards and limits need."""
+    implied = [mark for guard in operation.guards for mark in guard.implies]
+    guards = (mark for mark in reversed(operation.guards) if mark not in implied)
+    conditions = [mark.condition or f"Checked by {mark.name}." for mark in guards]
+    return conditions + [f"Limit: {limit}." for limit in operation.limits]
 
 
 # -- how it looks

@@ -18,6 +18,7 @@ from .._catalogue.catalogue import Catalogue, Operation, catalogue
 from .._catalogue.source import foreign_bodies, place_of
 from .._core.state import AppState
 from .._extension import ApiErrors
+from .._guards.authentication import AUTHENTICATED
 from .._guards.guard import marks_above
 from .._guards.marks import Mark, marks_of
 from .._limits.quotas import Quota
@@ -344,7 +345,7 @@ def _foreign_shapes(patient: _Patient) -> Iterator[Finding]:
 def _unguarded_writes(patient: _Patient) -> Iterator[Finding]:
     for operation in patient.operations:
         # An exception that is converted into a 401 may be raised anywhere, and so tells nothing of this view.
-        checked = any(
+        checked = any(guard.authenticates for guard in operation.guards) or any(
             error.status == 401 and error.cause != "convert" for error in operation.errors
         )
         if operation.method in _WRITES and not checked:
@@ -374,7 +375,7 @@ def _no_verifier(patient: _Patient) -> Iterator[Finding]:
 
 
 def _asks_for_token(mark: Mark) -> bool:
-    return mark.name in ("requires_auth", "requires_permissions")
+    return AUTHENTICATED in (mark, *mark.implies)
 
 
 CHECKS: tuple[Callable[[_Patient], Iterator[Finding]], ...] = (

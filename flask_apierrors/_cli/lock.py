@@ -77,8 +77,8 @@ def _guards(marks: Iterable[Mark]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for mark in marks:
         found.setdefault(mark.name, set()).update(map(str, mark.values))
-        if mark.name == "requires_permissions":
-            found.setdefault("requires_auth", set())
+        for implied in mark.implies:
+            found.setdefault(implied.name, set())
     return {name: sorted(found[name]) for name in sorted(found)}
 
 

@@ -9,12 +9,14 @@ from typing import TypeVar
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from .http import TOKEN
+
 T = TypeVar("T")
 
 PROBLEM_JSON = "application/problem+json"
 
-#: A media range in lower case: two tokens, of which the second may be ``*``, or ``*/*``.
-_RANGE = re.compile(r"(?!\*/[^*])[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+#: A media range: ``text/plain``, ``text/*`` or ``*/*``.
+_RANGE = re.compile(rf"(?!\*/[^*]){TOKEN}/{TOKEN}")
 
 
 class BoundedMemo(dict[str, T]):

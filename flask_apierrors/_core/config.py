@@ -1,4 +1,4 @@
-"""The configuration: ``APIERRORS_*`` read once, checked, and frozen."""
+"""The configuration: the ``APIERRORS_*`` keys, read once, checked and frozen."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from .errors import default_sentence
-from .text import as_text
+from .http import TOKEN
+from .sentences import NAMED, PLACEHOLDER, Sentence, placeholders_of, text_of
 
 _PREFIX = "APIERRORS_"
 MEMBERS = ("error", "status", "type", "title", "errors", "request_id", "documentation")
 #: The endpoint of the reference page.
 REFERENCE_ENDPOINT = "apierrors_reference"
-_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What an administrator can set; ``docs/configuration.md`` explains each."""
+    """What an administrator can set. ``docs/configuration.md`` explains each key."""
 
     members: tuple[str, ...] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -38,24 +37,25 @@ class Config:
     def from_mapping(cls, config: Mapping[str, Any]) -> Config:
         """Read the ``APIERRORS_*`` keys of ``app.config``.
 
-        :raises ValueError: for an unknown key or a value that cannot be right; the message names the remedy.
+        :raises ValueError: for an unknown key or a wrong value. The message names the remedy.
         """
-        given = {key: value for key, value in config.items() if key.startswith(_PREFIX)}
-        checked: dict[str, Any] = {}
-        for key, value in given.items():
+        values: dict[str, Any] = {}
+        for key, value in config.items():
+            if not key.startswith(_PREFIX):
+                continue
             check = _CHECKS.get(key)
             if check is None:
                 raise ValueError(
-                    f"Unknown configuration key {key}.{_suggestion(key)} Correct it or take it out."
+                    f"Unknown configuration key {key}.{_suggestion(key)} Correct it or remove it."
                 )
             try:
-                checked[key.removeprefix(_PREFIX).lower()] = check(value)
+                values[key.removeprefix(_PREFIX).lower()] = check(value)
             except ValueError as error:
                 raise ValueError(f"{key} = {value!r}: {error}") from None
-        return cls(**checked)
+        return cls(**values)
 
     def covers(self, path: str) -> bool:
-        """Is this path a part of the API? Prefixes end at a segment: ``/api`` is not ``/apiary``."""
+        """Whether a path belongs to the API. Prefixes end at a segment: ``/api``, not ``/apiary``."""
         if not self.url_prefixes:
             return True
         return any(
@@ -63,19 +63,14 @@ class Config:
             for prefix in self.url_prefixes
         )
 
-    def sentence(self, status: int, type: str | None = None) -> str:
-        """The sentence when no author wrote one: of the type, of the status, or the built-in one."""
-        text = self.message(status, type)
-        return default_sentence(status) if text is None else text
+    def text_of(
+        self, sentence: Sentence, status: int | None = None, code: str | None = None
+    ) -> str:
+        """Return the text of a sentence: the administrator's, or the default.
 
-    def message(self, status: int, type: str | None = None) -> str | None:
-        """The administrator's sentence, made into text now, so that a lazy one is translated for this request."""
-        if not self.messages:
-            return None
-        text = self.messages.get(type) if type else None
-        if text is None:
-            text = self.messages.get(status)
-        return None if text is None else as_text(text).strip() or None
+        A lazy text becomes text here, so that it is translated for the current request.
+        """
+        return text_of(sentence, self.messages, status, code)
 
 
 def _suggestion(key: str) -> str:
@@ -97,26 +92,36 @@ def _members(value: Any) -> tuple[str, ...]:
 def _messages(value: Any) -> Mapping[int | str, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(
-            'give a dict from a status or a type to a sentence, such as {404: "There is no such thing."}.'
+            "give a dict from a status, a type or the name of a sentence to a sentence, such as "
+            '{404: "There is no such thing."}.'
         )
     messages: dict[int | str, Any] = {}
     for key, text in value.items():
         # JSON files and environment variables cannot have keys that are numbers.
-        status = int(key) if isinstance(key, str) and key.isdecimal() else key
-        if not isinstance(status, str) and (
-            not isinstance(status, int) or not 400 <= status <= 599
-        ):
+        name = int(key) if isinstance(key, str) and key.isdecimal() else key
+        if not isinstance(name, str) and (not isinstance(name, int) or not 400 <= name <= 599):
             raise ValueError(
-                f"the key {key!r} is neither a status such as 404 nor a type such as 'vessel-not-found'."
+                f"the key {key!r} is neither a status such as 404 nor a type such as "
+                "'vessel-not-found'."
             )
-        # Any other object may be a translation, which cannot be made before there is a request.
-        wrong = text is None or isinstance(text, int | float | bytes | Mapping | list | tuple)
-        if wrong or (isinstance(text, str) and not text.strip()):
-            raise ValueError(
-                f"the sentence for {key!r} is not a text. Write one or take the key out."
-            )
-        messages[status] = text
+        _check_message(key, text)
+        messages[name] = text
     return MappingProxyType(messages)
+
+
+def _check_message(key: Any, text: Any) -> None:
+    """Check what can be checked: another object may be a translation, which needs a request."""
+    is_wrong = text is None or isinstance(text, int | float | bytes | Mapping | list | tuple)
+    if is_wrong or (isinstance(text, str) and not text.strip()):
+        raise ValueError(f"the sentence for {key!r} is not a text. Write one or remove the key.")
+    if isinstance(text, str) and key in NAMED:
+        names = placeholders_of(key)
+        for name in PLACEHOLDER.findall(text):
+            if name not in names:
+                raise ValueError(
+                    f"the sentence for {key!r} has the placeholder {{{name}}}. It can have: "
+                    f"{', '.join(f'{{{known}}}' for known in names) or 'none'}."
+                )
 
 
 def _url_prefixes(value: Any) -> tuple[str, ...]:
@@ -124,10 +129,10 @@ def _url_prefixes(value: Any) -> tuple[str, ...]:
         raise ValueError('give a tuple of paths, such as ("/api",).')
     for prefix in value:
         if not isinstance(prefix, str) or not prefix.startswith("/"):
-            raise ValueError(f"{prefix!r} is not a path. Begin it with a slash.")
+            raise ValueError(f"{prefix!r} is not a path. Start it with a slash.")
     prefixes = tuple(prefix.rstrip("/") for prefix in value)
     if "" in prefixes:
-        raise ValueError("'/' is the whole site. Leave the key out for that.")
+        raise ValueError("'/' is the whole site. Remove the key to cover the whole site.")
     return prefixes
 
 
@@ -147,19 +152,14 @@ def _whole_number(least: int) -> Callable[[Any], int]:
 
 
 def _realm(value: Any) -> str:
-    if (
-        not isinstance(value, str)
-        or not value
-        or not value.isascii()
-        or not value.isprintable()
-        or set(value) & {'"', "\\"}
-    ):
+    is_text = isinstance(value, str) and value and value.isascii() and value.isprintable()
+    if not is_text or set(value) & {'"', "\\"}:
         raise ValueError("give a name in printable ASCII, without quotes and backslashes.")
-    return value
+    return str(value)
 
 
 def _request_id_header(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or not _FIELD_NAME.fullmatch(value)):
+    if value is not None and (not isinstance(value, str) or not re.fullmatch(TOKEN, value)):
         raise ValueError(
             'give the name of a header field, such as "X-Request-ID", or None to switch it off.'
         )
@@ -167,28 +167,30 @@ def _request_id_header(value: Any) -> str | None:
 
 
 def _reference_url(value: Any) -> str | None:
-    if value is not None and (
-        not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value)
-    ):
+    is_path = isinstance(value, str) and re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value)
+    if value is not None and not is_path:
         raise ValueError(
             'give a path without a slash at its end, such as "/errors", or None to switch it off.'
         )
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 def _rate_limits(value: Any) -> Mapping[str, str | None]:
     if not isinstance(value, Mapping):
         raise ValueError(
-            'give a dict from an endpoint to a limit, such as {"admin.*": "5/minute", "health": None}.'
+            "give a dict from an endpoint to a limit, such as "
+            '{"admin.*": "5/minute", "health": None}.'
         )
     for endpoint, limit in value.items():
         if not isinstance(endpoint, str) or not endpoint:
             raise ValueError(
-                f"{endpoint!r} is not an endpoint. Write it as in `flask routes`, e.g. 'admin.users' or 'admin.*'."
+                f"{endpoint!r} is not an endpoint. Write it as `flask routes` shows it, e.g. "
+                "'admin.users', or as a pattern, e.g. 'admin.*'."
             )
         if limit is not None and (not isinstance(limit, str) or not limit.strip()):
             raise ValueError(
-                f"{limit!r} for {endpoint!r} is not a limit. Write '10/second', or None for no limit."
+                f"{limit!r} for {endpoint!r} is not a limit. Write '10/second', or None for no "
+                "limit."
             )
     return MappingProxyType(dict(value))
 

@@ -1,312 +1,233 @@
-"""Any exception as a ``Problem``: what may be said of it, to whom, and with which headers."""
+"""An exception becomes a ``Problem``: what a client may know, and the fields that it needs."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeGuard
+from functools import lru_cache
+from typing import Any
 
-from flask import Request, current_app
-from werkzeug.exceptions import (
-    BadRequestKeyError,
-    HTTPException,
-    SecurityError,
-    ServiceUnavailable,
-    TooManyRequests,
-)
+from flask import Request
+from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable, TooManyRequests
 
-from .config import Config
-from .errors import (
-    MALFORMED_AUTHORIZATION,
-    REJECTED_TOKEN,
-    WERKZEUG_TEXTS,
-    ApiError,
-    InvalidToken,
-    Problem,
-    Sentence,
-    status_title,
-    status_type,
-)
-from .http import HeaderPairs, bearer_challenge, bearer_token, delay_seconds, header_pairs
+from .errors import ApiError, FieldError, Problem, status_title, status_type
+from .http import HeaderPairs, delay_seconds, has_field, header_pairs
+from .sentences import Sentence
+from .state import AppState, current_flask
+from .statuses import STATUSES
 from .text import as_text
-from .validation import Invalid, describe, describe_locations
-
-if TYPE_CHECKING:
-    from marshmallow import ValidationError
+from .validation import Invalid
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
 _WITH_DELAY = (ApiError, TooManyRequests, ServiceUnavailable)
-_PAGE = HTTPException().get_headers()
-_PAGE_FIELDS = ("content-type", "content-length")
-#: Exceptions whose text is Werkzeug's own, which may repeat what the client sent.
-_TALKATIVE = (BadRequestKeyError, SecurityError)
-BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS")
+_OF_THE_PAGE = ("content-type", "content-length")
 
 
-def to_problem(exc: Exception, req: Request, config: Config) -> Problem:
-    """What a client may know of an exception.
+class Draft:
+    """A problem in the making: who wrote its sentence is still known."""
 
-    Takes an ``HTTPException`` with an error status or a marshmallow ``ValidationError``; anything else, and a status
-    that is not one of an error, is a 500, of which nothing is told.
+    __slots__ = ("errors", "extensions", "headers", "status", "text", "title", "type")
+
+    def __init__(self, status: int, type: str, title: str) -> None:
+        self.status = status
+        self.type = type
+        self.title = title
+        #: A text of the author's, a sentence of this package, or ``None``: the status's own.
+        self.text: str | Sentence | None = None
+        self.headers: HeaderPairs = ()
+        self.errors: tuple[FieldError | Mapping[str, Any], ...] = ()
+        self.extensions: Mapping[str, Any] = {}
+
+
+def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
+    """Say what a client may know of an exception.
+
+    :param exc: An ``HTTPException`` with an error status, or an exception of a validator. Anything
+        else is a 500 that tells nothing.
     """
-    if isinstance(exc, HTTPException):
-        problem = _http_problem(exc, req, config)
-    elif is_validation_error(exc):
-        problem = _validation_problem(_describe(exc, req, config), config.validation_status, config)
-    else:
-        problem = _hidden(config)
-    return (
-        _COMPLETE[problem.status](problem, exc, req, config)
-        if problem.status in _COMPLETE
-        else problem
+    draft = _draft(exc, req, app)
+    row = STATUSES.get(draft.status)
+    if row is not None:
+        for name in row.fields:
+            if not has_field(draft.headers, name):
+                draft.headers += _FIELDS[name](exc, req, app)
+        if draft.text is None and draft.status in _SENTENCES:
+            draft.text = _SENTENCES[draft.status](draft, req, app)
+    text = draft.text
+    if not isinstance(text, str):
+        sentence = text or Sentence(draft.status)
+        text = app.config.text_of(sentence, draft.status, draft.type)
+    return Problem(
+        draft.status,
+        draft.type,
+        draft.title,
+        text,
+        draft.headers,
+        draft.errors,
+        draft.extensions,
     )
-
-
-def is_validation_error(exc: object) -> TypeGuard[ValidationError]:
-    """Is it marshmallow's? Without importing marshmallow: where it is not imported, nobody raised it."""
-    marshmallow = sys.modules.get("marshmallow")
-    return marshmallow is not None and isinstance(exc, marshmallow.ValidationError)
 
 
 def error_status(exc: HTTPException) -> int:
-    """The status to answer with: the exception's own, if it is one of an error, else 500 (its author's bug)."""
+    """Return the status of an exception if it is one of an error, else 500: its author's bug."""
     return exc.code if isinstance(exc.code, int) and 400 <= exc.code <= 599 else 500
 
 
-def _hidden(config: Config) -> Problem:
-    return Problem(
-        500,
-        "internal-server-error",
-        status_title(500),
-        config.sentence(500, "internal-server-error"),
-    )
-
-
-def _http_problem(exc: HTTPException, req: Request, config: Config) -> Problem:
+def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
+    if not isinstance(exc, HTTPException):
+        invalid = describe_invalid(exc, req, app)
+        if invalid is None:
+            return _draft_of_status(500)
+        return _draft_of_invalid(invalid, app.config.validation_status)
     status = error_status(exc)
     if status == 500:
-        return _hidden(config)
-    headers = () if type(exc).get_headers is _PLAIN_GET_HEADERS else _own_headers(exc, req)
+        return _draft_of_status(500)
+    # Validators that raise an HTTPException keep what they found in its `data`.
+    invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
+    if invalid is not None:
+        draft = _draft_of_invalid(
+            invalid, app.config.validation_status if status == 422 else status
+        )
+        draft.headers = _own_headers(exc, req) + invalid.headers
+        return draft
+    draft = _draft_of_status(status)
+    draft.text = _own_text(exc)
+    if type(exc).get_headers is not _PLAIN_GET_HEADERS:
+        draft.headers = _own_headers(exc, req)
     if isinstance(exc, ApiError):
-        type_ = exc.type or status_type(status)
-        title = as_text(exc.title or status_title(status))
-        detail = _detail(exc, config, status, type_, title if exc.type else None)
-        return Problem(status, type_, title, detail, headers, exc.errors, exc.extensions)
-    messages = _webargs_messages(exc)
-    if messages is not None:
-        return _webargs_problem(exc, messages, headers, config)
-    type_ = status_type(status)
-    return Problem(
-        status, type_, status_title(status), _detail(exc, config, status, type_), headers
-    )
+        _add_members(draft, exc)
+    return draft
 
 
-def _detail(
-    exc: HTTPException, config: Config, status: int, type_: str, title: str | None = None
-) -> str:
-    """The author's text; else the administrator's; else the title of the author's type; else the one for the status."""
-    text = exc.description
-    if isinstance(exc, _TALKATIVE) and not isinstance(exc, ApiError):
-        text = None
-    if text is not None and not (type(text) is str and text in WERKZEUG_TEXTS):
-        said = as_text(text)
-        if type(text) is Sentence:
-            return config.message(status, type_) or said
-        if said.strip():
-            return said
-    if title is not None and not isinstance(exc, InvalidToken):
-        return config.message(status, type_) or f"{title}."
-    return config.sentence(status, type_)
+def _draft_of_status(status: int) -> Draft:
+    return Draft(status, status_type(status), status_title(status))
+
+
+def _draft_of_invalid(invalid: Invalid, status: int) -> Draft:
+    draft = Draft(status, "validation-failed", "Validation failed")
+    if invalid.sentence:
+        draft.text = Sentence("validation-failed", errors=invalid.sentence)
+    draft.errors = invalid.errors
+    return draft
+
+
+def _add_members(draft: Draft, exc: ApiError) -> None:
+    draft.errors = exc.errors
+    draft.extensions = exc.extensions
+    if exc.type:
+        draft.type = exc.type
+    if exc.title:
+        draft.title = as_text(exc.title)
+        if draft.text is None and exc.type:
+            draft.text = exc._sentence or Sentence("titled", title=draft.title)
+
+
+def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | None:
+    """Say what is wrong with a request, if an exception is a validator's."""
+    for validator in app.validators:
+        invalid = validator.describe(exc, req, app.config)
+        if invalid is not None:
+            return invalid
+    return None
+
+
+def _own_text(exc: HTTPException) -> str | Sentence | None:
+    """Return the author's text, or the sentence of this package that was raised."""
+    text: object = vars(exc).get("description")
+    if text is None and _has_own_text(type(exc)):  # type: ignore[arg-type]
+        text = exc.description
+    if text is None or isinstance(text, Sentence):
+        return text
+    if isinstance(exc, SecurityError):
+        return None  # Werkzeug's own text, which repeats what the client sent
+    text = as_text(text)
+    return text if text.strip() else None
+
+
+@lru_cache(1_024)
+def _has_own_text(cls: Any) -> bool:
+    """Whether an author wrote the text of a class, and not Werkzeug."""
+    writer = next(base for base in cls.__mro__ if "description" in vars(base))
+    return bool(writer.__module__ != HTTPException.__module__)
 
 
 def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
-    """The fields of an exception, less those that spoke of the HTML page."""
-    given: Any
-    delay: object
-    # Werkzeug drops a delay of 0, and passes on one of 0.5: read what its author gave.
-    if (
-        isinstance(exc, ApiError)
-        and exc._headers_are_own
-        and getattr(exc, "www_authenticate", None) is None
-    ):
-        given, delay = exc.headers, exc.retry_after
-    else:
-        given, delay = (
-            exc.get_headers(req.environ),
-            exc.retry_after if isinstance(exc, _WITH_DELAY) else None,
-        )
-        if type(given) is list and given[:1] == _PAGE:
-            given = given[1:]
-    if delay is None and not given:
-        return ()
+    """Return the fields of an exception, without those of its HTML page."""
     fields = []
-    for pair in header_pairs(given):
-        name = pair[0].lower()
-        if name == "retry-after":
-            delay = pair[1] if delay is None else delay
-        elif name not in _PAGE_FIELDS:
-            fields.append(pair)
+    # Werkzeug drops a delay of 0 and does not round one of 0.5: read what the author set.
+    delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
+    for name, value in header_pairs(exc.get_headers(req.environ)):
+        lower = name.lower()
+        if lower == "retry-after":
+            delay = value if delay is None else delay
+        elif lower not in _OF_THE_PAGE:
+            fields.append((name, value))
     seconds = None if delay is None else delay_seconds(delay)
     if seconds is not None:
-        fields.append(("Retry-After", str(seconds)))
+        fields.append(("Retry-After", str(max(1, seconds) if exc.code == 429 else seconds)))
     return tuple(fields)
 
 
-# -- validation
+# -- the fields that a status always has
 
 
-def _webargs_messages(exc: HTTPException) -> Mapping[Any, Any] | None:
-    """webargs hangs ``exc``, and ``messages`` in ``data``, on what it aborts with; another ``data`` is nobody's business."""
-    data = vars(exc).get("data") if "exc" in vars(exc) else None
-    messages = data.get("messages") if isinstance(data, dict) else None
-    return messages if isinstance(messages, Mapping) else None
-
-
-def _webargs_problem(
-    exc: HTTPException, messages: Mapping[Any, Any], headers: HeaderPairs, config: Config
-) -> Problem:
-    status = config.validation_status if exc.code == 422 else error_status(exc)
-    cause = vars(exc)["exc"]
-    validated = cause.data if is_validation_error(cause) else None
-    problem = _validation_problem(
-        describe_locations(messages, config.max_errors, validated), status, config
-    )
-    return problem._replace(headers=headers + header_pairs(vars(exc)["data"].get("headers")))
-
-
-def _validation_problem(invalid: Invalid, status: int, config: Config) -> Problem:
-    detail = invalid.sentence or config.sentence(status, "validation-failed")
-    return Problem(status, "validation-failed", "Validation failed", detail, (), invalid.errors)
-
-
-def _describe(exc: Any, req: Request, config: Config) -> Invalid:
-    """marshmallow keeps a lone field's name beside the messages: only ``normalized_messages`` has both."""
-    error: ValidationError = exc
-    messages: object = (
-        error.messages if error.field_name == "_schema" else exc.normalized_messages()
-    )
-    return describe(messages, config.max_errors, _location(error.data, req), error.data)
-
-
-def _location(data: object, req: Request) -> str | None:
-    """Where validated data came from: known by identity, else guessed from whether there is a body."""
-    if data is not None and data is req.view_args:
-        return "path"
-    if type(data) not in (
-        dict,
-        list,
-    ):  # JSON: it is none of these, and to parse them would cost more than the validation
-        sources = {"query": req.args, "header": req.headers, "cookie": req.cookies}
-        for location, source in sources.items():
-            if data is source:
-                return location
-    return "query" if is_bodiless(req) else None
-
-
-def is_bodiless(req: Request) -> bool:
-    """Is there no content (RFC 9110 section 6.4), and need there be none for this method?"""
-    environ = req.environ
-    has_body = (
-        environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
-    )
-    return req.method in BODILESS_METHODS and not has_body
-
-
-# -- what a status always has
-
-
-def _has(problem: Problem, name: str) -> bool:
-    return bool(problem.headers) and name in [field.lower() for field, _ in problem.headers]
-
-
-def _with(problem: Problem, name: str, value: str) -> Problem:
-    return (
-        problem
-        if _has(problem, name.lower())
-        else problem._replace(headers=(*problem.headers, (name, value)))
+def _challenges(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
+    """One challenge for each scheme that would do (RFC 9110 section 11.6.1)."""
+    realm = app.config.realm
+    return tuple(
+        ("WWW-Authenticate", scheme.challenge(exc, req.environ, realm)) for scheme in app.schemes
     )
 
 
-def _is_default(problem: Problem, exc: Exception, config: Config) -> bool:
-    """Is the sentence the built-in one, which can be made to say more?"""
-    return (
-        problem.detail == config.sentence(problem.status)
-        and config.message(problem.status, problem.type) is None
-    )
-
-
-def _complete_401(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    authorization = req.environ.get("HTTP_AUTHORIZATION")
-    rejected = isinstance(exc, InvalidToken) or bearer_token(authorization) is not None
-    detail, headers = problem.detail, problem.headers
-    if (rejected or authorization) and _is_default(problem, exc, config):
-        detail = REJECTED_TOKEN if rejected else MALFORMED_AUTHORIZATION
-    if not _has(problem, "www-authenticate"):
-        headers += _challenge(exc, rejected, config.realm)
-    return problem._replace(detail=detail, headers=headers)
-
-
-def _challenge(exc: Exception, rejected: bool, realm: str) -> HeaderPairs:
-    if isinstance(exc, InvalidToken) and exc.description not in WERKZEUG_TEXTS:
-        said = bearer_challenge(realm, error="invalid_token", error_description=exc.description)
-        return (("WWW-Authenticate", said),)
-    return _bare_challenge(realm, "invalid_token" if rejected else None)
-
-
-@cache
-def _bare_challenge(realm: str, error: str | None) -> HeaderPairs:
-    return (("WWW-Authenticate", bearer_challenge(realm, error=error)),)
-
-
-def _complete_405(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    """Routing names the methods; ``abort(405)`` in a view does not (RFC 9110 section 15.5.6: MUST)."""
-    if _has(problem, "allow"):
-        return problem
-    return _with(problem, "Allow", ", ".join(_allowed_methods(req)))
-
-
-def _allowed_methods(req: Request) -> list[str]:
+def _allow(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
+    """Routing names the methods. ``abort(405)`` does not, but must (RFC 9110 section 15.5.6)."""
     try:
-        adapter = current_app.create_url_adapter(req)
-    except HTTPException:  # the Host is not to be trusted
-        return []
-    return sorted(adapter.allowed_methods()) if adapter else []
+        adapter = current_flask().create_url_adapter(req)
+    except HTTPException:  # the Host is not trusted
+        adapter = None
+    return (("Allow", ", ".join(sorted(adapter.allowed_methods()) if adapter else ())),)
 
 
-def _complete_413(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    most = req.max_content_length
-    if most is not None and (req.content_length or 0) > most and _is_default(problem, exc, config):
-        return problem._replace(detail=f"The request body is larger than {most} bytes.")
-    return problem
+def _retry_after(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
+    seconds = app.config.retry_after
+    is_429 = isinstance(exc, HTTPException) and exc.code == 429
+    return (("Retry-After", str(max(1, seconds) if is_429 else seconds)),)
 
 
-def _complete_429(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    if (
-        "{" not in problem.detail
-        and ("Retry-After", "0") not in problem.headers
-        and _has(problem, "retry-after")
-    ):
-        return problem
-    given = next(
-        (value for name, value in problem.headers if name.lower() == "retry-after"),
-        config.retry_after,
-    )
-    seconds = str(max(1, int(given)))
-    others = tuple(pair for pair in problem.headers if pair[0].lower() != "retry-after")
-    limit = as_text(problem.extensions.get("limit", ""))
-    detail = problem.detail.replace("{limit}", limit).replace("{retry_after}", seconds)
-    return problem._replace(detail=detail, headers=(*others, ("Retry-After", seconds)))
+_FIELDS = {"WWW-Authenticate": _challenges, "Allow": _allow, "Retry-After": _retry_after}
 
 
-def _complete_503(problem: Problem, exc: Exception, req: Request, config: Config) -> Problem:
-    return _with(problem, "Retry-After", str(config.retry_after))
+# -- sentences that say more than the one of their status
 
 
-_COMPLETE = {
-    401: _complete_401,
-    405: _complete_405,
-    413: _complete_413,
-    429: _complete_429,
-    503: _complete_503,
-}
+def _unauthorized(draft: Draft, req: Request, app: AppState) -> Sentence | None:
+    sentences = (scheme.sentence(req.environ) for scheme in app.schemes)
+    return next((sentence for sentence in sentences if sentence is not None), None)
+
+
+def _content_too_large(draft: Draft, req: Request, app: AppState) -> Sentence | None:
+    limit = req.max_content_length
+    if limit is None or (req.content_length or 0) <= limit:
+        return None
+    return Sentence(413, limit=limit)
+
+
+def _too_many_requests(draft: Draft, req: Request, app: AppState) -> Sentence:
+    seconds = next(value for name, value in draft.headers if name.lower() == "retry-after")
+    limit = draft.extensions.get("limit")
+    return too_many_requests(int(seconds), None if limit is None else as_text(limit))
+
+
+def too_many_requests(seconds: int, limit: str | None = None) -> Sentence:
+    """Return the sentence of a 429.
+
+    :param seconds: When to try again.
+    :param limit: The limit in words, if it is known.
+    """
+    delay = Sentence("second" if seconds == 1 else "seconds", count=seconds)
+    values: dict[str, object] = {"retry_after": seconds, "delay": delay}
+    if limit is not None:
+        values["limit"] = limit
+    return Sentence(429, **values)
+
+
+_SENTENCES = {401: _unauthorized, 413: _content_too_large, 429: _too_many_requests}

@@ -1,222 +1,155 @@
-"""The only maker of responses: picks the format, merges the headers, and cannot fail."""
+"""The road of an exception: from what is raised to the response, in named steps.
+
+Flask calls :func:`handle`. ``error_response`` is the table of contents of everything after it.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from copy import copy
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from flask import Request, Response
-from flask.json.provider import DefaultJSONProvider
+from flask import Flask, Request, Response
 from flask.signals import got_request_exception
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
-from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.wsgi import ClosingIterator
 
-from .accept import PROBLEM_JSON, wants_problem
-from .errors import ApiError, Problem, default_sentence, page_name
-from .formats import plain, problem_json
-from .http import HeaderPairs, header_pairs, merged_list
+from .errors import ApiError
+from .http import header_pairs, merged_list
 from .problem import to_problem
-from .ready_response import ReadyResponse, is_ready, is_whole
-from .state import AppState, Converter, app_state, current_request, known_request_state, request_id
-from .text import as_json
-
-_JSON = "application/json"
-_encoded = json.JSONEncoder().encode
-_LAST_RESORT = json.dumps({"error": default_sentence(500)}).encode() + b"\n"
-_STATUS_LINES = {
-    status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()
-}
-_HTML = "text/html; charset=utf-8"
-_MAX_PAGE = 10_000
-#: How the page of an exception without a code begins.
-_CODELESS = HTTPException().get_body().partition("None")[0].encode() + b"None "
-_BEGINNINGS = {
-    media_type: (("Content-Type", media_type), ("X-Content-Type-Options", "nosniff"))
-    for media_type in (_JSON, PROBLEM_JSON)
-}
-_USUAL = (("Cache-Control", "no-store"), ("Vary", "Accept"))
-#: Fields about a body that was never sent, or that have one value whatever an author says.
-_REPLACED = frozenset(
-    {
-        "content-type",
-        "content-length",
-        "content-encoding",
-        "etag",
-        "last-modified",
-        "x-content-type-options",
-    }
+from .ready_response import is_ready, is_whole
+from .rendering import render, static_500
+from .state import (
+    AppState,
+    Converter,
+    app_state,
+    current_flask,
+    current_request,
+    known_request_state,
 )
-#: Fields that an author's cannot simply stand beside.
-_SHARED = _REPLACED | {"cache-control", "vary"}
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
-def answer(exc: Exception, app: AppState) -> Any:
-    """Answer an exception: what Flask's error handlers return.
+def handle(exc: Exception, app: AppState) -> Any:
+    """Answer an exception: this is what Flask's error handlers call.
 
-    Outside ``APIERRORS_URL_PREFIXES`` Flask goes on as if there were no handler. Redirects and other statuses that are
-    not errors, and an exception that brings its own response, pass as they are.
-
-    :raises Exception: ``exc`` itself, where it is not ours to answer; never anything else.
+    :returns: What a view may return.
+    :raises Exception: ``exc`` itself, if it is Flask's to answer.
     """
     req = current_request()
-    if not app.config.covers(req.path):
-        if isinstance(exc, ApiError):
-            exc.headers = to_problem(
-                exc, req, app.config
-            ).headers  # a page needs its challenge and its Allow, too
-        if isinstance(exc, HTTPException):
-            return exc
-        raise exc
+    flask_app = current_flask()
+    if app.config.url_prefixes and not app.config.covers(req.path):
+        return leave_to_flask(exc, req, app)
     if not _is_crash(exc):
-        if isinstance(exc, HTTPException) and app.app.trap_http_exception(exc):
-            raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger to see
-        returned = _caught_by_author(exc, app)
-        if returned is not exc:
-            return returned
-    return answer_ours(exc, req, app)
+        if isinstance(exc, HTTPException) and flask_app.trap_http_exception(exc):
+            raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger
+        catch_all = flask_app.error_handler_spec[None][None].get(Exception)
+        if catch_all is not None and _converter_for(exc, app) is None:
+            returned = app.call(catch_all, exc)
+            if returned is not exc:
+                return returned
+    return error_response(exc, req, app)
 
 
-def answer_ours(exc: Exception, req: Request, app: AppState) -> Any:
-    """Answer an exception that is known to be ours. Never raises."""
+def error_response(exc: Exception, req: Request, app: AppState) -> Any:
+    """Answer an exception in the contract. Never raises.
+
+    Redirects, other statuses that are no errors, and an exception with a response of its own pass.
+    """
     try:
-        return _answer(exc, req, app)
+        converted = convert(exc, app)
+        if isinstance(converted, HTTPException):
+            if converted.response is not None:
+                return _copy(converted.response)
+            if _is_no_error(converted):
+                return converted
+        problem = to_problem(converted, req, app)
+        if problem.status >= 500:
+            report_server_error(problem.status, exc, converted, app)
+        return render(problem, req, app)
     except Exception as failure:
         return last_resort(failure, req, app)
 
 
-def _is_crash(exc: Exception) -> bool:
-    """Does it come from Flask's ``handle_exception``, which has logged and signalled what it holds?"""
-    return isinstance(exc, InternalServerError) and exc.original_exception is not None
+def leave_to_flask(exc: Exception, req: Request, app: AppState) -> Any:
+    """Go on as if there were no handler, outside ``APIERRORS_URL_PREFIXES``."""
+    if not isinstance(exc, HTTPException):
+        raise exc
+    if not isinstance(exc, ApiError):
+        return exc
+    # An HTML page needs its challenge and its Allow, too. The exception may be shared: the page
+    # gets them.
+    page = exc.get_response(req.environ)
+    fields = to_problem(exc, req, app).headers
+    for name, _ in fields:
+        page.headers.remove(name)
+    for name, value in fields:
+        page.headers.add(name, value)
+    return page
 
 
-def _converter(exc: Exception, app: AppState) -> Converter | None:
-    """The author's converter, or a wired library's, for the nearest class of the exception."""
+def convert(exc: Exception, app: AppState) -> Exception:
+    """Let the author's converter, or one for a library, make an answer of an exception."""
+    converter = _converter_for(exc, app)
+    return exc if converter is None else app.call(converter, exc)
+
+
+def _converter_for(exc: Exception, app: AppState) -> Converter | None:
+    """Return the converter for the nearest class of an exception."""
     if app.converters or app.hooks.converters:
         for cls in type(exc).__mro__:
             converter = app.hooks.converters.get(cls) or app.converters.get(cls)
             if converter is not None or cls is HTTPException:
-                return converter  # what is both, such as a missing form field, is an HTTPException before a KeyError
+                # A missing form field is an HTTPException before it is a KeyError.
+                return converter
     return None
 
 
-def _caught_by_author(exc: Exception, app: AppState) -> Any:
-    """Let an author's ``errorhandler(Exception)`` have what it would see without us; what it hands back is ours."""
-    handler = app.app.error_handler_spec[None][None].get(Exception)
-    return exc if handler is None or _converter(exc, app) is not None else app.call(handler, exc)
+def report_server_error(status: int, exc: Exception, converted: Exception, app: AppState) -> None:
+    """Report a 500, and a 5xx that an exception was converted to.
 
-
-def _answer(exc: Exception, req: Request, app: AppState) -> Any:
-    converter = _converter(exc, app)
-    found = exc if converter is None else app.call(converter, exc)
-    if isinstance(found, HTTPException):
-        if found.response is not None:
-            return _copy(found.response)
-        if isinstance(found.code, int) and found.code < 400 and not isinstance(found, ApiError):
-            return found
-    problem = to_problem(found, req, app.config)
-    if (
-        problem.status == 500 or (problem.status > 500 and converter is not None)
-    ) and not _is_crash(exc):
+    An author who raises a 503 knows why. Flask has reported a crash already.
+    """
+    if not _is_crash(exc) and (status == 500 or converted is not exc):
         report(exc, app)
-    return respond(problem, req, app)
 
 
-def _copy(response: Any) -> Any:
-    """A twin with headers of its own: what Flask adds for this request must not stay on a shared response."""
-    twin = copy(response)
-    twin.headers = response.headers.copy()
-    return twin
+def _is_crash(exc: Exception) -> bool:
+    """Whether Flask's ``handle_exception`` made it, which logged and signalled the cause."""
+    return isinstance(exc, InternalServerError) and exc.original_exception is not None
 
 
 def report(exc: BaseException, app: AppState, message: str = "Exception on %s [%s]") -> None:
-    """Log an exception with its traceback, and send ``got_request_exception``, as Flask does for a crash."""
+    """Log an exception and send ``got_request_exception``, as Flask does for a crash."""
     req = current_request()
     app.app.logger.error(message, req.path, req.method, exc_info=exc)
     got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=exc)
 
 
 def last_resort(failure: Exception, req: Request, app: AppState) -> Response:
-    """The answer when making the answer failed: a constant body, and a log record of why."""
+    """Answer when the answer itself failed: log why, and send a constant body."""
     report(failure, app, "Answering %s [%s] failed")
-    return _response(500, _LAST_RESORT, _JSON, (), req, app)
+    return static_500(req, app)
 
 
-def respond(problem: Problem, req: Request, app: AppState) -> Response:
-    """Answer a problem in the format that the client asks for (RFC 9457 when it names problem+json)."""
-    if wants_problem(req.environ.get("HTTP_ACCEPT")):
-        body, media_type = _dumps(problem_json(_located(problem, req, app)), app), PROBLEM_JSON
-    else:
-        body, media_type = _plain_body(problem, req, app), _JSON
-    return _response(problem.status, body, media_type, problem.headers, req, app)
+def _is_no_error(exc: HTTPException) -> bool:
+    """Whether an exception is a redirect or the like. An ``ApiError`` never is."""
+    return isinstance(exc.code, int) and exc.code < 400 and not isinstance(exc, ApiError)
 
 
-def _plain_body(problem: Problem, req: Request, app: AppState) -> bytes:
-    if app.hooks.format is not None:
-        return _dumps(_formatted(problem, req, app), app)
-    if app.config.members != ("error",):
-        return _dumps(plain(_located(problem, req, app), app.config.members), app)
-    if type(app.app.json) is DefaultJSONProvider:
-        return f'{{"error":{_encoded(problem.detail)}}}\n'.encode()
-    return _dumps({"error": problem.detail}, app)
+def _copy(response: Any) -> Any:
+    """Copy a response with its headers: what Flask adds must not stay on a shared one."""
+    twin = copy(response)
+    twin.headers = response.headers.copy()
+    return twin
 
 
-def _formatted(problem: Problem, req: Request, app: AppState) -> Mapping[str, Any]:
-    assert app.hooks.format is not None
-    body = app.call(app.hooks.format, _located(problem, req, app))
-    if not isinstance(body, Mapping):
-        raise TypeError(
-            f"The @errors.format function must return a dict, not {type(body).__name__}."
-        )
-    return body
-
-
-def _located(problem: Problem, req: Request, app: AppState) -> Problem:
-    """The problem with what only the request knows. Reads nothing of ``Host``, which may be an attacker's."""
-    documentation = None
-    if app.config.reference_url is not None:
-        name = quote(page_name(problem.type), safe="")
-        documentation = f"{_quoted(req.root_path).rstrip('/')}{app.config.reference_url}/{name}"
-    instance = _quoted(req.root_path + req.path)
-    return problem._replace(
-        instance=instance, request_id=request_id(req, app), documentation=documentation
-    )
-
-
-def _quoted(path: str) -> str:
-    return quote(path.rstrip("/") or "/", safe="/!$&'()*+,;=:@~")
-
-
-def _dumps(body: Mapping[str, Any], app: AppState) -> bytes:
-    """JSON (RFC 8259) in ASCII, by Flask's own encoder unless the app has another provider."""
-    plain_body = as_json(body)
-    if type(app.app.json) is DefaultJSONProvider:
-        return json.dumps(plain_body, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-    return app.app.json.dumps(plain_body).encode("utf-8", "replace") + b"\n"
-
-
-def _response(
-    status: int, body: bytes, media_type: str, own: HeaderPairs, req: Request, app: AppState
-) -> Response:
-    fields = _BEGINNINGS[media_type] + (_merged(own) if own else _USUAL)
-    identifier = request_id(req, app)
-    if identifier is not None:
-        fields += ((app.config.request_id_header or "", identifier),)
-    line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
-    response_class = app.app.response_class
-    return (
-        ReadyResponse(body, line, fields)
-        if response_class is Response
-        else response_class(body, line, fields)
-    )
+# -- what leaves the app
 
 
 def finish(response: Response) -> Response:
-    """Complete what leaves the app: the fields that guards asked for, and a body for an error that has none."""
+    """Complete each response: fields that guards ask for, and a body for an error without one."""
     req = current_request()
     state = known_request_state(req)
     if state is not None:
@@ -224,82 +157,77 @@ def finish(response: Response) -> Response:
             state.complete(response, state)
         if state.negotiated_type is not None and not is_ready(response):
             _vary_on_accept(response.headers)
-    if is_whole(response):
-        return response
-    # Most responses are neither, which the first half of each condition tells at once.
-    codeless = isinstance(response.response, ClosingIterator) and _is_codeless(response)
-    if codeless or (response.status_code >= 400 and _is_empty(response)):
+    if not is_whole(response) and response.status_code >= 400 and _is_empty(response):
         app = app_state()
         if app.config.covers(req.path):
-            return _answered_codeless(req, app) if codeless else _filled(response, req, app)
+            return _fill(response, req, app)
     return response
 
 
 def _vary_on_accept(headers: Headers) -> None:
-    given = headers.getlist("Vary")
-    if given:
-        headers["Vary"] = merged_list(*given, "Accept")
+    # Much faster than `response.vary`, which parses the field and writes it again.
+    values = headers.getlist("Vary")
+    if values:
+        headers["Vary"] = merged_list(*values, "Accept")
     else:
         headers.add("Vary", "Accept")
 
 
-def _is_codeless(response: Response) -> bool:
-    """Did Flask call an ``HTTPException`` without a code as a WSGI application? It does so past every handler, with 200."""
-    is_page = (
-        response.status_code == 200
-        and response.content_type == _HTML
-        and not response.direct_passthrough
-    )
-    return (
-        is_page
-        and (response.content_length or _MAX_PAGE) < _MAX_PAGE
-        and response.get_data().startswith(_CODELESS)
-    )
-
-
 def _is_empty(response: Response) -> bool:
-    return not response.direct_passthrough and response.is_sequence and not any(response.response)
+    is_sent_as_is = response.direct_passthrough or not response.is_sequence
+    return not is_sent_as_is and not any(response.response)
 
 
-def _answered_codeless(req: Request, app: AppState) -> Response:
-    """The answer for an exception of which nothing is left but Werkzeug's page."""
-    missed = RuntimeError("A view raised an HTTPException that has no code.")
-    report(missed, app)
-    return answer_ours(InternalServerError(original_exception=missed), req, app)  # type: ignore[no-any-return]
-
-
-def _filled(response: Response, req: Request, app: AppState) -> Response:
-    """The answer for a status that a view, or another extension, returned without a word."""
+def _fill(response: Response, req: Request, app: AppState) -> Response:
+    """Give a body to an error that a view, or another extension, returned without one."""
     try:
         exc = ApiError(status=response.status_code, headers=response.headers)
-        problem = to_problem(exc, req, app.config)
-        if (
-            problem.status == 500
-        ):  # of which nothing is told: but these are not the fields of an exception
+        problem = to_problem(exc, req, app)
+        if problem.status == 500:
+            # A 500 hides the exception's headers, but these came from a response.
             problem = problem._replace(headers=header_pairs(response.headers))
-        return respond(problem, req, app)
+        return render(problem, req, app)
     except Exception as failure:
         return last_resort(failure, req, app)
 
 
-def _merged(own: HeaderPairs) -> HeaderPairs:
-    """The fields of the exception; those that every error has are added to, never replaced."""
-    for name, _ in own:
-        if name.lower() in _SHARED:
-            return _merged_one_by_one(own)
-    return own + _USUAL
+# -- exceptions that are returned
 
 
-def _merged_one_by_one(own: HeaderPairs) -> HeaderPairs:
-    fields, vary, cached = [], [], False
-    for pair in own:
-        name = pair[0].lower()
-        if name == "vary":
-            vary.append(pair[1])
-        elif name not in _REPLACED:
-            fields.append(pair)
-            cached = cached or name == "cache-control"
-    if not cached:
-        fields.append(_USUAL[0])
-    fields.append(("Vary", merged_list(*vary, "Accept") if vary else "Accept"))
-    return tuple(fields)
+class ReturnedErrors:
+    """Answers exceptions that a view or a handler returns, as if it had raised them.
+
+    It is a part of the app's response class. Flask calls ``force_type`` for what is neither text,
+    JSON nor a response of that class. An exception without a code gets there even if it is raised.
+    """
+
+    #: The class that the author would have without this one.
+    author_class: ClassVar[type[Response]] = Response
+
+    @classmethod
+    def force_type(cls, response: Any, environ: WSGIEnvironment | None = None) -> Any:
+        """Convert a WSGI application, or a response of another class, to this class."""
+        if isinstance(response, cls.author_class):
+            return response
+        if isinstance(response, HTTPException):
+            req, app = current_request(), app_state()
+            answer = error_response(response, req, app) if app.config.covers(req.path) else response
+            if answer is not response:
+                return answer
+        return super().force_type(response, environ)  # type: ignore[misc]
+
+
+class FlaskResponse(ReturnedErrors, Response):
+    """Flask's response class, for apps that have no other."""
+
+
+FlaskResponse.__name__ = FlaskResponse.__qualname__ = "Response"
+
+
+def use_response_class(app: Flask, state: AppState) -> None:
+    """Let the app's response class answer exceptions that are returned."""
+    own = app.response_class
+    if own is Response:
+        app.response_class = state.flask_response_class = FlaskResponse
+    else:
+        app.response_class = type(own.__name__, (ReturnedErrors, own), {"author_class": own})

@@ -1,4 +1,4 @@
-"""What each status means to a caller of the API, what to do about it, and whether to try again."""
+"""Everything that this package says about a status: one row each."""
 
 from __future__ import annotations
 
@@ -7,223 +7,290 @@ from typing import Literal, NamedTuple
 Retry = Literal["never", "after-delay", "if-idempotent"]
 RETRIES: tuple[Retry, ...] = ("never", "after-delay", "if-idempotent")
 
-#: Methods whose request may be sent twice with the effect of once (RFC 9110 section 9.2.2).
+#: Methods that can be repeated without a further effect (RFC 9110 section 9.2.2).
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
+class Status(NamedTuple):
+    """What a client is told about a status."""
+
+    #: The sentence in the body. Its placeholders are filled from the error.
+    sentence: str
+    #: What the status means, for the reference page.
+    meaning: str
+    #: What the client can do about it.
+    action: str
+    #: Whether the same request may be sent again. ``if-idempotent``: if its method allows it.
+    retry: Retry = "never"
+    #: The sentence when the values for the placeholders are unknown.
+    short: str = ""
+    #: The header fields that an error with this status always has.
+    fields: tuple[str, ...] = ()
+
+
 class Explanation(NamedTuple):
-    """One error, explained to the people who call the API."""
+    """An error, explained to the clients of the API."""
 
     meaning: str
     action: str
-    #: May the same request be sent again? ``if-idempotent``: after a delay, where its method allows it.
     retry: Retry = "never"
 
 
 def explanation(status: int, type: str | None = None) -> Explanation:
-    """The explanation of a type of this package, else of a status, else of its class (RFC 9110 section 15)."""
+    """Explain a type of this package, else a status, else its class (RFC 9110 section 15)."""
     if type in _TYPES:
         return _TYPES[type]
-    return _STATUSES.get(status) or (_CLIENT_ERROR if status < 500 else _SERVER_ERROR)
+    row = STATUSES.get(status)
+    if row is not None:
+        return Explanation(row.meaning, row.action, row.retry)
+    return _CLIENT_ERROR if status < 500 else _SERVER_ERROR
 
 
 def retry_for(retry: Retry, method: str) -> Retry:
-    """What a rule comes to for one method: ``never`` or ``after-delay``."""
+    """Apply a retry rule to one method: the result is ``never`` or ``after-delay``."""
     if retry == "if-idempotent":
         return "after-delay" if method in IDEMPOTENT_METHODS else "never"
     return retry
 
 
+STATUSES: dict[int, Status] = {
+    400: Status(
+        "The request was malformed or failed validation.",
+        "The server could not read the request, or a value in it is invalid.",
+        "Read the error message, correct the request, and send it again.",
+    ),
+    401: Status(
+        "Authentication failed: the Authorization header is missing.",
+        "This endpoint requires authentication, and the request has no Bearer token.",
+        "Send the header `Authorization: Bearer <token>` with a valid token.",
+        fields=("WWW-Authenticate",),
+    ),
+    402: Status(
+        "Payment is required.",
+        "The request requires a payment.",
+        "Complete the payment, then send the request again.",
+    ),
+    403: Status(
+        "You do not have permission to access the requested content.",
+        "The server knows who you are, but you are not allowed to do this.",
+        "Ask for the missing permission, then get a new token. The same token will be refused again.",
+    ),
+    404: Status(
+        "The requested resource does not exist.",
+        "The URL is wrong, or the resource that it identifies does not exist.",
+        "Check the URL and the identifiers in it.",
+    ),
+    405: Status(
+        "The method is not allowed for the requested resource.",
+        "The URL exists, but it does not support this method.",
+        "Use one of the methods in the `Allow` header.",
+        fields=("Allow",),
+    ),
+    406: Status(
+        "The server cannot produce a response matching the Accept header. Available: {available}.",
+        "The endpoint cannot answer in any format that the `Accept` header allows.",
+        "Ask for a format that the error message lists, or omit the `Accept` header.",
+        short="The server cannot produce a response matching the Accept header.",
+    ),
+    407: Status(
+        "Proxy authentication is required.",
+        "A proxy between you and the server requires authentication.",
+        "Authenticate with the proxy, then send the request again.",
+    ),
+    408: Status(
+        "The request did not arrive in time.",
+        "The request took too long to arrive, and the server stopped waiting.",
+        "Send the request again over a new connection.",
+        "after-delay",
+    ),
+    409: Status(
+        "The request conflicts with the current state of the resource.",
+        "The resource has changed, or it already exists.",
+        "Fetch the current state of the resource, then send a new request.",
+    ),
+    410: Status(
+        "The requested resource no longer exists and will not come back.",
+        "The resource was removed permanently.",
+        "Remove the URL from your program.",
+    ),
+    411: Status(
+        "A request with this method requires a valid Content-Length header.",
+        "The server must know the length of the body before it reads it.",
+        "Send a `Content-Length` header.",
+    ),
+    412: Status(
+        "A precondition of the request does not hold.",
+        "A condition such as `If-Match` does not hold: the resource has changed.",
+        "Fetch the resource and its current `ETag`, then send a new request.",
+    ),
+    413: Status(
+        "The request body is larger than {limit} bytes.",
+        "The request body is larger than the server accepts.",
+        "Send a smaller body, or split it into several requests.",
+        short="The request body is too large.",
+    ),
+    414: Status(
+        "The URL is too long.",
+        "The URL is longer than the server accepts.",
+        "Shorten the query, or split it into several requests.",
+    ),
+    415: Status(
+        "Unsupported media type. Send Content-Type: {accepted}.",
+        "The endpoint does not accept the format of the body, or `Content-Type` is missing.",
+        "Send a format that the `Accept` header of the response lists, and name it in "
+        "`Content-Type`.",
+        short="Unsupported media type.",
+    ),
+    416: Status(
+        "The server cannot provide the requested range.",
+        "The `Range` header asks for a part of the resource that does not exist.",
+        "Ask for a range within the length that `Content-Range` gives.",
+    ),
+    417: Status(
+        "The server cannot meet the Expect header.",
+        "The server does not support what the `Expect` header asks for.",
+        "Omit the `Expect` header.",
+    ),
+    418: Status(
+        "The server is a teapot, not a coffee machine.",
+        "The server is a teapot and cannot brew coffee.",
+        "Ask another server for coffee.",
+    ),
+    421: Status(
+        "The server does not answer for this host.",
+        "The request reached a server that does not answer for this host.",
+        "Check the host name, then send the request over a new connection.",
+    ),
+    422: Status(
+        "The request was malformed or failed validation.",
+        "The server could read the request, but a value in it is invalid.",
+        "Read the error message, which names the values. Correct them and send the request again.",
+    ),
+    423: Status(
+        "The requested resource is locked.",
+        "Another client has locked the resource.",
+        "Send the request again later.",
+        "after-delay",
+    ),
+    424: Status(
+        "The request depends on another request that failed.",
+        "This request depends on another request, which failed.",
+        "Find out why the other request failed and correct it first.",
+    ),
+    425: Status(
+        "The request arrived too early.",
+        "The request arrived before the connection was secure, so it could be a replay.",
+        "Send the request again after the connection is established.",
+        "after-delay",
+    ),
+    426: Status(
+        "The server requires another protocol.",
+        "The server refuses the request over this protocol.",
+        "Switch to the protocol that the `Upgrade` header names.",
+    ),
+    428: Status(
+        "The request must be conditional.",
+        "The server only accepts conditional changes, so that no client's change is lost.",
+        "Fetch the resource, then send its `ETag` in `If-Match`.",
+    ),
+    429: Status(
+        "Too many requests: the limit is {limit}. Retry after {delay}.",
+        "You sent more requests than the limit allows. The server did not process this one.",
+        "Wait for the number of seconds in the `Retry-After` header, then send the request again. "
+        "If this happens often, send requests more slowly.",
+        "after-delay",
+        short="Too many requests. Retry after {delay}.",
+        fields=("Retry-After",),
+    ),
+    431: Status(
+        "The request headers are too large.",
+        "The request headers are larger than the server accepts.",
+        "Send fewer or shorter headers.",
+    ),
+    449: Status(
+        "The server needs more information.",
+        "The request lacks information that the server needs.",
+        "Read the error message and add what it asks for.",
+    ),
+    451: Status(
+        "The requested resource is unavailable for legal reasons.",
+        "The server must not show this resource for legal reasons.",
+        "Do not retry. The error message may say who demanded the removal.",
+    ),
+    500: Status(
+        "Internal server error. Please retry your request or contact support if the problem "
+        "persists.",
+        "The server failed. Your request did not cause this, and the server has logged it.",
+        "If a repetition is safe, send the request again after a short delay. If the error "
+        "persists, contact support and quote the request id.",
+        "if-idempotent",
+    ),
+    501: Status(
+        "The server does not support what was requested.",
+        "The server does not implement what the request asks for.",
+        "Do not retry: this server does not implement it.",
+    ),
+    502: Status(
+        "The server received an invalid response from an upstream server.",
+        "A server behind this one sent an invalid response.",
+        "If a repetition is safe, send the request again after a short delay.",
+        "if-idempotent",
+    ),
+    503: Status(
+        "The service is temporarily unavailable. Please retry your request after a short delay or "
+        "contact support if the problem persists.",
+        "The service is overloaded or down for maintenance.",
+        "Wait for the number of seconds in the `Retry-After` header, then send the request again.",
+        "after-delay",
+        fields=("Retry-After",),
+    ),
+    504: Status(
+        "An upstream server did not respond in time.",
+        "A server behind this one did not respond in time.",
+        "If a repetition is safe, send the request again after a short delay.",
+        "if-idempotent",
+    ),
+    505: Status(
+        "The server does not support this version of HTTP.",
+        "The server does not support the HTTP version of the request.",
+        "Use HTTP/1.1 or later.",
+    ),
+    507: Status(
+        "The server has no space left to store this.",
+        "The server has no space left to store the resource.",
+        "Free some space, or send less data.",
+    ),
+    508: Status(
+        "The server detected an infinite loop.",
+        "The server detected an infinite loop while it processed the request.",
+        "Do not retry. Contact support.",
+    ),
+    511: Status(
+        "The network requires you to sign in.",
+        "Your network requires you to sign in before it lets you reach the server.",
+        "Sign in to the network, then send the request again.",
+    ),
+}
+
 _CLIENT_ERROR = Explanation(
-    "The request cannot be answered as it was sent.",
-    "Read the sentence in the body and change the request before you send it again.",
+    "The server cannot process the request in its current form.",
+    "Read the error message, correct the request, and send it again.",
 )
 _SERVER_ERROR = Explanation(
-    "The request may be fine, but the server could not answer it.",
-    "Try again after a delay if a repetition does no harm. Contact support if it goes on.",
+    "The request may be valid, but the server could not process it.",
+    "If a repetition is safe, send the request again after a delay. "
+    "If the error persists, contact support.",
     "if-idempotent",
 )
 
-_STATUSES: dict[int, Explanation] = {
-    400: Explanation(
-        "The server could not read the request, or something in it is wrong.",
-        "Read the sentence in the body: it says what is wrong. Correct the request before you send it again.",
-    ),
-    401: Explanation(
-        "The endpoint is for authenticated callers, and the request has no Bearer token.",
-        "Send the header `Authorization: Bearer <token>` with a valid token.",
-    ),
-    402: Explanation(
-        "The request asks for something that has to be paid for.",
-        "Settle the payment, then try again.",
-    ),
-    403: Explanation(
-        "The server knows who you are, and you are not allowed to do this.",
-        "Ask for the missing permission, and get a new token once you have it. Trying again with the same one is no use.",
-    ),
-    404: Explanation(
-        "Nothing is found at this URL: it is mistyped, or what it names does not exist (any more).",
-        "Check the spelling of the URL and the identifiers in it.",
-    ),
-    405: Explanation(
-        "The URL exists, but does not take this method.",
-        "Use one of the methods that the `Allow` header names.",
-    ),
-    406: Explanation(
-        "The endpoint cannot answer in any of the formats that the `Accept` header asks for.",
-        "Ask for a format that the sentence in the body names, or leave the `Accept` header out.",
-    ),
-    407: Explanation(
-        "A proxy on the way wants credentials.", "Authenticate with the proxy, then try again."
-    ),
-    408: Explanation(
-        "The request took too long to arrive, and the server stopped waiting for it.",
-        "Send it again, over a new connection.",
-        "after-delay",
-    ),
-    409: Explanation(
-        "The request contradicts the present state of what it is about: somebody else changed it, or it exists already.",
-        "Fetch the present state, decide what you want now, and send a new request.",
-    ),
-    410: Explanation(
-        "What this URL names existed, and is gone for good.", "Remove the URL from your program."
-    ),
-    411: Explanation(
-        "The server wants to know how long the body is before it reads it.",
-        "Send a `Content-Length` header.",
-    ),
-    412: Explanation(
-        "A condition in the request (`If-Match`, `If-Unmodified-Since`) does not hold: what it is about has changed.",
-        "Fetch the present state and its `ETag`, and send a new request.",
-    ),
-    413: Explanation(
-        "The body of the request is larger than the server takes.",
-        "Send less, or send it in several requests.",
-    ),
-    414: Explanation(
-        "The URL is longer than the server takes.",
-        "Shorten the query, or split it into several requests.",
-    ),
-    415: Explanation(
-        "The body is in a format that the endpoint does not take, or its `Content-Type` header is missing.",
-        "Send a format that the `Accept` header of the answer names, and say so in `Content-Type`.",
-    ),
-    416: Explanation(
-        "The `Range` header asks for a part that does not exist.",
-        "Ask for a range within the length that `Content-Range` tells.",
-    ),
-    417: Explanation(
-        "The server cannot do what the `Expect` header asks for.", "Leave the `Expect` header out."
-    ),
-    418: Explanation(
-        "The server is a teapot, and will not brew coffee.", "Ask another server for coffee."
-    ),
-    421: Explanation(
-        "The request reached a server that does not answer for this host.",
-        "Check the host name, and send the request over a new connection.",
-    ),
-    422: Explanation(
-        "The server could read the request, but values in it are wrong.",
-        "Read the sentence in the body: it names the values. Correct them before you send the request again.",
-    ),
-    423: Explanation(
-        "What the request is about is locked by somebody else.", "Try again later.", "after-delay"
-    ),
-    424: Explanation(
-        "The request depends on another one, which failed.",
-        "Find out why the other one failed, and begin with that.",
-    ),
-    425: Explanation(
-        "The request came before the connection was secured, and could be a repetition.",
-        "Send it again once the connection is established.",
-        "after-delay",
-    ),
-    426: Explanation(
-        "The server wants another protocol.", "Use the protocol that the `Upgrade` header names."
-    ),
-    428: Explanation(
-        "The server refuses to change something without a condition, so that nobody's change is lost.",
-        "Fetch it first, and send its `ETag` in `If-Match`.",
-    ),
-    429: Explanation(
-        "You have sent more requests than the limit allows. This one was not carried out.",
-        "Wait for as many seconds as the `Retry-After` header says, then send it again. Slow down if it happens often.",
-        "after-delay",
-    ),
-    431: Explanation(
-        "The headers of the request are larger than the server takes.",
-        "Send fewer or shorter headers.",
-    ),
-    449: Explanation(
-        "The server needs more information.",
-        "Read the sentence in the body, and add what it asks for.",
-    ),
-    451: Explanation(
-        "What you ask for may not be shown, for legal reasons.",
-        "Do not try again. The body may say who demands it.",
-    ),
-    500: Explanation(
-        "Something went wrong inside the server. It is not your request's fault, and it has been logged.",
-        "Try again after a short delay, if a repetition does no harm. If it goes on, contact support and name the request id.",
-        "if-idempotent",
-    ),
-    501: Explanation(
-        "The server does not know how to do this.",
-        "Do not try again: it is not there, for anybody.",
-    ),
-    502: Explanation(
-        "A server behind this one gave an answer that makes no sense.",
-        "Try again after a short delay, if a repetition does no harm.",
-        "if-idempotent",
-    ),
-    503: Explanation(
-        "The service, or something that it needs, is down for maintenance or has too much to do.",
-        "Wait for as many seconds as the `Retry-After` header says, then send the request again.",
-        "after-delay",
-    ),
-    504: Explanation(
-        "A server behind this one did not answer in time.",
-        "Try again after a short delay, if a repetition does no harm.",
-        "if-idempotent",
-    ),
-    505: Explanation(
-        "The server does not speak this version of HTTP.", "Use HTTP/1.1 or a later version."
-    ),
-    507: Explanation("The server has no room left to store this.", "Make room, or send less."),
-    508: Explanation(
-        "The server went round in circles over this request.", "Do not try again. Contact support."
-    ),
-    511: Explanation(
-        "The network that you are in wants you to sign in before it lets you out.",
-        "Sign in to the network, then try again.",
-    ),
-}
-
 _TYPES: dict[str | None, Explanation] = {
     "validation-failed": Explanation(
-        "The server could read the request, but values in it are wrong or missing.",
-        "Read the sentence in the body: it names each wrong value and what is wrong with it. "
-        "Correct them all before you send the request again.",
+        "The server could read the request, but values in it are invalid or missing.",
+        "Read the error message, which names each invalid value and what is wrong with it. "
+        "Correct all of them before you send the request again.",
     ),
     "invalid-token": Explanation(
-        "The request has a Bearer token, but it is expired, or not one of this API.",
-        "Get a new token and send the request with it. Trying again with the same one is no use.",
+        "The request has a Bearer token, but it has expired or this API did not issue it.",
+        "Get a new token and send the request with it. The same token will be refused again.",
     ),
 }
-
-#: What the header fields of errors tell.
-HEADERS: dict[str, str] = {
-    "Accept": "The formats that the endpoint takes.",
-    "Accept-Patch": "The formats that the endpoint takes with PATCH.",
-    "Allow": "The methods that the URL takes.",
-    "Cache-Control": "`no-store`: an error is never kept in a cache.",
-    "Content-Range": "How long the whole is of which a part was asked for.",
-    "Content-Type": "`application/json`, or `application/problem+json` when the `Accept` header of the request names it.",
-    "RateLimit": "What is left of the limit that you will meet first (`r`), and in how many seconds there is more (`t`).",
-    "RateLimit-Policy": "The limits: how many requests (`q`) in how many seconds (`w`).",
-    "Retry-After": "Seconds to wait before the next try.",
-    "Vary": "Contains `Accept`: the format depends on it.",
-    "WWW-Authenticate": "How to authenticate: the scheme, and what was wrong with the token, if there was one (RFC 6750).",
-    "X-Content-Type-Options": "`nosniff`: the body is what `Content-Type` says.",
-}
-REQUEST_ID = "Names this request in the logs of the server. Quote it when you contact support."

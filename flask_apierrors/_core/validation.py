@@ -1,31 +1,24 @@
-"""Validation messages, of marshmallow and webargs, as a sentence and as a flat list."""
+"""What validators find wrong, as a sentence and as a flat list."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
+from flask import Request
+
 from .errors import FieldError
+from .http import HeaderPairs, is_bodiless
+from .sentences import Sentence
 from .text import as_text
+
+if TYPE_CHECKING:
+    from .config import Config
 
 Path = tuple[str | int, ...]
 Node = tuple[int, Path, object, object]  # its depth, where its parent is, its key, and itself
-
-#: Where webargs looked (its names) -> OpenAPI's ``in``; ``None`` is the body.
-LOCATIONS: dict[str, str | None] = {
-    "json": None,
-    "form": None,
-    "files": None,
-    "json_or_form": None,
-    "query": "query",
-    "querystring": "query",
-    "headers": "header",
-    "cookies": "cookie",
-    "path": "path",
-    "view_args": "path",
-}
 
 _SCHEMA = "_schema"
 _MAX_NODES = 100_000
@@ -52,58 +45,89 @@ class FieldMessage(str):
 
 
 class Invalid(NamedTuple):
-    """What is wrong with a request: the list, a sentence for each of its errors, and how many were left out."""
+    """What is wrong with a request."""
 
     errors: tuple[FieldError, ...]
+    #: A sentence for each of the errors.
     sentences: tuple[str, ...]
+    #: How many errors were left out.
     more: int
+    #: Header fields that the validator asks for.
+    headers: HeaderPairs = ()
+    #: Makes text of a sentence: the administrator's, or the default.
+    text_of: Callable[[Sentence], str] = str
 
     @property
     def sentence(self) -> str:
-        """All of it as one text; empty when nothing was said."""
-        return "; ".join(
-            (*self.sentences, f"and {self.more} more") if self.more else self.sentences
-        )
+        """All of it as one text. It is empty if there are no messages."""
+        if not self.more:
+            return "; ".join(self.sentences)
+        return "; ".join((*self.sentences, self.text_of(Sentence("more-errors", count=self.more))))
+
+
+class Validator(Protocol):
+    """A library that validates. Each has a file of its own in ``_libraries``."""
+
+    def exceptions(self) -> tuple[type[Exception], ...]:
+        """Return the exceptions that are no ``HTTPException``. Import the library here."""
+        ...
+
+    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
+        """Say what is wrong with a request. ``None``: the exception is not this library's."""
+        ...
 
 
 def describe(
-    messages: object, most: int, location: str | None = None, data: object = None
+    messages: object,
+    most: int,
+    location: str | None = None,
+    data: object = None,
+    text_of: Callable[[Sentence], str] = str,
 ) -> Invalid:
-    """Describe a tree of messages: nested dicts and lists of any objects, as marshmallow makes them.
+    """Describe a tree of messages: nested dicts and lists of any objects, as marshmallow has it.
 
     :param messages: The tree. Its keys are field names and list indexes, its leaves are texts.
-    :param most: How many errors to report; further ones are only counted, as far as 100,000 parts of the tree go.
-    :param location: ``query``, ``header``, ``path`` or ``cookie``; ``None`` is the body.
-    :param data: What was validated, to tell a field named ``value`` from marshmallow's name for the value of a ``Dict``
-        entry; ``None`` when that is not known. Never reported.
+    :param most: How many errors to report. Further ones are counted, up to 100,000 parts.
+    :param location: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
+    :param data: The data that was validated, if it is known. It tells a field called ``value``
+        from the step ``value`` that marshmallow adds for an entry of a ``Dict``. It is never
+        reported.
+    :param text_of: Makes text of a sentence.
     """
     nodes: list[Node] = [(0, (), _SCHEMA, messages)]
     sentences: list[str] = []
     errors: list[FieldError] = []
     for raw_path, leaf in islice(_leaves(nodes), most):
         path = _wire_path(raw_path, data)
-        text = _shortened(as_text(leaf).strip(), _MAX_TEXT) or "Invalid value."
-        kind = f" {leaf.kind}" if isinstance(leaf, FieldMessage) else ""
-        sentences.append(f"Invalid '{_dotted(path)}'{kind}: {text}" if path else text)
-        errors.append(_field_error(text, path, location))
-    return Invalid(tuple(errors), tuple(sentences), _count(nodes))
+        message = _shorten(as_text(leaf).strip(), _MAX_TEXT) or text_of(Sentence("invalid-value"))
+        errors.append(_field_error(message, path, location))
+        if not path:
+            sentences.append(message)
+        elif isinstance(leaf, FieldMessage):
+            name, kind = _dotted(path), leaf.kind
+            sentence = Sentence("invalid-typed-field", name=name, kind=kind, message=message)
+            sentences.append(text_of(sentence))
+        else:
+            sentences.append(
+                text_of(Sentence("invalid-field", name=_dotted(path), message=message))
+            )
+    return Invalid(tuple(errors), tuple(sentences), _count(nodes), (), text_of)
 
 
-def describe_locations(messages: Mapping[Any, Any], most: int, data: object = None) -> Invalid:
-    """Describe webargs' messages: a tree for each location, ``{"query": {"limit": [...]}}``."""
-    whole = Invalid((), (), 0)
-    for location, tree in messages.items():
-        known = location in LOCATIONS
-        part = describe(
-            tree if known else {location: tree},
-            most - len(whole.errors),
-            LOCATIONS.get(location),
-            data,
-        )
-        whole = Invalid(
-            whole.errors + part.errors, whole.sentences + part.sentences, whole.more + part.more
-        )
-    return whole
+def location_of(data: object, req: Request) -> str | None:
+    """Find out where validated data came from: by its identity, else by whether there is a body.
+
+    :returns: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
+    """
+    if data is not None and data is req.view_args:
+        return "path"
+    # A dict or a list is JSON. To read the other sources would cost more than the validation.
+    if type(data) not in (dict, list):
+        sources = {"query": req.args, "header": req.headers, "cookie": req.cookies}
+        for location, source in sources.items():
+            if data is source:
+                return location
+    return "query" if is_bodiless(req) else None
 
 
 def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
@@ -176,10 +200,10 @@ def _steps(key: object) -> Path:
     if type(key) is int and 0 <= key < _MAX_INDEX:
         return (key,)
     text = as_text(key)
-    return () if text == _SCHEMA else (_shortened(text, _MAX_NAME),)
+    return () if text == _SCHEMA else (_shorten(text, _MAX_NAME),)
 
 
-def _shortened(text: str, length: int) -> str:
+def _shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 

@@ -1,4 +1,4 @@
-"""Bearer authentication (RFC 6750): who asks, and what they may do."""
+"""Who sends a request, and what they may do."""
 
 from __future__ import annotations
 
@@ -13,26 +13,36 @@ from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
-from .._core.errors import ApiError, InvalidToken, Sentence, default_sentence
-from .._core.http import HeaderPairs, bearer_challenge, bearer_token, header_pairs
-from .._core.state import RequestState, current_request, request_state
+from .._core.errors import ApiError, InvalidToken
+from .._core.http import HeaderPairs
+from .._core.sentences import Sentence
+from .._core.state import AppState, RequestState, current_request, request_state
 from .guard import Check, Order, guard
 from .marks import Mark, View
+from .schemes import SCHEMES
 
-_FORBIDDEN = Sentence(default_sentence(403))
+_FORBIDDEN = Sentence(403)
 
 
 def requires_auth(view: View) -> View:
-    """Let a view run for authenticated requests alone; the others get a 401 with a challenge (RFC 9110 section 11.6.1)."""
-    return guard(view, Mark("requires_auth"), Check(Order.AUTHENTICATION, _check_authenticated))
+    """Only call a view for authenticated requests.
+
+    Other requests get a 401 with a challenge (RFC 9110 section 11.6.1).
+
+    :param view: The view, ``async def`` or not.
+    :returns: The guarded view.
+    """
+    return guard(view, AUTHENTICATED, Check(Order.AUTHENTICATION, _check_authenticated))
 
 
 def requires_permissions(*names: str) -> Callable[[View], View]:
-    """Let a view run for principals with all these permissions; the others get a 403 (RFC 6750 section 3.1).
+    """Only call a view for principals that have all these permissions.
 
-    Implies :func:`requires_auth`.
+    Other principals get a 403 (RFC 6750 section 3.1). Implies :func:`requires_auth`.
 
-    :raises TypeError: when used without names.
+    :param names: The names of the permissions.
+    :returns: The decorator.
+    :raises TypeError: without names.
     """
     if not names or not all(isinstance(name, str) for name in names):
         raise TypeError(
@@ -40,25 +50,57 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
         )
 
     def check(req: Request, state: RequestState) -> None:
-        _check_permissions(state, names)
+        hook = state.app.hooks.permissions_of
+        principal = state.principal
+        granted = permissions_of(principal) if hook is None else state.app.call(hook, principal)
+        granted_names = _as_names(granted)
+        for name in names:
+            if name not in granted_names:
+                raise _forbidden(names, state.app)
 
-    def decorate(view: View) -> View:
-        return guard(
-            view,
-            Mark("requires_permissions", names),
-            Check(Order.AUTHENTICATION, _check_authenticated),
-            Check(Order.PERMISSIONS, check),
-        )
+    mark = Mark(
+        "requires_permissions",
+        names,
+        statuses=(401, 403),
+        errors=(InvalidToken,),
+        condition=_permission_condition(names),
+        authenticates=True,
+        permissions=names,
+        security=AUTHENTICATED.security,
+        implies=(AUTHENTICATED,),
+        refusal=lambda status, method, app: _forbidden(names, app) if status == 403 else None,
+    )
+    checks = (
+        Check(Order.AUTHENTICATION, _check_authenticated),
+        Check(Order.PERMISSIONS, check),
+    )
+    return lambda view: guard(view, mark, *checks)
 
-    return decorate
+
+#: The mark of :func:`requires_auth`.
+AUTHENTICATED = Mark(
+    "requires_auth",
+    statuses=(401,),
+    errors=(InvalidToken,),
+    condition=f"Needs {' or '.join(scheme.credentials_name for scheme in SCHEMES)}.",
+    authenticates=True,
+    security={scheme.name: scheme.security_scheme for scheme in SCHEMES},
+)
+
+
+def _permission_condition(names: tuple[str, ...]) -> str:
+    *first, last = (f"`{name}`" for name in names)
+    listed = f"permissions {', '.join(first)} and {last}" if first else f"permission {last}"
+    credentials = " or ".join(scheme.credentials_name for scheme in SCHEMES)
+    return f"Needs {credentials} with the {listed}."
 
 
 def principal_of(req: Request) -> Any:
-    """What ``verify_token`` returned for this request; ``None`` without a valid token.
+    """Return the principal of a request, or ``None`` without valid credentials.
 
-    The token is verified once per request, by whoever asks first.
+    The credentials are verified once in a request, when they are first needed.
 
-    :raises HTTPException: what ``verify_token`` raised, unless it is ``InvalidToken``.
+    :raises HTTPException: what the verifier raised, unless it is ``InvalidToken``.
     """
     state = request_state(req)
     _verify_once(req, state)
@@ -67,7 +109,7 @@ def principal_of(req: Request) -> Any:
     return state.principal
 
 
-#: What ``verify_token`` returned for the current request, or nothing (it is falsy then) without a valid token.
+#: What ``verify_token`` returned for the current request. It is falsy without a valid token.
 current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 
@@ -79,50 +121,38 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
         raise ApiError(status=401)
 
 
-def _check_permissions(state: RequestState, names: tuple[str, ...]) -> None:
-    hook = state.app.hooks.permissions_of
-    granted = _as_names(
-        permissions_of(state.principal) if hook is None else state.app.call(hook, state.principal)
-    )
-    for name in names:
-        if name not in granted:
-            raise ApiError(
-                _FORBIDDEN, status=403, headers=insufficient_scope(state.app.config.realm, names)
-            )
+def _forbidden(names: tuple[str, ...], app: AppState) -> ApiError:
+    return ApiError(_FORBIDDEN, status=403, headers=_challenges(names, app.config.realm))
 
 
 @cache
-def insufficient_scope(realm: str, names: tuple[str, ...]) -> HeaderPairs:
-    """The challenge of a 403 for want of these permissions (RFC 6750 section 3.1)."""
-    challenge = bearer_challenge(realm, error="insufficient_scope", scope=" ".join(names))
-    return header_pairs({"WWW-Authenticate": challenge})
+def _challenges(names: tuple[str, ...], realm: str) -> HeaderPairs:
+    return tuple(
+        ("WWW-Authenticate", scheme.permission_challenge(names, realm)) for scheme in SCHEMES
+    )
 
 
 def _verify_once(req: Request, state: RequestState) -> None:
     if state.verified:
         return
-    verify = state.app.hooks.verify_token
-    if verify is None:
-        raise RuntimeError(
-            "Nothing verifies tokens. Register a function with @errors.verify_token."
-        )
-    token = bearer_token(req.environ.get("HTTP_AUTHORIZATION"))
-    if token is not None:
+    for scheme in state.app.schemes:
+        credentials = scheme.credentials(req.environ)
+        if credentials is None:
+            continue
         try:
-            principal = verify(token)
+            principal = scheme.verify(credentials, state.app)
         except HTTPException as refusal:
             state.rejection = refusal
         else:
-            _let_in(principal, state)
+            _accept(principal, state)
+        break
     state.verified = True
 
 
-def _let_in(principal: Any, state: RequestState) -> None:
+def _accept(principal: Any, state: RequestState) -> None:
     if isinstance(principal, Awaitable):
-        raise TypeError(
-            "verify_token answers with an awaitable, not with a principal. Define it with `async def`."
-        )
-    # False is what a verifier returns that only says yes or no: it must never let anybody in.
+        raise TypeError("verify_token returned an awaitable. Define it with `async def`.")
+    # A verifier that only says yes or no returns False: it must never let a request in.
     if principal is None or principal is False:
         state.rejection = InvalidToken()
     else:
@@ -130,7 +160,7 @@ def _let_in(principal: Any, state: RequestState) -> None:
 
 
 def synchronous(verify: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A verifier that can be called from anywhere, ``async def`` or not."""
+    """Make a verifier that can be called from anywhere, ``async def`` or not."""
     if not iscoroutinefunction(verify):
         return verify
 
@@ -140,7 +170,7 @@ def synchronous(verify: Callable[[str], Any]) -> Callable[[str], Any]:
     def call_from_anywhere(token: str) -> Any:
         if not _in_event_loop():
             return call(token)
-        # Inside an async view: its loop cannot run another one in the same thread.
+        # The event loop of an async view cannot run another one in its thread.
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
@@ -150,27 +180,27 @@ def synchronous(verify: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _in_event_loop() -> bool:
-    """Without importing asyncio, which takes a tenth of Flask's own time: where nobody imported it, no loop runs."""
+    """Whether a loop runs. If asyncio is not imported, none does, and its import is slow."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def permissions_of(principal: Any) -> Any:
-    """The permissions of a principal: its ``permissions``, else its ``scope`` or ``scp``, as a key or an attribute."""
+    """Return the permissions of a principal: its ``permissions``, else its ``scope`` or ``scp``."""
     for name in ("permissions", "scope", "scp"):
-        found = member_of(principal, name)
-        if found is not None:
-            return found
+        permissions = member_of(principal, name)
+        if permissions is not None:
+            return permissions
     return ()
 
 
 def member_of(principal: Any, name: str) -> Any:
-    """What a principal has under a name, as a key or an attribute; ``None`` without it."""
+    """Return a key or an attribute of a principal, or ``None``."""
     return principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
 
 
 def _as_names(granted: Any) -> Collection[str]:
-    """A space-separated string is a list of names (RFC 6749 section 3.3): never search in it as text."""
+    """Split a string at its spaces (RFC 6749 section 3.3). It must never be searched as text."""
     if isinstance(granted, str):
         return granted.split()
     return granted if isinstance(granted, Collection) and not isinstance(granted, bytes) else ()

@@ -1,4 +1,4 @@
-"""The one wrapper of a guarded view: its checks run in their fixed order, whatever the order of the decorators."""
+"""The one wrapper of a guarded view: its checks run in a fixed order."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .._core.state import RequestState, current_request, request_state
 from .marks import Mark, View, add_mark, marks_of
 
 _GUARD = "__apierrors_guard__"
-#: The marks of all the wrappers that were ever made of a view.
+#: The marks of all wrappers that were ever made of a view.
 _MARKS_OF_WRAPPERS: WeakKeyDictionary[Callable[..., Any], tuple[Mark, ...]] = WeakKeyDictionary()
 
 
 class Order(IntEnum):
-    """When a check runs; named by what it is about."""
+    """When a check runs, named by its subject."""
 
     RATE_LIMIT = 1
     AUTHENTICATION = 2
@@ -31,10 +31,15 @@ class Order(IntEnum):
 
 
 class Check(NamedTuple):
-    """One check: raises what is wrong with the request, or returns nothing."""
+    """One check of a guard.
+
+    :param order: When it runs. Checks of the same order run from the innermost decorator out.
+    :param run: Called with the request and with this package's state of it. It raises an exception
+        to refuse the request. What it returns is ignored.
+    """
 
     order: Order
-    run: Callable[[Request, RequestState], None]
+    run: Callable[[Request, RequestState], object]
 
 
 class _Guard(NamedTuple):
@@ -44,14 +49,21 @@ class _Guard(NamedTuple):
 
 
 def guard(view: View, mark: Mark, *checks: Check) -> View:
-    """Wrap a view in checks and leave a mark; a view that is wrapped already gets one wrapper with all its checks."""
+    """Guard a view with checks, and mark it.
+
+    All guards of a view share one wrapper, so the order of the decorators does not matter.
+
+    :param view: The view, ``async def`` or not.
+    :param mark: What the guard means, for the catalogue, the reference page and OpenAPI.
+    :param checks: What runs before the view.
+    :returns: The guarded view.
+    """
     inner = getattr(view, _GUARD, None)
-    # A foreign decorator copies the attributes of what it wraps: only our own wrapper may be opened.
+    # Other decorators copy the attributes of what they wrap: only our own wrapper may be opened.
     if isinstance(inner, _Guard) and inner.wrapper is view:
         wrapper = _wrapper(inner.view, inner.checks + checks)
-        wrapper.__dict__.update(
-            {name: value for name, value in vars(view).items() if name != _GUARD}
-        )
+        attributes = {name: value for name, value in vars(view).items() if name != _GUARD}
+        wrapper.__dict__.update(attributes)
         _remember(inner.view, mark)
     else:
         wrapper = _wrapper(view, checks)
@@ -64,16 +76,17 @@ def _remember(view: Callable[..., Any], mark: Mark) -> None:
     try:
         _MARKS_OF_WRAPPERS[view] = (*_MARKS_OF_WRAPPERS.get(view, ()), mark)
     except TypeError:
-        pass  # cannot be referred to weakly, or has no hash
+        pass  # the view has no hash, or no weak reference to it is possible
 
 
 def marks_above(view: Callable[..., Any]) -> tuple[Mark, ...]:
-    """The marks of guards that were put on a view later, and do not run when this very view is called.
+    """Return the marks of guards that were put on a view later and do not run when it is called.
 
-    A view that is served and has such marks was given them above its route: ``flask apierrors doctor`` tells of it.
+    If such a view is served, a guard stands above its route. ``flask apierrors doctor`` tells.
     """
     inner = getattr(view, _GUARD, None)
-    wrapped = inner.view if isinstance(inner, _Guard) and inner.wrapper is view else view
+    is_wrapper = isinstance(inner, _Guard) and inner.wrapper is view
+    wrapped = inner.view if is_wrapper else view  # type: ignore[union-attr]
     try:
         later = _MARKS_OF_WRAPPERS.get(wrapped, ())
     except TypeError:
@@ -92,7 +105,7 @@ def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..
         state = request_state(req)
         for run in runs:
             run(req, state)
-        # Not `async def`, even over an async view: an async verify_token could not run inside the view's event loop.
+        # Not `async def` over an async view: an async verify_token could not run in its event loop.
         return current_app.ensure_sync(view)(*args, **kwargs) if is_async else view(*args, **kwargs)
 
     setattr(guarded, _GUARD, _Guard(guarded, view, ordered))

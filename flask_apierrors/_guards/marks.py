@@ -2,47 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .._core.state import AppState
 
 _ATTRIBUTE = "__apierrors__"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Mark(NamedTuple):
-    """One decorator on one view: its name and what it was given."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one decorator on one view means.
+
+    Two marks are equal if their name and their values are.
+
+    :param name: The name of the decorator.
+    :param values: The arguments of the decorator, such as the names of permissions.
+    :param statuses: The statuses that the guard answers with when it refuses a request.
+    :param errors: The classes of exceptions that it raises, if they have a name of their own.
+    :param condition: What a request needs, in a sentence for the reference page, such as
+        ``"Needs an API key."``.
+    :param authenticates: Whether only authenticated requests pass.
+    :param permissions: The permissions that a request needs: the scopes in OpenAPI.
+    :param security: OpenAPI security schemes by their names. A request satisfies one of them.
+    :param offers: Whether a client chooses one of the values. For other guards it must have all of
+        them.
+    :param is_guard: Whether it is listed among the guards of a view.
+    :param implies: Marks whose meaning this one includes.
+    :param refusal: Makes the exception that the guard raises for a status and a method, for the
+        examples on the reference page. Without it the example is the plain error.
+    """
 
     name: str
     values: tuple[Any, ...] = ()
+    statuses: tuple[int, ...] = field(default=(), compare=False)
+    errors: tuple[type[Exception], ...] = field(default=(), compare=False)
+    condition: str = field(default="", compare=False)
+    authenticates: bool = field(default=False, compare=False)
+    permissions: tuple[str, ...] = field(default=(), compare=False)
+    security: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    offers: bool = field(default=False, compare=False)
+    is_guard: bool = field(default=True, compare=False)
+    implies: tuple[Mark, ...] = field(default=(), compare=False)
+    refusal: Callable[[int, str, AppState], Exception | None] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 def marks_of(view: object) -> tuple[Mark, ...]:
-    """The marks of a view, the innermost decorator's first."""
+    """Return the marks of a view, the innermost decorator's first."""
     marks: tuple[Mark, ...] = getattr(view, _ATTRIBUTE, ())
     return marks
 
 
 def add_mark(view: object, mark: Mark) -> None:
-    """Mark a view. A new tuple each time: ``functools.wraps`` copies the reference, and views must not share marks."""
+    """Mark a view, with a new tuple: ``functools.wraps`` copies references to other views."""
     setattr(view, _ATTRIBUTE, (*marks_of(view), mark))
 
 
 def raises(*errors: type[Exception]) -> Callable[[View], View]:
-    """Declare errors that the view raises, for the reference page and OpenAPI. Changes nothing at run time.
+    """Declare errors that a view raises, for the reference page and OpenAPI.
 
-    Takes classes of ``HTTPException``, marshmallow's ``ValidationError``, and what ``errors.convert`` makes an answer.
+    It changes nothing at run time.
 
+    :param errors: Subclasses of ``HTTPException``, marshmallow's ``ValidationError``, and classes
+        that ``errors.convert`` converts.
+    :returns: The decorator. It returns the view itself.
     :raises TypeError: for anything but classes of exceptions, and for ``Exception`` itself.
     """
     for error in errors:
-        if not (isinstance(error, type) and issubclass(error, Exception)) or error is Exception:
+        is_exception = isinstance(error, type) and issubclass(error, Exception)
+        if not is_exception or error is Exception:
             raise TypeError(
-                f"@raises takes classes of exceptions, such as subclasses of ApiError, not {error!r}."
+                "@raises takes classes of exceptions, such as subclasses of ApiError, not "
+                f"{error!r}."
             )
 
     def decorate(view: View) -> View:
-        add_mark(view, Mark("raises", errors))
+        add_mark(view, Mark("raises", errors, errors=errors, is_guard=False))
         return view
 
     return decorate

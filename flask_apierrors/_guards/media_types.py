@@ -1,4 +1,4 @@
-"""Media types: what a view takes (``Content-Type``) and what it gives (``Accept``)."""
+"""Media types: what a view accepts (``Content-Type``) and what it offers (``Accept``)."""
 
 from __future__ import annotations
 
@@ -9,54 +9,82 @@ from flask import Request
 from werkzeug.local import LocalProxy
 
 from .._core.accept import BoundedMemo, best_match, essence
-from .._core.errors import ApiError, Sentence
-from .._core.problem import is_bodiless
-from .._core.state import RequestState, current_request, request_state
+from .._core.errors import ApiError
+from .._core.http import is_bodiless
+from .._core.sentences import Sentence
+from .._core.state import AppState, RequestState, current_request, request_state
 from .guard import Check, Order, guard
 from .json_body import unsupported_media_type
 from .marks import Mark, View
 
+_JSON = ("application/json",)
+
 
 def consumes(*media_types: str) -> Callable[[View], View]:
-    """Take only these media types, compared without case and parameters; the others get a 415 that names them.
+    """Accept only these media types. Other requests get a 415 that lists them.
 
-    A GET, HEAD, OPTIONS or DELETE request without a body is not checked.
+    Media types are compared without case and parameters. A GET, HEAD, OPTIONS or DELETE request
+    without a body is not checked.
 
-    :raises TypeError: when used without media types, or with a wildcard.
+    :param media_types: Such as ``"application/json"``. Wildcards are not allowed.
+    :returns: The decorator.
+    :raises TypeError: without media types, or with a wildcard.
     """
     _check_media_types("consumes", media_types)
     check = _content_type_check(media_types, frozenset(map(essence, media_types)).__contains__)
-    return lambda view: guard(view, Mark("consumes", media_types), check)
+    mark = Mark(
+        "consumes",
+        media_types,
+        statuses=(415, 400) if any("json" in media_type for media_type in media_types) else (415,),
+        condition=f"Accepts a body of {_listed(media_types)}.",
+        offers=True,
+        refusal=_refuse_content_type(media_types),
+    )
+    return lambda view: guard(view, mark, check)
 
 
 def requires_json(view: View) -> View:
-    """Take only JSON (``application/json`` and any ``+json``); a body that is not gets a 415, a malformed one a 400.
+    """Accept only JSON: ``application/json`` and every ``+json``.
 
-    The view's ``request.get_json()`` then gives the value that was parsed here.
+    Another body gets a 415, and a malformed one a 400. ``request.get_json()`` in the view returns
+    the value that was parsed here.
+
+    :param view: The view, ``async def`` or not.
+    :returns: The guarded view.
     """
-    return guard(view, Mark("requires_json"), _JSON_TYPE, Check(Order.JSON, _check_json))
+    return guard(view, _REQUIRES_JSON, _JSON_TYPE, Check(Order.JSON, _check_json))
 
 
 def produces(*media_types: str) -> Callable[[View], View]:
-    """Give one of these media types, chosen by ``Accept`` (RFC 9110 section 12.5.1); a 406 names them when none fits.
+    """Offer these media types. The ``Accept`` header chooses (RFC 9110 section 12.5.1).
 
-    The first is given when the client has no preference. The view reads the choice from :data:`negotiated_type`; its
-    answer gets ``Vary: Accept``.
+    A request that accepts none of them gets a 406 that lists them. The view reads the choice from
+    :data:`negotiated_type`. Its response gets ``Vary: Accept``.
 
-    :raises TypeError: when used without media types, or with a wildcard.
+    :param media_types: Such as ``"text/csv"``. A client without a preference gets the first.
+    :returns: The decorator.
+    :raises TypeError: without media types, or with a wildcard.
     """
     _check_media_types("produces", media_types)
-    chosen = BoundedMemo(lambda accept: best_match(accept, media_types))
-    sentence = f"The server cannot produce a response matching the Accept header. Available: {', '.join(media_types)}."
+    choices = BoundedMemo(lambda accept: best_match(accept, media_types))
+    sentence = Sentence(406, available=", ".join(media_types))
 
     def check(req: Request, state: RequestState) -> None:
         accept = req.environ.get("HTTP_ACCEPT")
-        media_type = chosen[accept] if accept else media_types[0]
+        media_type = choices[accept] if accept else media_types[0]
         if media_type is None:
-            raise ApiError(Sentence(sentence), status=406)
+            raise ApiError(sentence, status=406)
         state.negotiated_type = media_type
 
-    return lambda view: guard(view, Mark("produces", media_types), Check(Order.ACCEPT, check))
+    mark = Mark(
+        "produces",
+        media_types,
+        statuses=(406,),
+        condition=f"Answers with {_listed(media_types)}.",
+        offers=True,
+        refusal=lambda status, method, app: ApiError(sentence, status=406),
+    )
+    return lambda view: guard(view, mark, Check(Order.ACCEPT, check))
 
 
 #: The media type that :func:`produces` chose for the current request.
@@ -69,23 +97,39 @@ def _is_json(media_type: str) -> bool:
 
 def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool]) -> Check:
     def check(req: Request, state: RequestState) -> None:
-        given = req.environ.get("CONTENT_TYPE") or ""
-        if given not in accepted and not accepts(essence(given)) and not is_bodiless(req):
-            raise unsupported_media_type(accepted, req.method)
+        content_type = req.environ.get("CONTENT_TYPE") or ""
+        if content_type in accepted or accepts(essence(content_type)) or is_bodiless(req):
+            return
+        raise unsupported_media_type(accepted, req.method)
 
     return Check(Order.CONTENT_TYPE, check)
 
 
-_JSON_TYPE = _content_type_check(("application/json",), _is_json)
+def _refuse_content_type(
+    accepted: tuple[str, ...],
+) -> Callable[[int, str, AppState], Exception | None]:
+    def refusal(status: int, method: str, app: AppState) -> Exception | None:
+        return unsupported_media_type(accepted, method) if status == 415 else None
+
+    return refusal
+
+
+_JSON_TYPE = _content_type_check(_JSON, _is_json)
+_REQUIRES_JSON = Mark(
+    "requires_json",
+    statuses=(415, 400),
+    condition="Accepts a body of `application/json`.",
+    refusal=_refuse_content_type(_JSON),
+)
 
 
 def _check_json(req: Request, state: RequestState) -> None:
     if is_bodiless(req):
         return
     req.get_json(force=True)
-    # Some servers hand over what came before the connection broke as if it were whole.
+    # Some servers hand over a truncated body as if it were whole.
     if len(req.get_data()) < (req.content_length or 0):
-        raise ApiError("The request body is shorter than its Content-Length.", status=400)
+        raise ApiError(Sentence("truncated-body"), status=400)
 
 
 def _check_media_types(name: str, media_types: tuple[str, ...]) -> None:
@@ -93,3 +137,8 @@ def _check_media_types(name: str, media_types: tuple[str, ...]) -> None:
         isinstance(item, str) and "/" in item and "*" not in item for item in media_types
     ):
         raise TypeError(f'@{name} takes media types, as in @{name}("application/json").')
+
+
+def _listed(media_types: tuple[str, ...]) -> str:
+    *first, last = (f"`{media_type}`" for media_type in media_types)
+    return f"{', '.join(first)} or {last}" if first else last

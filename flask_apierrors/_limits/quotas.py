@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import TooManyRequests
 
-from .._core.errors import ApiError, Sentence
+from .._core.errors import ApiError
 from .._core.http import HeaderPairs
+from .._core.problem import too_many_requests
 
 if TYPE_CHECKING:
     from flask_limiter._limits import RuntimeLimit
@@ -236,10 +237,8 @@ def quota_exceeded(
     limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()
 ) -> QuotaExceeded:
     """The 429 for a limit, to retry after so many seconds; an ``error_message`` of the author replaces the sentence."""
-    said = limit.error_message() if callable(limit.error_message) else limit.error_message
+    message = limit.error_message() if callable(limit.error_message) else limit.error_message
     text = limit_text(limit.limit)
-    if said is None:
-        unit = "second" if seconds == 1 else "seconds"
-        said = Sentence(f"Too many requests: the limit is {text}. Retry after {seconds} {unit}.")
+    detail = too_many_requests(seconds, text) if message is None else message
     members: dict[str, Any] = {"limit": text, "violated-policies": policies}
-    return QuotaExceeded(said, headers=fields, retry_after=seconds, **members)
+    return QuotaExceeded(detail, headers=fields, retry_after=seconds, **members)

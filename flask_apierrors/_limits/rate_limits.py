@@ -22,7 +22,7 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import ServiceUnavailable
 
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.http import CheckedPairs, HeaderPairs, delay_seconds
+from .._core.http import HeaderPairs, delay_seconds
 from .._core.ready_response import add_fields, field_of, is_error, is_ready
 from .._core.state import AppState, RequestState, current_request, request_state
 from .._guards.guard import Check, Order, guard
@@ -113,7 +113,7 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
             limits.count_view(spec, req, state)
 
     return lambda view: guard(
-        view, Mark("rate_limit", (limit, spec)), Check(Order.RATE_LIMIT, check)
+        view, Mark("rate_limit", (limit, spec), is_guard=False), Check(Order.RATE_LIMIT, check)
     )
 
 
@@ -494,7 +494,7 @@ class RateLimits:
             )
         names = policy_names(spent)
         nearest = nearest_of(spent)
-        fields = CheckedPairs(rate_limit_fields(spent, nearest) + self._legacy_fields(nearest))
+        fields = rate_limit_fields(spent, nearest) + self._legacy_fields(nearest)
         violated = names if len(spent) == 1 else [names[spent.index(one)] for one in over]
         limit = over[0].quota.runtime
         made = quota_exceeded(limit, nearest.reset or 1, violated, fields)
@@ -535,8 +535,8 @@ class RateLimits:
                 if (
                     one.quota.counts_later
                     and not one.exceeded
-                    and one.quota.runtime.deduct_when(response)
-                ):  # type: ignore[misc]
+                    and one.quota.runtime.deduct_when(response)  # type: ignore[misc]
+                ):
                     self.counters.take(one)
             if spent:
                 self._tell(response, spent)

@@ -136,7 +136,7 @@ def test_the_overview_names_each_error_and_each_endpoint(app: Flask, path: str) 
         assert endpoint in page.text
     assert "Needs a Bearer token with the permissions vessels:read and vessels:list." in page.text
     assert "Needs a Bearer token." not in page.text
-    assert "Takes a body of text/csv, text/plain or text/html." in page.text
+    assert "Accepts a body of text/csv, text/plain or text/html." in page.text
     assert "Answers application/json or text/csv." in page.text
 
 
@@ -161,7 +161,7 @@ def test_the_page_of_an_error_says_all_of_it(app: Flask) -> None:
     text = " ".join(Page(get(app, "/errors/unauthorized")).text.split())
     for part in (
         "401 Unauthorized",
-        "The endpoint is for authenticated callers",
+        "This endpoint requires authentication",
         "Send the header Authorization: Bearer <token>",
         "No: the same request gets the same answer.",
         '"error": "Authentication failed: the Authorization header is missing."',
@@ -197,7 +197,7 @@ def test_the_429_has_the_title_of_the_registry_and_a_heading_for_people(make_app
         == "Request cannot be satisfied as assigned quota has been exceeded"
     )
     assert page["heading"] == "Too Many Requests"
-    assert page["meaning"].startswith("You have sent more requests")
+    assert page["meaning"].startswith("You sent more requests")
     assert "429 Too Many Requests" in Page(get(app, "/errors/quota-exceeded")).text
 
 

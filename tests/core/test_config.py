@@ -9,7 +9,7 @@ from flask import Flask, abort
 
 from flask_apierrors import ApiErrors
 from flask_apierrors._core.config import Config
-from flask_apierrors._core.errors import default_sentence
+from flask_apierrors._core.sentences import Sentence
 
 
 class Lazy:
@@ -99,9 +99,15 @@ WRONG: list[tuple[str, Any, str]] = [
     ("MESSAGES", {404: b"x"}, "the sentence for 404 is not a text"),
     ("MESSAGES", {404: {"en": "x"}}, "the sentence for 404 is not a text"),
     ("MESSAGES", {404: ["x"]}, "the sentence for 404 is not a text"),
+    (
+        "MESSAGES",
+        {"malformed-json": "Kaputt: {porblem}"},
+        r"has the placeholder \{porblem\}. It can have: \{problem\}",
+    ),
+    ("MESSAGES", {"invalid-value": "{x}"}, "It can have: none"),
     ("URL_PREFIXES", "/api", "give a tuple of paths"),
     ("URL_PREFIXES", None, "give a tuple of paths"),
-    ("URL_PREFIXES", ("api",), "'api' is not a path. Begin it with a slash"),
+    ("URL_PREFIXES", ("api",), "'api' is not a path. Start it with a slash"),
     ("URL_PREFIXES", ("",), "'' is not a path"),
     ("URL_PREFIXES", (5,), "5 is not a path"),
     ("URL_PREFIXES", ("/",), "the whole site"),
@@ -158,7 +164,7 @@ def test_a_wrong_value_fails_in_init_app_and_says_what_to_do(
         ("APIERRORS_MAX_ERROR", "Did you mean APIERRORS_MAX_ERRORS? Correct it"),
         ("APIERRORS_REALMS", "Did you mean APIERRORS_REALM?"),
         ("APIERRORS_", "Unknown configuration key APIERRORS_."),
-        ("APIERRORS_ÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜ", "Correct it or take it out."),
+        ("APIERRORS_ÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜ", "Correct it or remove it."),
     ],
 )
 def test_an_unknown_key_fails_in_init_app_with_the_nearest_one(key: str, remedy: str) -> None:
@@ -226,13 +232,11 @@ def test_the_sentence_of_a_type_comes_before_that_of_its_status() -> None:
             }
         }
     )
-    assert config.sentence(404, "vessel-not-found") == "No vessel."
-    assert config.sentence(404, "other") == "Nothing."
-    assert config.sentence(404) == "Nothing."
-    assert config.sentence(410, "gone") == "It left."
-    assert config.sentence(409, "conflict") == default_sentence(409)
-    assert config.message(409, "conflict") is None
-    assert Config().message(404, "not-found") is None
+    assert config.text_of(Sentence(404), 404, "vessel-not-found") == "No vessel."
+    assert config.text_of(Sentence(404), 404, "other") == "Nothing."
+    assert config.text_of(Sentence(404), 404) == "Nothing."
+    assert config.text_of(Sentence(410), 410, "gone") == "It left."
+    assert config.text_of(Sentence(409), 409, "conflict") == str(Sentence(409))
 
 
 def test_a_lazy_sentence_is_translated_for_each_request(make_app: Callable[..., Flask]) -> None:
@@ -250,7 +254,7 @@ def test_a_sentence_is_never_empty_and_a_translation_that_fails_does_not_hide_th
     app = make_app(APIERRORS_MESSAGES={409: lazy})
     app.add_url_rule("/", view_func=lambda: abort(409))
     response = app.test_client().get("/")
-    assert (response.status_code, response.get_json()) == (409, {"error": default_sentence(409)})
+    assert (response.status_code, response.get_json()) == (409, {"error": str(Sentence(409))})
     lazy.text = None
     response = app.test_client().get("/")
     assert (response.status_code, response.get_json()) == (409, {"error": "<Lazy>"})

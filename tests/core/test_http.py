@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import Headers, WWWAuthenticate
 
 from flask_apierrors._core.http import (
-    bearer_challenge,
-    bearer_token,
+    challenge,
     delay_seconds,
     header_pairs,
     header_value,
@@ -19,7 +18,6 @@ from flask_apierrors._core.http import (
 )
 from tests.hostile import Shy
 
-TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
 QUOTABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6750 section 3
 
 
@@ -204,8 +202,8 @@ def test_merged_lists_name_each_token_once() -> None:
 @given(st.text())
 @example('"\\\r\n\x00é\ud800')
 def test_no_text_breaks_a_quoted_parameter(text: str) -> None:
-    challenge = bearer_challenge("api", error="invalid_token", error_description=text)
-    parsed = WWWAuthenticate.from_header(challenge)
+    value = challenge("Bearer", realm="api", error="invalid_token", error_description=text)
+    parsed = WWWAuthenticate.from_header(value)
     assert parsed is not None
     assert parsed.type == "bearer"
     assert parsed.parameters == {
@@ -224,73 +222,10 @@ def test_a_quotable_text_stays_readable() -> None:
     assert len(quotable("x" * 100_000)) == 1000
 
 
-def test_a_challenge_always_has_its_realm_and_no_parameter_that_is_none() -> None:
-    assert bearer_challenge("api") == 'Bearer realm="api"'
-    assert bearer_challenge("api", error=None, scope=None) == 'Bearer realm="api"'
+def test_a_challenge_has_no_parameter_that_is_none() -> None:
+    assert challenge("Bearer", realm="api") == 'Bearer realm="api"'
+    assert challenge("Bearer", realm="api", error=None, scope=None) == 'Bearer realm="api"'
     assert (
-        bearer_challenge("api", error="insufficient_scope", scope="a b")
+        challenge("Bearer", realm="api", error="insufficient_scope", scope="a b")
         == 'Bearer realm="api", error="insufficient_scope", scope="a b"'
     )
-
-
-# -- credentials
-
-
-@given(
-    TOKEN68,
-    st.sampled_from(["Bearer", "bearer", "BEARER", "bEaReR"]),
-    st.integers(1, 3),
-    st.integers(0, 3),
-)
-def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(
-    token: str, scheme: str, before: int, after: int
-) -> None:
-    assert bearer_token(scheme + " " * before + token + " " * after) == token
-
-
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        None,
-        "",
-        " ",
-        "Bearer",
-        "Bearer ",
-        "Bearer  ",
-        "Bearer x y",
-        "Bearer a=b",
-        "Bearer =",
-        "Bearer a,b",
-        'Bearer token="x"',
-        "Bearer\ttoken",
-        "Bearer token\n",
-        "Bearertoken",
-        " Bearer token",
-        "Basic dXNlcjpwYXNz",
-        "Basic \xed",
-        "Bearer \xed",
-        "Bearer \u017f",
-        "Token abc",
-        "Bearer abc, Bearer def",
-        "\x00",
-    ],
-)
-def test_anything_else_is_no_token(authorization: str | None) -> None:
-    assert bearer_token(authorization) is None
-
-
-@given(st.text(alphabet=st.characters(max_codepoint=255)))
-def test_no_authorization_raises_and_only_an_exact_one_has_a_token(authorization: str) -> None:
-    token = bearer_token(authorization)
-    scheme, _, rest = authorization.partition(" ")
-    if token is None:
-        assert scheme.lower() != "bearer" or not re.fullmatch(r" *[A-Za-z0-9._~+/-]+=* *", rest)
-    else:
-        assert scheme.lower() == "bearer"
-        assert rest.strip(" ") == token
-
-
-def test_64_kilobytes_of_authorization_are_read_at_once() -> None:
-    assert bearer_token("Bearer " + "a" * 65_536) == "a" * 65_536
-    assert bearer_token("Bearer " + "a=" * 32_768) is None
-    assert bearer_token("Bearer" + " " * 65_536) is None

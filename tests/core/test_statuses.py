@@ -4,7 +4,6 @@ import pytest
 from werkzeug.exceptions import default_exceptions
 
 from flask_apierrors._core.statuses import (
-    HEADERS,
     IDEMPOTENT_METHODS,
     RETRIES,
     Retry,
@@ -51,7 +50,3 @@ def test_a_type_of_the_package_says_more_than_its_status(type: str) -> None:
 )
 def test_to_repeat_a_request_depends_on_its_method(retry: Retry, method: str, said: str) -> None:
     assert retry_for(retry, method) == said
-
-
-def test_header_fields_are_explained_in_whole_sentences() -> None:
-    assert all(meaning.endswith((".", ").")) for meaning in HEADERS.values())

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from inspect import signature
 from typing import Any
 from urllib.parse import unquote
 
 import marshmallow as ma
 import pytest
-from flask import Flask, request
 from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields, validate
-from webargs.flaskparser import use_args, use_kwargs
 
-from flask_apierrors import requires_json
 from flask_apierrors._core.errors import FieldError
-from flask_apierrors._core.validation import FieldMessage, Invalid, describe, describe_locations
+from flask_apierrors._core.validation import FieldMessage, Invalid, describe
 from tests.hostile import Broken, Lazy, Shy
 
 #: marshmallow 4 renamed it.
@@ -453,203 +450,3 @@ def test_the_size_of_what_is_told_is_bounded() -> None:
     assert len(found.sentence) < 3_000
     assert found.errors[0].detail == "x" * 1_000 + "…"
     assert len(json.dumps([error.to_dict() for error in found.errors])) < 4_000
-
-
-# -- locations
-
-
-def test_each_location_of_webargs_is_told() -> None:
-    found = describe_locations(
-        {
-            "query": {"a": ["no"]},
-            "headers": {"b": ["no"]},
-            "json": {"c": ["no"]},
-            "view_args": {"d": ["no"]},
-        },
-        20,
-    )
-    assert found.errors == (
-        FieldError("no", parameter="a", location="query"),
-        FieldError("no", parameter="b", location="header"),
-        FieldError("no", pointer="#/c"),
-        FieldError("no", parameter="d", location="path"),
-    )
-
-
-def test_all_locations_together_have_one_limit() -> None:
-    found = describe_locations(
-        {"query": {n: ["no"] for n in range(15)}, "json": {n: ["no"] for n in range(15)}}, 20
-    )
-    assert (len(found.errors), found.more) == (20, 10)
-    found = describe_locations(
-        {"query": {n: ["no"] for n in range(25)}, "json": {n: ["no"] for n in range(15)}}, 20
-    )
-    assert (len(found.errors), found.more) == (20, 20)
-
-
-def test_an_unknown_location_is_a_part_of_the_tree() -> None:
-    assert (
-        describe_locations({"session": {"a": ["no"]}, 5: "x"}, 20).sentence
-        == "Invalid 'session.a': no; Invalid '[5]': x"
-    )
-
-
-# -- webargs in its real use
-
-
-@pytest.fixture
-def api(make_app: Callable[..., Flask]) -> Flask:
-    app = make_app(APIERRORS_MEMBERS=("error", "errors"))
-    limit = {"limit": fields.Int(required=True)}
-
-    for location in ("query", "json", "headers", "cookies", "form", "view_args", "json_or_form"):
-
-        @app.route(f"/{location}", endpoint=location, methods=["GET", "POST"])
-        @app.route(f"/{location}/<limit>", endpoint=f"{location}_path")
-        @use_args(limit, location=location, unknown=ma.EXCLUDE)
-        def view(args: dict[str, Any], **values: Any) -> dict[str, Any]:
-            return args
-
-    @app.post("/teapot")
-    @use_kwargs(
-        limit,
-        location="json",
-        error_status_code=418,
-        error_headers={"X-Mine": "a", "Cache-Control": "max-age=1"},
-    )
-    def teapot(limit: int) -> str:
-        return "tea"
-
-    @app.post("/order")
-    @use_args(Order(), location="json")
-    def order(args: dict[str, Any]) -> dict[str, Any]:
-        return args
-
-    @app.post("/guarded")
-    @requires_json
-    @use_args(Order(), location="json")
-    def guarded(args: dict[str, Any]) -> dict[str, Any]:
-        return args
-
-    return app
-
-
-@pytest.mark.parametrize(
-    ("method", "url", "options", "where"),
-    [
-        ("GET", "/query?limit=x", {}, {"parameter": "limit", "in": "query"}),
-        ("POST", "/json", {"json": {"limit": "x"}}, {"pointer": "#/limit"}),
-        ("GET", "/headers", {"headers": {"limit": "x"}}, {"parameter": "limit", "in": "header"}),
-        (
-            "GET",
-            "/cookies",
-            {"headers": {"Cookie": "limit=x"}},
-            {"parameter": "limit", "in": "cookie"},
-        ),
-        ("POST", "/form", {"data": {"limit": "x"}}, {"pointer": "#/limit"}),
-        ("GET", "/view_args/x", {}, {"parameter": "limit", "in": "path"}),
-        ("POST", "/json_or_form", {"json": {"limit": "x"}}, {"pointer": "#/limit"}),
-    ],
-)
-def test_webargs_says_where_the_value_was(
-    api: Flask, method: str, url: str, options: Any, where: dict[str, str]
-) -> None:
-    response = api.test_client(use_cookies=False).open(url, method=method, **options)
-    assert response.status_code == 400
-    assert response.get_json() == {
-        "error": "Invalid 'limit': Not a valid integer.",
-        "errors": [{"detail": NOT_AN_INTEGER, **where}],
-    }
-
-
-def test_the_status_of_webargs_follows_the_configuration(make_app: Callable[..., Flask]) -> None:
-    for status in (400, 422):
-        app = make_app(APIERRORS_VALIDATION_STATUS=status)
-        app.add_url_rule(
-            "/",
-            view_func=use_args({"limit": fields.Int(required=True)}, location="query")(
-                lambda args: args
-            ),
-        )
-        response = app.test_client().get("/")
-        assert response.status_code == status
-        assert response.get_json() == {"error": f"Invalid 'limit': {MISSING}"}
-
-
-def test_an_explicit_status_and_headers_of_webargs_are_kept(api: Flask) -> None:
-    response = api.test_client().post("/teapot", json={"limit": "x"})
-    assert response.status_code == 418
-    assert response.get_json()["error"] == "Invalid 'limit': Not a valid integer."
-    assert response.headers["X-Mine"] == "a"
-    assert response.headers.getlist("Cache-Control") == ["max-age=1"]
-
-
-def test_webargs_leads_to_the_values_of_dicts(api: Flask) -> None:
-    response = api.test_client().post(
-        "/order", json={"prices": {"eur": "x"}, "vessels": {"a": {"value": "x", "name": "b"}}}
-    )
-    assert [error["pointer"] for error in response.get_json()["errors"]] == [
-        "#/prices/eur",
-        "#/vessels/a/value",
-    ]
-
-
-def test_a_body_that_webargs_cannot_read_is_told(api: Flask) -> None:
-    response = api.test_client().post("/order", data=b'{"limit": ', content_type="application/json")
-    assert response.status_code == 400
-    assert response.get_json()["error"] == "Invalid JSON body."
-
-
-@pytest.mark.parametrize(
-    "body", [b"[" * 100_000, b'{"limit":' + b"9" * 5_000 + b"}", b'{"limit": NaN}', b"", b"\xff"]
-)
-def test_a_guard_reads_the_body_before_webargs_does(api: Flask, body: bytes) -> None:
-    response = api.test_client().post("/guarded", data=body, content_type="application/json")
-    assert response.status_code == 400
-    assert response.get_json()["error"].startswith("Malformed JSON: ")
-
-
-def test_values_that_a_client_sent_are_never_echoed(api: Flask) -> None:
-    secret = "hunter2"
-    body = {
-        "limit": secret,
-        "prices": {"eur": secret},
-        "items": [{"name": 5, "position": secret}],
-        "numbers": secret,
-    }
-    for accept in ("application/json", "application/problem+json"):
-        response = api.test_client().post("/order", json=body, headers={"Accept": accept})
-        assert response.status_code == 400
-        assert secret not in response.text
-
-
-# -- marshmallow in a view
-
-
-def test_many_errors_make_a_small_answer(
-    make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]
-) -> None:
-    app = make_app(APIERRORS_MEMBERS=("error", "errors"))
-    app.add_url_rule("/", view_func=lambda: Order().load(request.get_json()), methods=["POST"])
-    for body in ({"numbers": ["x"] * 1_010}, {"x" * 10_000 + str(n): 1 for n in range(1_010)}):
-        response = app.test_client().post("/", json=body)
-        assert response.status_code == 400
-        assert len(response.data) < 20_000
-        assert strict_json(response.data)["error"].endswith("; and 990 more")
-        assert len(strict_json(response.data)["errors"]) == 20
-
-
-@given(name=st.text())
-@example(name="😀" * 200)
-@example(name="_schema")
-@example(name="")
-def test_any_name_of_an_unknown_field_is_answered(
-    name: str, make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]
-) -> None:
-    app = make_app(APIERRORS_MEMBERS=("error", "errors"))
-    app.add_url_rule("/", view_func=lambda: Order().load(request.get_json()), methods=["POST"])
-    response = app.test_client().post(
-        "/", data=json.dumps({name: 1}), content_type="application/json"
-    )
-    assert response.status_code == 400
-    assert strict_json(response.data)["error"].endswith("Unknown field.")

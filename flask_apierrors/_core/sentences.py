@@ -1,0 +1,146 @@
+"""The sentences of this package: one table, and how an administrator's texts replace them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.http import HTTP_STATUS_CODES
+
+from .statuses import STATUSES
+from .text import as_text
+
+#: The sentences that say more than the one of their status, and the parts that sentences are
+#: made of. ``APIERRORS_MESSAGES`` replaces each by its name.
+NAMED = {
+    # 401
+    "malformed-authorization": (
+        "Authentication failed: the Authorization header does not hold a Bearer token."
+    ),
+    "invalid-token": "Authentication failed: the Bearer token is invalid or expired.",
+    "unverifiable-token": "Authentication failed: the Bearer token is invalid.",
+    "expired-token": "Authentication failed: the Bearer token has expired.",
+    "immature-token": "Authentication failed: the Bearer token is not valid yet.",
+    "wrong-audience": "Authentication failed: the Bearer token is meant for another audience.",
+    "wrong-issuer": "Authentication failed: the Bearer token comes from another issuer.",
+    "missing-claim": "Authentication failed: the Bearer token lacks a required claim.",
+    "wrong-signature": (
+        "Authentication failed: the Bearer token is invalid: its signature does not match."
+    ),
+    # 400: validation
+    "validation-failed": "{errors}",
+    "invalid-field": "Invalid '{name}': {message}",
+    "invalid-typed-field": "Invalid '{name}' {kind}: {message}",
+    "invalid-value": "Invalid value.",
+    "more-errors": "and {count} more",
+    # 400: JSON
+    "malformed-json": "Malformed JSON: {problem}.",
+    "json-syntax": "{reason} at line {line} column {column}",
+    "json-empty": "the body is empty",
+    "json-encoding": "it is not UTF-8 at byte {byte}",
+    "json-undecodable": "it cannot be decoded",
+    "json-constant": "{constant} is not a JSON number",
+    "json-number-size": "a number is too large",
+    "json-number-infinite": "a number is not finite",
+    "json-integer-length": "an integer is too long",
+    "json-depth": "it is nested too deeply",
+    "json-surrogate": "a text holds half a surrogate pair",
+    "truncated-body": "The request body is shorter than its Content-Length.",
+    # other parts
+    "titled": "{title}.",
+    "several-types": "one of {types}",
+    "second": "{count} second",
+    "seconds": "{count} seconds",
+    "unknown-error": "No error of this type is known.",
+}
+#: Sentences that say what is wrong with this request. A text for their status is no substitute.
+_SPECIFIC = frozenset({"validation-failed", "malformed-json", "truncated-body", "unknown-error"})
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Sentence:
+    """A sentence of this package, as data: its key in the table and the values to fill in.
+
+    It becomes text when the body is made, and not before. Its ``str()`` is the English default.
+
+    :param key: A status, or a name in :data:`NAMED`.
+    :param values: The values of the placeholders. A value may be a ``Sentence``.
+    """
+
+    __slots__ = ("key", "values")
+
+    def __init__(self, key: int | str, /, **values: object) -> None:
+        self.key = key
+        self.values = values
+
+    def __str__(self) -> str:
+        return _default_text(self.key, self.values)
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+def text_of(
+    sentence: Sentence,
+    messages: Mapping[int | str, Any],
+    status: int | None = None,
+    code: str | None = None,
+) -> str:
+    """Make the text of a sentence.
+
+    :param messages: ``APIERRORS_MESSAGES``. A text for the name of the sentence comes first, then
+        one for the code of the error, then one for its status.
+    """
+    key, values = sentence.key, sentence.values
+    if not messages:
+        return _default_text(key, values) if values else _plain_text(key)
+    values = {
+        name: text_of(value, messages) if isinstance(value, Sentence) else value
+        for name, value in values.items()
+    }
+    for name in (key if isinstance(key, str) else None, code, None if key in _SPECIFIC else status):
+        message = messages.get(name) if name is not None else None
+        text = "" if message is None else as_text(message).strip()
+        if text:
+            return _fill(text, values, key)
+    return _default_text(key, values)
+
+
+def _plain_text(key: int | str) -> str:
+    """The default text of a sentence without values."""
+    if isinstance(key, str):
+        return NAMED[key]
+    row = STATUSES.get(key)
+    return (row.short or row.sentence) if row else f"{HTTP_STATUS_CODES.get(key, 'Unknown Error')}."
+
+
+def _default_text(key: int | str, values: Mapping[str, object]) -> str:
+    if isinstance(key, str):
+        return NAMED[key].format_map(values)
+    row = STATUSES.get(key)
+    if row is None or not values:
+        return _plain_text(key)
+    try:
+        return row.sentence.format_map(values)
+    except KeyError:
+        return row.short.format_map(values)
+
+
+def placeholders_of(key: int | str) -> list[str]:
+    """Return the names of the placeholders of a sentence."""
+    if isinstance(key, str):
+        return PLACEHOLDER.findall(NAMED[key])
+    return PLACEHOLDER.findall(STATUSES[key].sentence) if key in STATUSES else []
+
+
+def _fill(text: str, values: Mapping[str, object], key: int | str) -> str:
+    """Fill the placeholders that the sentence has. Other braces are the administrator's own."""
+    if "{" not in text:
+        return text
+    names = {*values, *placeholders_of(key)}
+
+    def value_of(match: re.Match[str]) -> str:
+        return as_text(values.get(match[1], "")) if match[1] in names else match[0]
+
+    return PLACEHOLDER.sub(value_of, text)

@@ -1,0 +1,5 @@
+"""Other libraries: each in one file, the only place that names it.
+
+To support another validator, add a file with a class that has the methods of
+:class:`~flask_apierrors._core.validation.Validator`, and name it in ``validators.py``.
+"""

@@ -1,0 +1,14 @@
+"""The validators that are supported."""
+
+from __future__ import annotations
+
+from .._core.validation import Validator
+from .marshmallow import Marshmallow
+from .webargs import Webargs
+
+VALIDATORS: tuple[Validator, ...] = (Marshmallow(), Webargs())
+
+
+def validation_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions of all validators that are no ``HTTPException``."""
+    return tuple(cls for validator in VALIDATORS for cls in validator.exceptions())

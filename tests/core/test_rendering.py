@@ -1,0 +1,381 @@
+"""A problem becomes a response: formats, merged headers, and an answer whatever happens."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask, Response, abort, session
+from flask.json.provider import DefaultJSONProvider
+from flask.signals import got_request_exception
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.exceptions import (
+    Unauthorized,
+)
+from werkzeug.test import TestResponse
+
+from flask_apierrors import ApiError, ApiErrors, FieldError, Problem
+from tests.conftest import parse_strictly
+
+PROBLEM = {"Accept": "application/problem+json"}
+INTERNAL = (
+    "Internal server error. Please retry your request or contact support if the problem persists."
+)
+
+
+def make(view: Any = lambda: "ok", **config: Any) -> tuple[Flask, ApiErrors]:
+    app = Flask(__name__)
+    app.config.update(config)
+    errors = ApiErrors(app)
+    app.add_url_rule("/x", view_func=view, endpoint="x", methods=["GET", "POST"])
+    return app, errors
+
+
+def raiser(exc: BaseException) -> Any:
+    def view() -> Any:
+        raise exc
+
+    return view
+
+
+def get(view: Any, headers: dict[str, str] | None = None, **config: Any) -> TestResponse:
+    return make(view, **config)[0].test_client().get("/x", headers=headers)
+
+
+def strict_json(response: TestResponse) -> Any:
+    return parse_strictly(response.data)
+
+
+class Signals(list[BaseException]):
+    """What ``got_request_exception`` was sent for."""
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__()
+        got_request_exception.connect(self.receive, app)
+
+    def receive(self, sender: Flask, exception: BaseException, **_: Any) -> None:
+        self.append(exception)
+
+
+def error_records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+# -- formats
+
+
+def test_the_default_body_is_the_error_and_nothing_more() -> None:
+    response = get(lambda: abort(404))
+    assert response.status_code == 404
+    assert response.content_type == "application/json"
+    assert response.data == b'{"error":"The requested resource does not exist."}\n'
+
+
+def test_every_error_has_the_headers_of_the_contract() -> None:
+    response = make()[0].test_client().get("/nope")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Vary"] == "Accept"
+    assert len(response.headers["X-Request-ID"]) == 32
+
+
+def test_problem_json_is_given_to_a_client_that_names_it() -> None:
+    response = make()[0].test_client().get("/no%20pe", headers=PROBLEM | {"X-Request-ID": "r-1"})
+    assert response.content_type == "application/problem+json"
+    assert strict_json(response) == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "The requested resource does not exist.",
+        "instance": "/no%20pe",
+        "request_id": "r-1",
+    }
+
+
+def test_problem_json_has_the_authors_members_but_never_in_place_of_the_standard_ones() -> None:
+    error = ApiError(
+        "Sold out",
+        status=409,
+        retry_after=3,
+        errors=[FieldError("no", pointer="#/a")],
+        stock=0,
+        status_="x",
+        instance="/evil",
+    )
+    body = strict_json(get(raiser(error), PROBLEM))
+    assert body["stock"] == 0
+    assert body["instance"] == "/x"
+    assert body["errors"] == [{"detail": "no", "pointer": "#/a"}]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "*/*",
+        "application/*",
+        "application/json",
+        "garbage",
+        "image/png",
+        "application/problem+json;q=0",
+        "",
+    ],
+)
+def test_no_accept_header_takes_the_plain_body_away(accept: str) -> None:
+    response = get(lambda: abort(404), {"Accept": accept})
+    assert response.content_type == "application/json"
+    assert strict_json(response) == {"error": "The requested resource does not exist."}
+
+
+def test_members_are_the_ones_chosen_in_their_order() -> None:
+    response = get(
+        lambda: abort(404),
+        {"X-Request-ID": "r"},
+        APIERRORS_MEMBERS=["status", "error", "type", "title", "request_id", "errors"],
+    )
+    assert response.data == (
+        b'{"status":404,"error":"The requested resource does not exist.",'
+        b'"type":"not-found","title":"Not Found","request_id":"r"}\n'
+    )
+
+
+def test_the_authors_format_gets_the_whole_problem() -> None:
+    app, errors = make(raiser(ApiError("No", status=409, x=1)))
+
+    @errors.format
+    def shape(problem: Problem) -> dict[str, Any]:
+        return {
+            "code": problem.status,
+            "text": problem.detail,
+            "at": problem.instance,
+            "x": problem.extensions,
+            "id": problem.request_id,
+        }
+
+    body = strict_json(app.test_client().get("/x", headers={"X-Request-ID": "abc"}))
+    assert body == {"code": 409, "text": "No", "at": "/x", "x": {"x": 1}, "id": "abc"}
+    assert strict_json(app.test_client().get("/x", headers=PROBLEM))["status"] == 409
+
+
+def test_an_async_format_works() -> None:
+    app, errors = make(lambda: abort(404))
+
+    @errors.format
+    async def shape(problem: Problem) -> dict[str, Any]:
+        return {"s": problem.status}
+
+    assert strict_json(app.test_client().get("/x")) == {"s": 404}
+
+
+# -- nothing makes it fail
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class Lazy:
+    def __str__(self) -> str:
+        return "later"
+
+
+@pytest.mark.parametrize(
+    ("description", "error"),
+    [
+        ({"a": 1}, "{'a': 1}"),
+        (Lazy(), "later"),
+        (b"\xffbytes", "\ufffdbytes"),
+        ("", "The requested resource does not exist."),
+        ("   ", "The requested resource does not exist."),
+        (Hostile(), "<Hostile>"),
+        ("lone \ud800 surrogate", "lone \ufffd surrogate"),
+        (ValueError("v"), "v"),
+        (0, "0"),
+    ],
+)
+def test_any_description_comes_out_as_text(description: Any, error: str) -> None:
+    assert strict_json(get(lambda: abort(404, description))) == {"error": error}
+    assert strict_json(get(raiser(ApiError(description, status=404)), PROBLEM))["detail"] == error
+
+
+def test_any_extension_member_comes_out_as_json() -> None:
+    members: dict[str, Any] = {
+        "nan": float("nan"),
+        "when": dt.date(2025, 5, 25),
+        "some": {3, 1},
+        "dec": Decimal("1.5"),
+        "exc": KeyError("k"),
+        "keys": {1: "one", None: "none"},
+        "deep": (cycle := []),
+        "bad": Hostile(),
+    }
+    cycle.append(cycle)
+    body = strict_json(get(raiser(ApiError("x", status=409, **members)), PROBLEM))
+    assert body["nan"] == "nan"
+    assert body["when"] == "2025-05-25"
+    assert body["some"] == [1, 3]
+    assert body["dec"] == "1.5"
+    assert body["keys"] == {"1": "one", "None": "none"}
+    assert body["bad"] == "<Hostile>"
+
+
+@given(st.text(), st.dictionaries(st.text(), st.floats() | st.text() | st.binary() | st.integers()))
+def test_any_text_and_members_give_an_answer_of_the_contract(
+    detail: str, members: dict[str, Any]
+) -> None:
+    app, _ = make(
+        raiser(
+            ApiError(detail, status=409, **{f"m{name}": value for name, value in members.items()})
+        )
+    )
+    for headers in ({}, PROBLEM):
+        response = app.test_client().get("/x", headers=headers)
+        assert response.status_code == 409
+        assert strict_json(response)
+
+
+@given(st.lists(st.tuples(st.text(), st.text() | st.binary() | st.integers())))
+def test_any_header_of_an_author_can_be_sent(headers: list[tuple[str, Any]]) -> None:
+    response = get(raiser(ApiError("x", status=409, headers=headers)))
+    assert response.status_code == 409
+    for name, value in response.headers:
+        assert not set(name + value) & {"\r", "\n", "\0"}
+        (name + value).encode("latin-1")
+
+
+def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, errors = make(lambda: abort(404))
+    errors.format(lambda problem: 1 / 0)
+    response = app.test_client().get("/x")
+    assert response.status_code == 500
+    assert strict_json(response) == {"error": INTERNAL}
+    assert response.headers["Cache-Control"] == "no-store"
+    (record,) = error_records(caplog)
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize("body", [None, "text", ["list"]])
+def test_a_format_that_returns_no_dict_is_its_authors_bug(
+    body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, errors = make(lambda: abort(404))
+    errors.format(lambda problem: body)
+    assert app.test_client().get("/x").status_code == 500
+    assert "must return a dict" in caplog.text
+
+
+def test_a_converter_that_fails_is_logged_and_signalled_and_answered_with_a_static_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, errors = make(raiser(KeyError("secret")))
+    errors.convert(KeyError)(lambda exc: 1 / 0)
+    signals = Signals(app)
+    response = app.test_client().get("/x")
+    assert response.status_code == 500
+    assert strict_json(response) == {"error": INTERNAL}
+    assert [type(exc) for exc in signals] == [ZeroDivisionError]
+    assert len(error_records(caplog)) == 1
+
+
+def test_a_json_provider_that_fails_gives_the_static_500(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(DefaultJSONProvider):
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            raise RuntimeError("broken provider")
+
+    app, _ = make(lambda: abort(404))
+    app.json = Broken(app)
+    response = app.test_client().get("/x")
+    assert response.status_code == 500
+    assert strict_json(response) == {"error": INTERNAL}
+    assert "broken provider" in caplog.text
+
+
+def test_a_json_provider_of_the_apps_own_writes_the_body() -> None:
+    class Spaced(DefaultJSONProvider):
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            return super().dumps(obj, **kwargs).replace(":", " : ")
+
+    app, _ = make(lambda: abort(404))
+    app.json = Spaced(app)
+    assert b'"error" :  "The' in app.test_client().get("/x").data
+
+
+# -- headers
+
+
+def test_headers_of_the_exception_are_merged_and_cookies_stay() -> None:
+    error = ApiError(
+        "x",
+        status=409,
+        headers=[
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2"),
+            ("Vary", "Origin"),
+            ("X-Own", "é\r\nX: y"),
+        ],
+    )
+    response = get(raiser(error))
+    assert response.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
+    assert response.headers["Vary"] == "Origin, Accept"
+    assert response.headers["X-Own"] == "é X: y"
+    assert "X" not in response.headers
+
+
+def test_an_authors_cache_control_is_kept_and_the_content_type_is_not() -> None:
+    error = ApiError(
+        "x",
+        status=410,
+        headers={"cache-control": "max-age=60", "Content-Type": "text/html", "ETag": '"x"'},
+    )
+    response = get(raiser(error))
+    assert response.headers.getlist("Cache-Control") == ["max-age=60"]
+    assert response.content_type == "application/json"
+    assert "ETag" not in response.headers
+
+
+def test_two_challenges_of_an_author_both_arrive() -> None:
+    error = Unauthorized(www_authenticate=None)
+    error.get_headers = lambda *_: [
+        ("WWW-Authenticate", 'Basic realm="a"'),
+        ("WWW-Authenticate", 'Digest realm="b"'),
+    ]  # type: ignore[method-assign,misc,assignment]
+    cls = type("Two", (Unauthorized,), {"get_headers": lambda self, *_: error.get_headers()})
+    assert get(raiser(cls())).headers.getlist("WWW-Authenticate") == [
+        'Basic realm="a"',
+        'Digest realm="b"',
+    ]
+
+
+def test_after_request_functions_and_session_cookies_work_on_errors() -> None:
+    def view() -> Any:
+        session["a"] = 1
+        abort(404)
+
+    app, _ = make(view)
+    app.secret_key = "k"
+
+    @app.after_request
+    def cors(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    response = app.test_client().get("/x")
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "session=" in response.headers["Set-Cookie"]
+
+
+def test_a_head_request_gets_the_fields_and_no_body() -> None:
+    client = make(lambda: abort(404))[0].test_client()
+    head, full = client.head("/x"), client.get("/x")
+    assert head.data == b""
+    assert head.headers["Content-Length"] == full.headers["Content-Length"]
+    assert head.content_type == "application/json"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_apierrors._guards.bearer import Bearer
+
+TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
+
+
+def token_of(authorization: str | None) -> str | None:
+    return Bearer().credentials({"HTTP_AUTHORIZATION": authorization})
+
+
+# -- credentials
+
+
+@given(
+    TOKEN68,
+    st.sampled_from(["Bearer", "bearer", "BEARER", "bEaReR"]),
+    st.integers(1, 3),
+    st.integers(0, 3),
+)
+def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(
+    token: str, scheme: str, before: int, after: int
+) -> None:
+    assert token_of(scheme + " " * before + token + " " * after) == token
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer  ",
+        "Bearer x y",
+        "Bearer a=b",
+        "Bearer =",
+        "Bearer a,b",
+        'Bearer token="x"',
+        "Bearer\ttoken",
+        "Bearer token\n",
+        "Bearertoken",
+        " Bearer token",
+        "Basic dXNlcjpwYXNz",
+        "Basic \xed",
+        "Bearer \xed",
+        "Bearer \u017f",
+        "Token abc",
+        "Bearer abc, Bearer def",
+        "\x00",
+    ],
+)
+def test_anything_else_is_no_token(authorization: str | None) -> None:
+    assert token_of(authorization) is None
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255)))
+def test_no_authorization_raises_and_only_an_exact_one_has_a_token(authorization: str) -> None:
+    token = token_of(authorization)
+    scheme, _, rest = authorization.partition(" ")
+    if token is None:
+        assert scheme.lower() != "bearer" or not re.fullmatch(r" *[A-Za-z0-9._~+/-]+=* *", rest)
+    else:
+        assert scheme.lower() == "bearer"
+        assert rest.strip(" ") == token
+
+
+def test_64_kilobytes_of_authorization_are_read_at_once() -> None:
+    assert token_of("Bearer " + "a" * 65_536) == "a" * 65_536
+    assert token_of("Bearer " + "a=" * 32_768) is None
+    assert token_of("Bearer" + " " * 65_536) is None
