@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -10,7 +9,6 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -19,11 +17,11 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from .._core.errors import status_type
-from .terminal import RULE, printable, table, wrapped
+from .terminal import printable, table, wrapped
 
 # Flask imports this module for each of its commands: what it needs itself is imported when it is called.
 if TYPE_CHECKING:
-    from .._catalogue.catalogue import Catalogue, Entry, Operation
+    from .._catalogue.catalogue import Catalogue, Operation
     from .doctor import Finding
     from .lock import Change, Contract
 
@@ -112,13 +110,6 @@ def _width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def _definition(name: str, text: str, width: int) -> list[str]:
-    """A name, and what is said about it."""
-    return [click.style(line, bold=True) for line in wrapped(name, width)] + wrapped(
-        text, width, "  "
-    )
-
-
 # -- routes
 
 
@@ -126,12 +117,15 @@ def _definition(name: str, text: str, width: int) -> list[str]:
 @_as_json
 @_with_app
 def routes(app: Flask, as_json: bool) -> None:
-    """List the endpoints with their guards, limits and errors."""
+    """List the endpoints with their guards, limits and errors.
+
+    With --json, prints the whole catalogue: it explains each error and has examples of its bodies.
+    """
     from .._catalogue.catalogue import catalogue
 
     known = catalogue(app, hidden=True)
     if as_json:
-        _print_json(known.to_dict()["operations"])
+        _print_json(known.to_dict())
     elif known.operations:
         head = ("Endpoint", "Methods", "Path", "Guards", "Limits", "Errors")
         _print(table(head, _rows(known), _width()))
@@ -168,87 +162,6 @@ def _errors(operation: Operation, names: dict[str, str]) -> list[str]:
         named = error.cause in ("raises", "convert") and error.type != status_type(error.status)
         found.add(f"{error.status} {names[error.type]}" if named else str(error.status))
     return sorted(found)
-
-
-# -- show
-
-
-@cli.command()
-@click.argument("type", metavar="TYPE")
-@_as_json
-@_with_app
-def show(app: Flask, type: str, as_json: bool) -> None:
-    """Explain an error.
-
-    What it means, what to do about it, what it looks like, and where it occurs. TYPE is the name of the error, or a
-    status for all errors that have it.
-    """
-    from .._catalogue.catalogue import catalogue
-
-    known = catalogue(app, hidden=True)
-    entries = _found(app, known, type)
-    if as_json:
-        _print_json(replace(known, operations=(), errors=tuple(entries)).to_dict()["errors"])
-    else:
-        _print(
-            "\n\n\n".join("\n".join(_explained(entry, _width())) for entry in entries).splitlines()
-        )
-
-
-def _found(app: Flask, known: Catalogue, type: str) -> Sequence[Entry]:
-    from .._catalogue.catalogue import find
-
-    entries = [
-        entry for entry in known.errors if type in (entry.type, entry.name, str(entry.status))
-    ]
-    other = None if entries else find(app, type)
-    if entries or other:
-        return entries or [other]  # type: ignore[list-item]
-    names = sorted(entry.name for entry in known.errors)
-    close = difflib.get_close_matches(type, names, n=1)
-    _fail(
-        f"There is no error {type!r}. "
-        + (f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names)}.")
-    )
-
-
-def _explained(entry: Entry, width: int) -> Iterator[str]:
-    yield from wrapped(f"{entry.status} {entry.title} ({entry.type})", width)
-    yield RULE * min(width, 72)
-    yield from wrapped(entry.meaning, width)
-    yield ""
-    yield from _definition("What to do", entry.action, width)
-    yield from _definition("Try again", _RETRIES[entry.retry], width)
-    for field in entry.headers:
-        yield from _definition(f"{field.name}: {field.example}", field.meaning, width)
-    for name, body in (
-        ("application/json", entry.example),
-        ("application/problem+json", entry.problem_example),
-    ):
-        yield from (
-            "",
-            click.style(name, bold=True),
-            *json.dumps(body, indent=2, ensure_ascii=False).splitlines(),
-        )
-    yield ""
-    yield from _definition("Where", "", width)
-    for place in _places(entry):
-        yield from wrapped(place, width, "  ")
-
-
-_RETRIES = {
-    "never": "No: the same request gets the same answer.",
-    "after-delay": "Yes, after a delay.",
-    "if-idempotent": "After a delay, where a repetition does no harm (GET, PUT, DELETE).",
-}
-
-
-def _places(entry: Entry) -> Iterator[str]:
-    places = [f"{place.method} {place.rule}" for place in entry.occurrences]
-    yield from (["any URL"] if entry.anywhere else [])
-    yield from places
-    if not places and not entry.anywhere:
-        yield "no endpoint declares it"
 
 
 # -- openapi
