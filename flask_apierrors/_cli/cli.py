@@ -8,8 +8,9 @@ import re
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
@@ -17,11 +18,11 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from .._core.errors import status_type
-from .terminal import printable, table, wrapped
 
 # Flask imports this module for each of its commands: what it needs itself is imported when it is called.
 if TYPE_CHECKING:
     from .._catalogue.catalogue import Catalogue, Operation
+    from .._guards.marks import Mark
     from .doctor import Finding
     from .lock import Change, Contract
 
@@ -85,29 +86,40 @@ def _fail(message: str) -> NoReturn:
 
     :raises click.ClickException: always.
     """
-    raise _Failure(printable(message, _encoding(sys.stderr)))
+    raise _Failure(_encodable(message, sys.stderr))
 
 
-# -- what is printed
+# -- the output
 
 
-def _print(lines: Iterable[str]) -> None:
-    text = "\n".join(lines)
-    click.echo(
-        printable(text, _encoding(sys.stdout)), color=False if os.environ.get("NO_COLOR") else None
-    )
+def _print(text: str) -> None:
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(_encodable(text, sys.stdout), color=color)
 
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def _encoding(stream: TextIO) -> str:
-    return getattr(stream, "encoding", None) or "ascii"
+def _encodable(text: str, stream: TextIO) -> str:
+    r"""A text with escapes such as ``\xf6`` for the characters that a stream cannot encode."""
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _width() -> int:
-    return shutil.get_terminal_size().columns
+def _block(title: str, *paragraphs: str) -> str:
+    """A title, and paragraphs below it that fit the terminal.
+
+    Names and paths stay in one piece, to be searched for and copied.
+    """
+    wrapper = TextWrapper(
+        shutil.get_terminal_size().columns,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join([title, *map(wrapper.fill, paragraphs)])
 
 
 # -- routes
@@ -119,49 +131,46 @@ def _width() -> int:
 def routes(app: Flask, as_json: bool) -> None:
     """List the endpoints with their guards, limits and errors.
 
-    With --json, prints the whole catalogue: it explains each error and has examples of its bodies.
+    With --json, print the whole catalogue. It explains each error and has examples of its bodies.
     """
     from .._catalogue.catalogue import catalogue
 
-    known = catalogue(app, hidden=True)
+    contents = catalogue(app, hidden=True)
     if as_json:
-        _print_json(known.to_dict())
-    elif known.operations:
-        head = ("Endpoint", "Methods", "Path", "Guards", "Limits", "Errors")
-        _print(table(head, _rows(known), _width()))
+        _print_json(contents.to_dict())
     else:
-        _print(["The app has no endpoints."])
+        _print(_format_operations(contents) or "The API has no endpoints.")
 
 
-def _rows(known: Catalogue) -> list[Sequence[str]]:
-    """A row for the methods of a rule that are alike."""
-    names = {entry.type: entry.name for entry in known.errors}
-    rows: dict[tuple[str, ...], list[str]] = {}
-    for operation in known.operations:
-        guards = "\n".join(_guard(mark.name, mark.values) for mark in operation.guards) or "none"
-        limits = "\n".join(operation.limits) or "none"
-        row = (
-            operation.endpoint,
-            operation.rule,
-            guards,
-            limits,
-            ", ".join(_errors(operation, names)),
+def _format_operations(contents: Catalogue) -> str:
+    """A block for each endpoint. Methods of a rule that are alike share one."""
+    names = {entry.type: entry.name for entry in contents.errors}
+    methods: dict[tuple[str, ...], list[str]] = {}
+    for operation in contents.operations:
+        block = (
+            f"{operation.rule} ({operation.endpoint})",
+            f"Guards: {', '.join(map(_format_guard, operation.guards)) or 'none'}",
+            f"Limits: {', '.join(operation.limits) or 'none'}",
+            f"Errors: {', '.join(_error_names(operation, names))}",
         )
-        rows.setdefault(row, []).append(operation.method)
-    return [(endpoint, " ".join(methods), *rest) for (endpoint, *rest), methods in rows.items()]
+        methods.setdefault(block, []).append(operation.method)
+    return "\n\n".join(
+        _block(f"{', '.join(own)} {title}", *paragraphs)
+        for (title, *paragraphs), own in methods.items()
+    )
 
 
-def _guard(name: str, values: tuple[Any, ...]) -> str:
-    return f"{name}: {', '.join(map(str, values))}" if values else name
+def _format_guard(mark: Mark) -> str:
+    return f"{mark.name} ({', '.join(map(str, mark.values))})" if mark.values else mark.name
 
 
-def _errors(operation: Operation, names: dict[str, str]) -> list[str]:
-    """The statuses; an error that the author declared, with its name."""
-    found = set()
+def _error_names(operation: Operation, names: dict[str, str]) -> list[str]:
+    """The statuses. An error that the author declared has its name, too."""
+    texts = set()
     for error in operation.errors:
-        named = error.cause in ("raises", "convert") and error.type != status_type(error.status)
-        found.add(f"{error.status} {names[error.type]}" if named else str(error.status))
-    return sorted(found)
+        is_own = error.cause in ("raises", "convert") and error.type != status_type(error.status)
+        texts.add(f"{error.status} {names[error.type]}" if is_own else str(error.status))
+    return sorted(texts)
 
 
 # -- openapi
@@ -229,7 +238,7 @@ def freeze(app: Flask, file: str) -> None:
     except OSError as error:
         _fail(f"{file} cannot be written: {error.strerror}")
     if file != "-":
-        _print([f"Written to {file}."])
+        _print(f"Written to {file}.")
 
 
 @cli.command()
@@ -253,7 +262,7 @@ def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
     if as_json:
         _print_json([change._asdict() for change in changes])
     else:
-        _print(_told(changes, _width()))
+        _print(_format_changes(changes) or "Nothing has changed.")
     if any(strict or change.effect == "breaking" for change in changes):
         sys.exit(1)
 
@@ -277,17 +286,14 @@ def _frozen(file: str) -> Contract:
         _fail(f"{file} cannot be compared: {error}")
 
 
-def _told(changes: Sequence[Change], width: int) -> Iterator[str]:
-    """The changes, each with all the places where it happened."""
-    if not changes:
-        yield "Nothing has changed."
-    places: dict[tuple[str, str], list[str]] = {}
+def _format_changes(changes: Sequence[Change]) -> str:
+    """Each change with all the places where it happened."""
+    places: dict[str, list[str]] = {}
     for change in changes:
-        places.setdefault((change.effect, change.what), []).append(change.where)
-    for (effect, what), where in places.items():
-        label = click.style(effect, fg="red" if effect == "breaking" else "green")
-        yield f"{label}: {what}"
-        yield from wrapped(", ".join(where), width, "  ")
+        color = "red" if change.effect == "breaking" else "green"
+        title = f"{click.style(change.effect, fg=color)}: {change.what}"
+        places.setdefault(title, []).append(change.where)
+    return "\n".join(_block(title, *where) for title, where in places.items())
 
 
 # -- doctor
@@ -320,7 +326,7 @@ def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
             [{name: getattr(finding, name) for name in finding.__slots__} for finding in findings]
         )
     else:
-        _print(_reported(findings, _width()))
+        _print(_format_findings(findings) or "Nothing found.")
     if findings:
         sys.exit(1)
 
@@ -330,11 +336,12 @@ def _is_ignored(finding: Finding, rule: str) -> bool:
     return finding.code == code and where in finding.where
 
 
-def _reported(findings: Sequence[Finding], width: int) -> Iterator[str]:
-    if not findings:
-        yield "Nothing found."
-    for index, finding in enumerate(findings):
-        yield from [""] if index else []
-        yield f"{click.style(finding.code, fg='red')}: {finding.where}"
-        yield from wrapped(finding.problem, width, "  ")
-        yield from wrapped(f"Remedy: {finding.remedy}", width, "  ")
+def _format_findings(findings: Iterable[Finding]) -> str:
+    return "\n\n".join(
+        _block(
+            f"{click.style(finding.code, fg='red')}: {finding.where}",
+            finding.problem,
+            f"Remedy: {finding.remedy}",
+        )
+        for finding in findings
+    )

@@ -74,6 +74,10 @@ def make(*decorators: Callable[[Any], Any], methods: tuple[str, ...] = ("GET",))
     return app
 
 
+def plain(view: Any) -> Any:
+    return view
+
+
 def run(app: Flask, *arguments: str, **options: Any) -> Result:
     return app.test_cli_runner().invoke(cli, arguments, **options)
 
@@ -96,26 +100,39 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 # -- routes
 
 
-def test_routes_shows_guards_limits_and_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "140")
+def test_routes_shows_guards_limits_and_errors() -> None:
     result = run(make(), "routes")
     assert result.exit_code == 0
-    _, _, *rows = result.output.splitlines()
-    assert rows == [
-        "vessel    GET      /vessels/<int:number>  requires_permissions: read  5 per 1 minute"
-        "  401, 403, 404, 404 vessel-not-found, 405, 429, 500"
-    ]
+    assert result.output == (
+        "GET /vessels/<int:number> (vessel)\n"
+        "  Guards: requires_permissions (read)\n"
+        "  Limits: 5 per 1 minute\n"
+        "  Errors: 401, 403, 404, 404 vessel-not-found, 405, 429, 500\n"
+    )
 
 
-def test_routes_shows_methods_that_are_alike_in_one_row() -> None:
-    assert "GET POST" in run(make(methods=("GET", "POST")), "routes").output
+def test_routes_says_where_an_endpoint_has_no_guard_and_no_limit() -> None:
+    assert "\n  Guards: none\n  Limits: none\n" in run(make(plain), "routes").output
 
 
-@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_routes_shows_methods_that_are_alike_together() -> None:
+    assert "GET, POST /vessels" in run(make(methods=("GET", "POST")), "routes").output
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
 def test_routes_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    lines = run(make(), "routes").output.splitlines()
+    names = [f"fleet:{index}" for index in range(30)]
+    lines = run(make(requires_permissions(*names)), "routes").output.splitlines()
     assert max(map(len, lines)) <= columns
+    assert ", ".join(names) in " ".join(line.strip() for line in lines)
+
+
+def test_routes_never_breaks_a_path_or_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    output = run(make(), "routes").output
+    assert "GET /vessels/<int:number> (vessel)\n" in output
+    assert "    vessel-not-found,\n" in output
 
 
 def test_routes_as_json_has_everything_about_the_endpoints() -> None:
@@ -138,10 +155,10 @@ def test_routes_as_json_explains_each_error() -> None:
     assert forbidden["headers"][0]["example"].startswith('Bearer realm="api"')
 
 
-def test_an_app_without_endpoints_says_so() -> None:
+def test_routes_of_an_api_without_endpoints_says_so() -> None:
     app = Flask(__name__, static_folder=None)
     ApiErrors(app)
-    assert run(app, "routes").output == "The app has no endpoints.\n"
+    assert run(app, "routes").output == "The API has no endpoints.\n"
 
 
 def test_routes_takes_in_what_is_hidden() -> None:
@@ -390,11 +407,11 @@ def test_openapi_of_the_example_is_valid(folder: Path) -> None:
     validator.validate(parse_strictly(run(app, "openapi").output))
 
 
-def test_what_the_encoding_does_not_have_is_replaced(folder: Path) -> None:
+def test_what_the_encoding_does_not_have_is_escaped(folder: Path) -> None:
     (folder / "app.py").write_text(BODY.replace("/vessels", "/größe"), encoding="utf-8")
     result = flask(folder, "apierrors", "routes", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert result.returncode == 0, result.stderr
-    assert b"/gr??e/<int:number>" in result.stdout
+    assert rb"/gr\xf6\xdfe/<int:number>" in result.stdout
     result = flask(folder, "apierrors", "routes", PYTHONIOENCODING="utf-8")
     assert "/größe/<int:number>".encode() in result.stdout
 
