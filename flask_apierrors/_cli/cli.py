@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from .._catalogue.catalogue import Catalogue, Operation
     from .._guards.marks import Mark
     from .doctor import Finding
-    from .lock import Change, Contract
+    from .lock import Change, Lock
 
-_LOCK = "apierrors.lock.json"
+_LOCK_FILE = "apierrors.lock.json"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -223,42 +223,40 @@ def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 @cli.command()
-@click.argument("file", default=_LOCK)
+@click.argument("file", default=_LOCK_FILE)
 @_with_app
 def freeze(app: Flask, file: str) -> None:
-    """Write the contract to a file.
+    """Write the lock file.
 
-    FILE is to be committed; "-" is the standard output.
+    FILE holds what clients can rely on. Commit it. "-" is the standard output.
     """
-    from .lock import dumps
+    from .lock import dump_lock
 
     try:
-        with click.open_file(file, "w", encoding="utf-8") as out:
-            out.write(dumps(_contract(app)))
+        with click.open_file(file, "w", encoding="utf-8") as stream:
+            stream.write(dump_lock(_current_lock(app)))
     except OSError as error:
-        _fail(f"{file} cannot be written: {error.strerror}")
+        _fail(f"Cannot write {file}: {error.strerror}")
     if file != "-":
         _print(f"Written to {file}.")
 
 
 @cli.command()
-@click.argument("file", default=_LOCK)
+@click.argument("file", default=_LOCK_FILE)
 @click.option(
-    "--strict",
-    is_flag=True,
-    help="Exit with 1 for changes that break nobody, too: FILE is out of date.",
+    "--strict", is_flag=True, help="Exit with 1 for any change, because FILE is out of date."
 )
 @_as_json
 @_with_app
 def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
-    """Tell how the contract differs from a file.
+    """Compare the app with the lock file.
 
-    Compares FILE ("-" is the standard input) with what the app answers now. Exits with 0 when clients go on to work,
-    with 1 when something breaks them, with 2 when nothing could be compared.
+    List what has changed since FILE was written. "-" is the standard input. Exit with 0 if clients
+    keep working, with 1 if a change breaks them, and with 2 if there is nothing to compare.
     """
-    from .lock import compare
+    from .lock import compare_locks
 
-    changes = compare(_frozen(file), _contract(app))
+    changes = compare_locks(_read_lock(file), _current_lock(app))
     if as_json:
         _print_json([change._asdict() for change in changes])
     else:
@@ -267,23 +265,27 @@ def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _contract(app: Flask) -> Contract:
+def _current_lock(app: Flask) -> Lock:
     from .._catalogue.catalogue import catalogue
-    from .lock import contract
+    from .lock import lock_of
 
-    return contract(catalogue(app))
+    return lock_of(catalogue(app))
 
 
-def _frozen(file: str) -> Contract:
-    from .lock import loads
+def _read_lock(file: str) -> Lock:
+    from .lock import load_lock
 
     try:
-        with click.open_file(file, encoding="utf-8") as source:
-            return loads(source.read())
+        with click.open_file(file, encoding="utf-8") as stream:
+            return load_lock(stream.read())
     except FileNotFoundError:
-        _fail(f"There is no file {file}. Write it with `flask apierrors freeze`, and commit it.")
-    except (OSError, ValueError) as error:
-        _fail(f"{file} cannot be compared: {error}")
+        _fail(
+            f"There is no lock file {file}. Write it with `flask apierrors freeze`, and commit it."
+        )
+    except OSError as error:
+        _fail(f"Cannot read {file}: {error.strerror}")
+    except ValueError as error:
+        _fail(f"Cannot compare with {file}. {error}")
 
 
 def _format_changes(changes: Sequence[Change]) -> str:

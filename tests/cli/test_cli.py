@@ -241,7 +241,7 @@ def test_diff_reads_the_standard_input_and_freeze_writes_the_standard_output() -
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [(None, "There is no file"), ("{", "not JSON"), ("{}", "not a contract of version")],
+    [(None, "There is no lock file"), ("{", "not JSON"), ("{}", "not a lock file of version")],
 )
 def test_diff_ends_with_2_when_there_is_nothing_to_compare_with(
     text: str | None, reason: str, folder: Path
@@ -262,7 +262,7 @@ def test_diff_of_a_file_that_is_no_text_ends_with_2(folder: Path) -> None:
 def test_freeze_into_a_folder_that_is_not_there_ends_with_2() -> None:
     result = run(make(), "freeze", "nowhere/lock.json")
     assert result.exit_code == 2
-    assert "cannot be written" in result.output
+    assert "Cannot write nowhere/lock.json: " in result.output
 
 
 # -- doctor
