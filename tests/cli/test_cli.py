@@ -277,7 +277,7 @@ def test_the_doctor_ends_with_1_and_names_the_remedy() -> None:
     result = run(make(rate_limit("5/minute"), methods=("POST",)), "doctor")
     assert result.exit_code == 1
     assert result.output.startswith(
-        "unguarded-write: POST /vessels/<int:number> (vessel)\n  Anybody can call"
+        "unguarded-write: POST /vessels/<int:number> (vessel)\n  Anyone can call"
     )
     assert "  Remedy: Put @requires_auth" in result.output
 
