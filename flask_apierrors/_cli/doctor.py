@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from flask import Flask
@@ -16,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from .._catalogue.catalogue import Operation, catalogue
 from .._catalogue.source import foreign_bodies, place_of
+from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.state import AppState
 from .._extension import ApiErrors
 from .._guards.guard import marks_above
@@ -26,6 +29,7 @@ from . import deployment
 from .lock import implies
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
+_VARIABLE = re.compile(r"<[^>]*>")
 #: The attribute by which Flask-Limiter recognizes its own wrappers.
 _NATIVE = "__wrapper-limiter-instance"
 
@@ -95,6 +99,55 @@ def diagnose(app: Flask) -> tuple[Finding, ...]:
     facts = _Facts(app)
     with app.app_context():
         return tuple(sorted({finding for check in CHECKS for finding in check(facts)}))
+
+
+# -- the scope of the contract
+
+
+def _prefixes_without_routes(facts: _Facts) -> Iterator[Finding]:
+    rules = facts.app.url_map.iter_rules()
+    paths = [rule.rule for rule in rules if rule.endpoint != REFERENCE_ENDPOINT]
+    for prefix in facts.state.config.url_prefixes:
+        if any(_can_match(path, prefix) for path in paths):
+            continue
+        similar = " or ".join(map(repr, _similar_prefixes(prefix, paths, facts.state.config)))
+        advice = (
+            f"Write {similar}, where the app has routes."
+            if similar
+            else "Write the prefix as `flask routes` shows it, or remove it."
+        )
+        yield Finding(
+            "prefix-without-routes",
+            f"APIERRORS_URL_PREFIXES ({prefix})",
+            "No route is under this prefix. Outside the prefixes, Flask answers with HTML pages.",
+            f"{advice} The path where a server mounts the app is not a part of it.",
+        )
+
+
+def _can_match(rule: str, prefix: str) -> bool:
+    """Whether a rule can match a path under a prefix.
+
+    A variable can be any text, but a rule such as ``/<path:page>`` is not meant for the prefix.
+    """
+    start = "/".join(rule.split("/")[: prefix.count("/") + 1])
+    has_text = _VARIABLE.sub("", start).strip("/") != ""
+    return has_text and re.fullmatch(_VARIABLE.sub(".+", re.escape(start)), prefix) is not None
+
+
+def _similar_prefixes(prefix: str, paths: Iterable[str], config: Config) -> list[str]:
+    """The beginnings of paths that differ in case, in slashes, or in a path before them."""
+    starts = {
+        start.rstrip("/")
+        for path in paths
+        for start in accumulate(path.split("/"), "{}/{}".format)
+        if "<" not in start and not config.covers(start)
+    }
+    return sorted(start for start in starts - {""} if _is_similar(start.lower(), prefix.lower()))
+
+
+def _is_similar(path: str, other: str) -> bool:
+    is_same_text = path.replace("/", "") == other.replace("/", "")
+    return is_same_text or path.endswith(other) or other.endswith(path)
 
 
 # -- guards and limits without effect
@@ -372,6 +425,7 @@ def _asks_for_token(mark: Mark) -> bool:
 
 
 CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
+    _prefixes_without_routes,
     _guards_above_route,
     _limits_of_absent_limiter,
     _two_limiters,

@@ -116,6 +116,82 @@ def test_an_app_without_the_contract_is_refused() -> None:
         diagnose(Flask(__name__))
 
 
+# -- prefixes
+
+
+def app_with_rules(*rules: str, prefix: str) -> Flask:
+    app, _ = make(APIERRORS_URL_PREFIXES=[prefix])
+    for rule in rules:
+        app.add_url_rule(rule, rule.replace(".", ""), lambda **variables: "x")
+    return app
+
+
+def test_a_prefix_without_routes_is_found_and_the_others_are_not() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api", "/v2"])
+    app.add_url_rule("/api/x", "x", lambda: "x")
+    finding = only(app)
+    assert finding.code == "prefix-without-routes"
+    assert finding.where == "APIERRORS_URL_PREFIXES (/v2)"
+    assert "Flask answers with HTML pages" in finding.problem
+
+
+@pytest.mark.parametrize(
+    "rule", ["/", "/apiary/x", "/x/api", "/<page>", "/<path:page>", "/v<int:n>"]
+)
+def test_a_prefix_is_found_if_a_route_is_only_like_it(rule: str) -> None:
+    app = app_with_rules(rule, prefix="/api")
+    assert found(app) == [("prefix-without-routes", "APIERRORS_URL_PREFIXES")]
+
+
+def test_a_prefix_of_which_only_the_reference_page_is_a_part_is_found() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api"], APIERRORS_REFERENCE_URL="/api/errors")
+    assert codes(app) == {"prefix-without-routes"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "prefix"),
+    [
+        ("/api", "/api"),
+        ("/api/", "/api"),
+        ("/api/<int:number>", "/api"),
+        ("/<lang>/api/x", "/en/api"),
+        ("/v<int:number>/x", "/v1"),
+        ("/api/<version>/x", "/api/v2"),
+        ("/api/<path:rest>", "/api/v2/x"),
+    ],
+)
+def test_a_prefix_that_a_route_can_match_is_fine(rule: str, prefix: str) -> None:
+    assert diagnose(app_with_rules(rule, prefix=prefix)) == ()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rule", "meant"),
+    [
+        ("/API", "/api/x", "'/api'"),
+        ("/api", "/Api/", "'/Api'"),
+        ("/apiv1", "/api/v1/x", "'/api/v1'"),
+        ("/api//v1", "/api/v1/x", "'/api/v1'"),
+        ("/service/api", "/api/x", "'/api'"),
+        ("/api", "/v1/api/x", "'/v1/api'"),
+    ],
+)
+def test_the_remedy_names_the_prefix_that_was_meant(prefix: str, rule: str, meant: str) -> None:
+    remedy = only(app_with_rules(rule, prefix=prefix)).remedy
+    assert remedy.startswith(f"Write {meant}, where the app has routes.")
+
+
+def test_the_remedy_names_each_prefix_that_may_be_meant() -> None:
+    app = app_with_rules("/v2/api/x", "/v1/api/x", "/<lang>/api/x", prefix="/api")
+    assert only(app).remedy.startswith("Write '/v1/api' or '/v2/api', where the app has routes.")
+
+
+def test_the_remedy_names_no_prefix_that_is_configured_already_or_that_nothing_suggests() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api", "/service/api"])
+    app.add_url_rule("/api/x", "x", lambda: "x")
+    for remedy in (only(app).remedy, only(app_with_rules("/x", prefix="/api")).remedy):
+        assert remedy.startswith("Write the prefix as `flask routes` shows it")
+
+
 # -- decorators above the route
 
 
