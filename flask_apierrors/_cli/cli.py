@@ -1,4 +1,4 @@
-"""``flask apierrors``: the contract of an app, for its authors and for continuous integration."""
+"""``flask apierrors``: the error contract of an app, for its authors and its CI."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from flask.cli import ScriptInfo
 
 from .._core.errors import status_type
 
-# Flask imports this module for each of its commands: what it needs itself is imported when it is called.
+# Flask imports this module for each of its own commands. So each command here imports what it
+# needs when it runs.
 if TYPE_CHECKING:
     from .._catalogue.catalogue import Catalogue, Operation
     from .._guards.marks import Mark
@@ -32,26 +33,27 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group("apierrors")
 def cli() -> None:
-    """Show, freeze and check the error contract of the app."""
+    """Show, record and check the error contract of the app."""
 
 
 # -- the app
 
 
 def _with_app(command: Callable[..., None]) -> Callable[..., None]:
-    """Call a command with the app, inside its context; end with a sentence when the app cannot be used."""
+    """Load the app and call a command with it, inside its context."""
 
     @click.pass_context
-    def loaded(ctx: click.Context, /, **options: Any) -> None:
+    def command_with_app(ctx: click.Context, /, **options: Any) -> None:
         app = _load(ctx.ensure_object(ScriptInfo))
         if "apierrors" not in app.extensions:
             _fail(
-                f"The app {app.name!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made."
+                f"The app {app.name!r} has no ApiErrors. Call ApiErrors(app) or"
+                " errors.init_app(app) where you create the app."
             )
         with app.app_context():
             ctx.invoke(command, app, **options)
 
-    return update_wrapper(loaded, command)
+    return update_wrapper(command_with_app, command)
 
 
 def _load(info: ScriptInfo) -> Flask:
@@ -60,13 +62,13 @@ def _load(info: ScriptInfo) -> Flask:
     except click.ClickException:
         raise
     except SystemExit as end:
-        _fail(f"The app ended the process while it was loaded: {end.code}")
+        _fail(f"The app exited while it was loaded: {end.code}")
     except Exception as error:
         _fail(f"The app could not be loaded.\n\n{_trace(error)}")
 
 
 def _trace(error: Exception) -> str:
-    """The traceback, from where the app's own code begins."""
+    """The traceback, without the calls before the app's own code."""
     trace = error.__traceback__
     while (
         trace is not None
@@ -78,14 +80,11 @@ def _trace(error: Exception) -> str:
 
 
 class _Failure(click.ClickException):
+    #: Neither success nor a finding.
     exit_code = 2
 
 
 def _fail(message: str) -> NoReturn:
-    """End with the status that says neither yes nor no.
-
-    :raises click.ClickException: always.
-    """
     raise _Failure(_encodable(message, sys.stderr))
 
 
@@ -165,7 +164,7 @@ def _format_guard(mark: Mark) -> str:
 
 
 def _error_names(operation: Operation, names: dict[str, str]) -> list[str]:
-    """The statuses. An error that the author declared has its name, too."""
+    """The statuses. Errors that the author declared have their names, too."""
     texts = set()
     for error in operation.errors:
         is_own = error.cause in ("raises", "convert") and error.type != status_type(error.status)
@@ -181,14 +180,14 @@ def _error_names(operation: Operation, names: dict[str, str]) -> list[str]:
 def openapi(app: Flask) -> None:
     """Print the endpoints and their errors as OpenAPI.
 
-    OpenAPI 3.1, in JSON. Needs the extra `openapi`.
+    The document is OpenAPI 3.1 in JSON. It needs the extra `openapi`.
     """
     try:
         from ..openapi import add_errors
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "apispec":
             raise
-        _fail("OpenAPI needs apispec. Install it: pip install 'flask-apierrors[openapi]'")
+        _fail("OpenAPI needs apispec. Install it with: pip install 'flask-apierrors[openapi]'")
     from .._catalogue.catalogue import catalogue
 
     document = {
@@ -200,7 +199,7 @@ def openapi(app: Flask) -> None:
 
 
 def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
-    """What is known of the endpoints without their errors: the parameters in their paths."""
+    """The endpoints without their errors: a summary and the parameters in the path."""
     from .._catalogue.routes import path_of
 
     paths: dict[str, Any] = {}
@@ -228,13 +227,14 @@ def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
 def freeze(app: Flask, file: str) -> None:
     """Write the lock file.
 
-    FILE holds what clients can rely on. Commit it. "-" is the standard output.
+    FILE records what clients can rely on. Commit it. "-" is the standard output.
     """
     from .lock import dump_lock
 
+    text = dump_lock(_current_lock(app))
     try:
         with click.open_file(file, "w", encoding="utf-8") as stream:
-            stream.write(dump_lock(_current_lock(app)))
+            stream.write(text)
     except OSError as error:
         _fail(f"Cannot write {file}: {error.strerror}")
     if file != "-":
@@ -244,15 +244,15 @@ def freeze(app: Flask, file: str) -> None:
 @cli.command()
 @click.argument("file", default=_LOCK_FILE)
 @click.option(
-    "--strict", is_flag=True, help="Exit with 1 for any change, because FILE is out of date."
+    "--strict", is_flag=True, help="Exit with 1 for any change, since FILE is out of date."
 )
 @_as_json
 @_with_app
 def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
     """Compare the app with the lock file.
 
-    List what has changed since FILE was written. "-" is the standard input. Exit with 0 if clients
-    keep working, with 1 if a change breaks them, and with 2 if there is nothing to compare.
+    List what has changed since FILE was written ("-" is the standard input). Exit with 0 if clients
+    keep working, with 1 if a change breaks them, and with 2 if the two cannot be compared.
     """
     from .lock import compare_locks
 
@@ -279,9 +279,7 @@ def _read_lock(file: str) -> Lock:
         with click.open_file(file, encoding="utf-8") as stream:
             return load_lock(stream.read())
     except FileNotFoundError:
-        _fail(
-            f"There is no lock file {file}. Write it with `flask apierrors freeze`, and commit it."
-        )
+        _fail(f"There is no lock file {file}. Write it with `flask apierrors freeze`.")
     except OSError as error:
         _fail(f"Cannot read {file}: {error.strerror}")
     except ValueError as error:
@@ -289,7 +287,7 @@ def _read_lock(file: str) -> Lock:
 
 
 def _format_changes(changes: Sequence[Change]) -> str:
-    """Each change with all the places where it happened."""
+    """Each change, with all its places."""
     places: dict[str, list[str]] = {}
     for change in changes:
         color = "red" if change.effect == "breaking" else "green"
@@ -306,15 +304,15 @@ def _format_changes(changes: Sequence[Change]) -> str:
     "--ignore",
     multiple=True,
     metavar="CODE[:WHERE]",
-    help="Leave out findings of a kind, or those with a text in their place.",
+    help="Leave out findings with this code, or those whose place contains WHERE.",
 )
 @_as_json
 @_with_app
 def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong or risky in the app.
 
-    Says of each thing how to mend it. Exits with 0 when nothing is found, with 1 when something is, with 2 when the
-    app cannot be loaded.
+    List each finding with its remedy. Exit with 0 if there is none, with 1 if there is one, and
+    with 2 if the app cannot be loaded.
     """
     from .doctor import diagnose
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from flask import Flask
@@ -30,6 +31,8 @@ from .lock import implies
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _VARIABLE = re.compile(r"<[^>]*>")
+#: How a limit counts requests.
+_COUNTED = attrgetter("key_func", "cost", "deduct_when")
 #: The attribute by which Flask-Limiter recognizes its own wrappers.
 _NATIVE = "__wrapper-limiter-instance"
 
@@ -105,12 +108,13 @@ def diagnose(app: Flask) -> tuple[Finding, ...]:
 
 
 def _prefixes_without_routes(facts: _Facts) -> Iterator[Finding]:
-    rules = facts.app.url_map.iter_rules()
-    paths = [rule.rule for rule in rules if rule.endpoint != REFERENCE_ENDPOINT]
+    rules = [
+        rule.rule for rule in facts.app.url_map.iter_rules() if rule.endpoint != REFERENCE_ENDPOINT
+    ]
     for prefix in facts.state.config.url_prefixes:
-        if any(_can_match(path, prefix) for path in paths):
+        if any(_can_match(rule, prefix) for rule in rules):
             continue
-        similar = " or ".join(map(repr, _similar_prefixes(prefix, paths, facts.state.config)))
+        similar = " or ".join(map(repr, _similar_prefixes(prefix, rules, facts.state.config)))
         advice = (
             f"Write {similar}, where the app has routes."
             if similar
@@ -120,7 +124,7 @@ def _prefixes_without_routes(facts: _Facts) -> Iterator[Finding]:
             "prefix-without-routes",
             f"APIERRORS_URL_PREFIXES ({prefix})",
             "No route is under this prefix. Outside the prefixes, Flask answers with HTML pages.",
-            f"{advice} The path where a server mounts the app is not a part of it.",
+            f"{advice} If the server mounts the app under a path, leave that path out.",
         )
 
 
@@ -134,12 +138,12 @@ def _can_match(rule: str, prefix: str) -> bool:
     return has_text and re.fullmatch(_VARIABLE.sub(".+", re.escape(start)), prefix) is not None
 
 
-def _similar_prefixes(prefix: str, paths: Iterable[str], config: Config) -> list[str]:
-    """The beginnings of paths that differ in case, in slashes, or in a path before them."""
+def _similar_prefixes(prefix: str, rules: Iterable[str], config: Config) -> list[str]:
+    """The beginnings of rules that differ in case, in slashes, or in a path before them."""
     starts = {
         start.rstrip("/")
-        for path in paths
-        for start in accumulate(path.split("/"), "{}/{}".format)
+        for rule in rules
+        for start in accumulate(rule.split("/"), "{}/{}".format)
         if "<" not in start and not config.covers(start)
     }
     return sorted(start for start in starts - {""} if _is_similar(start.lower(), prefix.lower()))
@@ -266,15 +270,10 @@ def _weaker_limits(facts: _Facts) -> Iterator[Finding]:
 
 def _applies_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
     """Whether a limit always stops clients before another does. Of equal limits, the earlier."""
-    one, other = strict.runtime, weak.runtime
-    counts_alike = (one.key_func, one.cost, one.deduct_when) == (
-        other.key_func,
-        other.cost,
-        other.deduct_when,
-    )
+    if strict.conditional or _COUNTED(strict.runtime) != _COUNTED(weak.runtime):
+        return False
     # A limit that several endpoints share can be reached through the others.
-    counts_as_much = strict.scope == weak.scope or strict.source == "application"
-    if strict.conditional or not counts_alike or not counts_as_much:
+    if strict.scope != weak.scope and strict.source != "application":
         return False
     return implies(strict.text, weak.text) and (is_earlier or not implies(weak.text, strict.text))
 
@@ -415,7 +414,7 @@ def _no_verifier(facts: _Facts) -> Iterator[Finding]:
         yield Finding(
             "no-verifier",
             f"@{asking[0]}",
-            "Views require a token, but nothing verifies tokens: every request to them is a 500.",
+            "Views require a token, but nothing verifies tokens: every request to them fails.",
             "Register a function with @errors.verify_token.",
         )
 

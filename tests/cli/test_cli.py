@@ -1,4 +1,4 @@
-"""Promises of ``flask apierrors``: what it prints, and what its exit status tells."""
+"""Promises of ``flask apierrors``: what it prints, and what its exit status means."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from flask_apierrors._cli.cli import cli
 from tests.conftest import parse_strictly
 
 ROOT = Path(__file__).parents[2]
-#: Where the package is that these tests import, for processes of their own to import the same.
+#: Where these tests import the package from, so that other processes import the same one.
 SOURCES = Path(flask_apierrors.__file__).parents[1]
 
 BODY = """
@@ -161,7 +161,7 @@ def test_routes_of_an_api_without_endpoints_says_so() -> None:
     assert run(app, "routes").output == "The API has no endpoints.\n"
 
 
-def test_routes_takes_in_what_is_hidden() -> None:
+def test_routes_shows_hidden_endpoints_too() -> None:
     app = Flask(__name__)
     errors = ApiErrors(app)
     errors.hide("secret")
@@ -194,7 +194,7 @@ def test_openapi_without_apispec_names_the_extra(monkeypatch: pytest.MonkeyPatch
     assert "flask-apierrors[openapi]" in result.output
 
 
-def test_a_bug_in_openapi_is_not_taken_for_a_missing_apispec(
+def test_another_missing_module_is_not_taken_for_apispec(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "flask_apierrors.openapi", None)
@@ -204,21 +204,21 @@ def test_a_bug_in_openapi_is_not_taken_for_a_missing_apispec(
 # -- freeze, diff
 
 
-def test_freeze_writes_a_file_from_which_the_same_app_does_not_differ(folder: Path) -> None:
+def test_freeze_writes_a_file_that_the_same_app_matches(folder: Path) -> None:
     assert run(make(), "freeze").output == "Written to apierrors.lock.json.\n"
     assert (folder / "apierrors.lock.json").read_text().startswith('{\n  "version": 1,')
     result = run(make(), "diff", "--strict")
     assert (result.exit_code, result.output) == (0, "Nothing has changed.\n")
 
 
-def test_diff_ends_with_1_when_clients_break() -> None:
+def test_diff_exits_with_1_if_a_change_breaks_clients() -> None:
     run(make(rate_limit("5/minute")), "freeze")
     result = run(make(rate_limit("5/minute"), requires_auth), "diff")
     assert result.exit_code == 1
     assert "breaking: guard added: requires_auth\n  GET /vessels/<int:number>\n" in result.output
 
 
-def test_diff_ends_with_0_when_something_is_only_added_unless_it_is_strict() -> None:
+def test_diff_exits_with_0_for_an_addition_unless_it_is_strict() -> None:
     run(make(requires_auth), "freeze")
     app = make(requires_auth)
     app.add_url_rule("/new", "new", lambda: "")
@@ -243,9 +243,7 @@ def test_diff_reads_the_standard_input_and_freeze_writes_the_standard_output() -
     ("text", "reason"),
     [(None, "There is no lock file"), ("{", "not JSON"), ("{}", "not a lock file of version")],
 )
-def test_diff_ends_with_2_when_there_is_nothing_to_compare_with(
-    text: str | None, reason: str, folder: Path
-) -> None:
+def test_diff_exits_with_2_without_a_lock_file(text: str | None, reason: str, folder: Path) -> None:
     if text is not None:
         (folder / "apierrors.lock.json").write_text(text)
     result = run(make(), "diff")
@@ -253,13 +251,22 @@ def test_diff_ends_with_2_when_there_is_nothing_to_compare_with(
     assert reason in result.output
 
 
-def test_diff_of_a_file_that_is_no_text_ends_with_2(folder: Path) -> None:
+def test_diff_exits_with_2_if_the_file_is_no_text(folder: Path) -> None:
     (folder / "apierrors.lock.json").write_bytes(b"\xff\x00")
     assert run(make(), "diff").exit_code == 2
     assert run(make(), "diff", str(folder)).exit_code == 2
 
 
-def test_freeze_into_a_folder_that_is_not_there_ends_with_2() -> None:
+def test_freeze_keeps_the_file_if_the_catalogue_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "apierrors.lock.json").write_text("kept")
+    monkeypatch.setattr("flask_apierrors._cli.lock.lock_of", lambda contents: 1 / 0)
+    assert isinstance(run(make(), "freeze").exception, ZeroDivisionError)
+    assert (folder / "apierrors.lock.json").read_text() == "kept"
+
+
+def test_freeze_exits_with_2_if_the_folder_does_not_exist() -> None:
     result = run(make(), "freeze", "nowhere/lock.json")
     assert result.exit_code == 2
     assert "Cannot write nowhere/lock.json: " in result.output
@@ -268,12 +275,12 @@ def test_freeze_into_a_folder_that_is_not_there_ends_with_2() -> None:
 # -- doctor
 
 
-def test_the_doctor_ends_with_0_when_it_finds_nothing() -> None:
+def test_the_doctor_exits_with_0_without_findings() -> None:
     result = run(make(), "doctor")
     assert (result.exit_code, result.output) == (0, "Nothing found.\n")
 
 
-def test_the_doctor_ends_with_1_and_names_the_remedy() -> None:
+def test_the_doctor_exits_with_1_and_names_the_remedy() -> None:
     result = run(make(rate_limit("5/minute"), methods=("POST",)), "doctor")
     assert result.exit_code == 1
     assert result.output.startswith(
@@ -299,17 +306,17 @@ def test_the_doctor_prints_json() -> None:
         ("two-limiters", 1),
     ],
 )
-def test_findings_can_be_ignored_by_kind_and_by_place(rule: str, status: int) -> None:
+def test_findings_can_be_ignored_by_code_and_by_place(rule: str, status: int) -> None:
     assert (
         run(make(rate_limit("5/minute"), methods=("POST",)), "doctor", "--ignore", rule).exit_code
         == status
     )
 
 
-# -- colours
+# -- colors
 
 
-def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colors_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     app = make(rate_limit("5/minute"), methods=("POST",))
     assert "\x1b[31munguarded-write" in run(app, "doctor", color=True).output
     assert "\x1b" not in run(app, "doctor").output
@@ -321,11 +328,12 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("command", ["routes", "openapi", "freeze", "diff", "doctor"])
-def test_an_app_without_the_contract_is_told_how_to_get_it(command: str) -> None:
+def test_an_app_without_the_contract_exits_with_2_and_the_remedy(command: str) -> None:
     result = run(Flask(__name__), command)
     assert result.exit_code == 2
     assert result.output == (
-        f"Error: The app {__name__!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made.\n"
+        f"Error: The app {__name__!r} has no ApiErrors. Call ApiErrors(app) or"
+        " errors.init_app(app) where you create the app.\n"
     )
 
 
@@ -346,25 +354,25 @@ def refusing() -> Flask:
 
 
 @pytest.mark.parametrize(
-    ("create_app", "told"),
+    ("create_app", "message"),
     [
         (failing, "Error: The app could not be loaded.\n\nTraceback (most recent call last):\n"),
-        (ending, "Error: The app ended the process while it was loaded: No DATABASE_URL.\n"),
+        (ending, "Error: The app exited while it was loaded: No DATABASE_URL.\n"),
         (refusing, "Error: Not so.\n"),
     ],
 )
-def test_an_app_that_fails_while_it_is_made_ends_with_2_and_says_why(
-    create_app: Callable[[], Any], told: str
+def test_a_factory_that_fails_exits_with_2_and_the_reason(
+    create_app: Callable[[], Any], message: str
 ) -> None:
     result = load_and_run(create_app)
     assert result.exit_code == 2
-    assert told in result.output
+    assert message in result.output
     assert "flask/cli.py" not in result.output
 
 
 def flask(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
-    """``flask`` as it is typed, in a process of its own."""
-    known = {
+    """Run ``flask`` in a process of its own."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("FLASK_", "COV_", "PYTHON"))
@@ -372,7 +380,9 @@ def flask(folder: Path, *arguments: str, **environ: str) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=folder,
-        env=known | {"COLUMNS": "200", "PYTHONPATH": f"{folder}{os.pathsep}{SOURCES}"} | environ,
+        env=inherited
+        | {"COLUMNS": "200", "PYTHONPATH": f"{folder}{os.pathsep}{SOURCES}"}
+        | environ,
         capture_output=True,
         timeout=60,
         check=False,
@@ -388,16 +398,16 @@ def test_the_command_is_found_by_flask(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "text"),
     [("routes", "404 series-not-found"), ("openapi", '"Vary"'), ("doctor", "Nothing found.")],
 )
-def test_the_command_works_on_the_example(command: str, told: str, folder: Path) -> None:
+def test_the_commands_work_on_the_example(command: str, text: str, folder: Path) -> None:
     pytest.importorskip("jwt")
     pytest.importorskip("apispec")
     example = {"PYTHONPATH": str(ROOT), "TELEMETRY_DATABASE": str(folder / "db")}
     result = flask(folder, "--app", "example_app", "apierrors", command, **example)
     assert (result.returncode, result.stderr) == (0, b"")
-    assert told in result.stdout.decode()
+    assert text in result.stdout.decode()
 
 
 def test_openapi_of_the_example_is_valid(folder: Path) -> None:
@@ -417,7 +427,7 @@ def test_what_the_encoding_does_not_have_is_escaped(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
         ("app = \n", "SyntaxError"),
@@ -430,14 +440,14 @@ def test_what_the_encoding_does_not_have_is_escaped(folder: Path) -> None:
         ),
     ],
 )
-def test_an_app_that_cannot_be_loaded_ends_with_2_and_says_why(
-    source: str, told: str, folder: Path
+def test_an_app_that_cannot_be_loaded_exits_with_2_and_the_reason(
+    source: str, message: str, folder: Path
 ) -> None:
     (folder / "app.py").write_text(source, encoding="utf-8")
     result = flask(folder, "apierrors", "diff")
     assert result.returncode == 2
     assert result.stdout == b""
-    assert told in result.stderr.decode()
+    assert message in result.stderr.decode()
     assert "click/core.py" not in result.stderr.decode()
 
 
@@ -452,7 +462,7 @@ def test_the_page_of_the_documentation_shows_what_is_printed(folder: Path) -> No
 
 
 def printed(session: str, folder: Path) -> str:
-    """The same session in a shell, with what is printed now."""
+    """The same shell session with its current output."""
     lines, status = "", 0
     for line in re.findall(r"^\$ (.*)\n", session, re.MULTILINE):
         lines += f"$ {line}\n"
@@ -465,16 +475,19 @@ def printed(session: str, folder: Path) -> str:
 
 
 def test_the_entry_point_needs_no_optional_library(folder: Path) -> None:
-    line = "import sys, flask_apierrors._cli.cli; print([name for name in ('apispec', 'jwt', 'rich') if name in sys.modules])"
+    program = (
+        "import sys, flask_apierrors._cli.cli\n"
+        "print(sys.modules.keys() & {'apispec', 'jwt', 'rich'})"
+    )
     result = subprocess.run(
-        [sys.executable, "-c", line],
+        [sys.executable, "-c", program],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(SOURCES)},
         capture_output=True,
         timeout=60,
         check=True,
     )
-    assert result.stdout.strip() == b"[]"
+    assert result.stdout.strip() == b"set()"
 
 
 def test_the_commands_are_described() -> None:
