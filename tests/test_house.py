@@ -48,7 +48,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "openapi": (),
     "_extension": (),
-    "_cli": (("deployment", "lock", "terminal"), ("doctor",), ("cli",)),
+    "_cli": (("deployment", "lock"), ("doctor",), ("cli",)),
     "jwt": (),
 }
 #: Where a module stands: its wing, then its floor in it.

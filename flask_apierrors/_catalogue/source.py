@@ -1,4 +1,4 @@
-"""What the source of a function says about the errors that it answers by itself."""
+"""Reads from the source of a function which errors it answers in another shape."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from http import HTTPStatus
 from tokenize import TokenError
 from typing import Any, NamedTuple
 
-_MAKERS = ("jsonify", "dict")
+_BODY_MAKERS = ("jsonify", "dict")
 _RESPONSES = ("make_response", "Response", "current_app.response_class", "app.response_class")
-#: Of a body that is neither a literal nor a call of those above, nothing is known.
+#: The source does not say whether a body has the member: it is neither a literal nor a call of a
+#: body maker.
 _UNKNOWN = None
 
 
 class ForeignBody(NamedTuple):
-    """An error that is answered with a body of another shape."""
+    """An error whose body has another shape."""
 
     #: ``views.py:12``
     place: str
@@ -28,14 +29,14 @@ class ForeignBody(NamedTuple):
 
 
 def place_of(function: Callable[..., Any]) -> str:
-    """Where a function is defined, as ``views.py:12``; its name, where that is unknown."""
-    code = getattr(_unwrapped(function), "__code__", None)
+    """Where a function is defined, such as ``views.py:12``. Without source code, its name."""
+    code = getattr(_unwrap(function), "__code__", None)
     if code is None:
         return getattr(function, "__qualname__", repr(function))
     return _place(code.co_filename, code.co_firstlineno)
 
 
-def _unwrapped(function: Callable[..., Any]) -> Any:
+def _unwrap(function: Callable[..., Any]) -> Any:
     try:
         return inspect.unwrap(function)
     except ValueError:  # it wraps itself
@@ -51,35 +52,36 @@ def _place(filename: str, line: int) -> str:
 
 
 def foreign_bodies(function: Callable[..., Any]) -> Iterator[ForeignBody]:
-    """The literal error answers of a function whose body has no ``error`` member.
+    """The errors that a function answers with a literal body without an ``error`` member.
 
-    Finds ``return {...}, 404``, ``return jsonify(...), 404``, ``make_response(..., 404)`` and ``Response(...,
-    status=404)``. What is computed cannot be known, and is not reported.
+    It finds ``return {...}, 404``, ``return jsonify(...), 404``, ``make_response(..., 404)`` and
+    ``Response(..., status=404)``. It leaves out computed bodies.
     """
-    function = _unwrapped(function)
-    tree, first = _parsed(function)
+    function = _unwrap(function)
+    tree, first_line = _parse(function)
     for node in _own_nodes(tree):
-        body, status = _answer(node)
-        code = _status(status)
-        if code is not None and body is not None and _has_error(body) is False:
-            yield ForeignBody(_place(function.__code__.co_filename, first + node.lineno - 1), code)
+        body, status_node = _answer(node)
+        status = _error_status(status_node)
+        if status is not None and body is not None and _has_error(body) is False:
+            line = first_line + node.lineno - 1
+            yield ForeignBody(_place(function.__code__.co_filename, line), status)
 
 
-def _parsed(function: Callable[..., Any]) -> tuple[ast.AST | None, int]:
+def _parse(function: Callable[..., Any]) -> tuple[ast.AST | None, int]:
+    """The syntax tree of a function and its first line, if its source can be read."""
+    code: Any = getattr(function, "__code__", None)
     try:
-        lines, first = inspect.getsourcelines(getattr(function, "__code__", None))  # type: ignore[arg-type]
+        lines, first = inspect.getsourcelines(code)
         return ast.parse(textwrap.dedent("".join(lines))).body[0], max(first, 1)
     except (OSError, TypeError, SyntaxError, TokenError, IndexError):
-        return None, 0  # made by exec, by C, amid an expression, or edited since
+        return None, 0  # it comes from exec, from C or from within an expression, or was edited
 
 
 def _own_nodes(tree: ast.AST | None) -> Iterator[Any]:
-    """The nodes of a function's body, without those of functions in it."""
-    rest = (
-        list(getattr(tree, "body", ()))
-        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef)
-        else []
-    )
+    """The nodes in the body of a function, without those of functions inside it."""
+    if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    rest: list[ast.AST] = list(tree.body)
     while rest:
         node = rest.pop(0)
         yield node
@@ -88,16 +90,13 @@ def _own_nodes(tree: ast.AST | None) -> Iterator[Any]:
 
 
 def _answer(node: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
-    """The body and the status that a node answers with, if it does."""
-    if (
-        isinstance(node, ast.Return)
-        and isinstance(node.value, ast.Tuple)
-        and len(node.value.elts) >= 2
-    ):
-        return node.value.elts[0], node.value.elts[1]
-    if isinstance(node, ast.Call) and _name(node.func) in _RESPONSES and node.args:
-        named = next((keyword.value for keyword in node.keywords if keyword.arg == "status"), None)
-        return node.args[0], named or (node.args[1] if len(node.args) > 1 else None)
+    """The body and the status of an answer, if the node is one."""
+    match node:
+        case ast.Return(value=ast.Tuple(elts=[body, status, *_])):
+            return body, status
+        case ast.Call(args=[body, *rest]) if _name(node.func) in _RESPONSES:
+            named = (keyword.value for keyword in node.keywords if keyword.arg == "status")
+            return body, next(named, rest[0] if rest else None)
     return None, None
 
 
@@ -105,46 +104,37 @@ def _name(node: ast.expr) -> str:
     return ast.unparse(node).removeprefix("flask.")
 
 
-def _status(node: ast.expr | None) -> int | None:
-    """An error status, written as a number, a text such as ``"404 Not Found"`` or a member of ``HTTPStatus``."""
-    found: Any = None
-    if isinstance(node, ast.Constant):
-        found = node.value.partition(" ")[0] if isinstance(node.value, str) else node.value
-    elif isinstance(node, ast.Attribute) and "HTTPStatus" in _name(node):
-        name = (
-            node.value.attr
-            if node.attr == "value" and isinstance(node.value, ast.Attribute)
-            else node.attr
-        )
-        found = HTTPStatus.__members__.get(name)
-    if isinstance(found, str):
-        found = int(found) if re.fullmatch("[0-9]{3}", found) else None
-    return int(found) if isinstance(found, int) and 400 <= found <= 599 else None
+def _error_status(node: ast.expr | None) -> int | None:
+    """An error status: a number, a text such as ``"404 Not Found"``, or an ``HTTPStatus``."""
+    status: Any = None
+    match node:
+        case ast.Constant(value=str(text)):
+            number = text.partition(" ")[0]
+            status = int(number) if re.fullmatch("[0-9]{3}", number) else None
+        case ast.Constant(value=status):
+            pass
+        case ast.Attribute(value=ast.Attribute(attr=name), attr="value") | ast.Attribute(attr=name):
+            status = HTTPStatus.__members__.get(name) if "HTTPStatus" in _name(node) else None
+    return int(status) if isinstance(status, int) and 400 <= status <= 599 else None
 
 
 def _has_error(body: ast.expr) -> bool | None:
-    """Has a body the member ``error``? ``None`` when the source does not tell."""
-    if isinstance(body, ast.Constant):
-        # An empty one is filled.
-        return (
-            _has_error_inside(body.value)
-            if isinstance(body.value, str | bytes) and body.value
-            else _UNKNOWN
-        )
-    if isinstance(body, ast.JoinedStr | ast.List):
-        return False
-    if isinstance(body, ast.Dict):
-        return _has_member(body.keys)
-    if isinstance(body, ast.Call) and _name(body.func) in _MAKERS:
-        if len(body.args) == 1 and not body.keywords:
-            return _has_error(body.args[0])
-        named = [keyword.arg and ast.Constant(keyword.arg) for keyword in body.keywords]
-        return _UNKNOWN if body.args else _has_member(named)
+    """Whether a body has the member ``error``."""
+    match body:
+        case ast.Constant(value=str(text) | bytes(text)):
+            return _is_object_with_error(text) if text else _UNKNOWN  # an empty body is filled
+        case ast.JoinedStr() | ast.List():
+            return False
+        case ast.Dict(keys=keys):
+            return _has_key(keys)
+        case ast.Call(args=[argument], keywords=[]) if _name(body.func) in _BODY_MAKERS:
+            return _has_error(argument)
+        case ast.Call(args=[], keywords=keywords) if _name(body.func) in _BODY_MAKERS:
+            return _has_key([keyword.arg and ast.Constant(keyword.arg) for keyword in keywords])
     return _UNKNOWN
 
 
-def _has_error_inside(text: str | bytes) -> bool:
-    """Is a text a JSON object with the member?"""
+def _is_object_with_error(text: str | bytes) -> bool:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -152,7 +142,7 @@ def _has_error_inside(text: str | bytes) -> bool:
     return isinstance(body, dict) and "error" in body
 
 
-def _has_member(keys: list[Any]) -> bool | None:
+def _has_key(keys: list[Any]) -> bool | None:
     names = [key.value if isinstance(key, ast.Constant) else _UNKNOWN for key in keys]
     if "error" in names:
         return True

@@ -1,17 +1,16 @@
-"""``flask apierrors``: the contract of an app, for its authors and for continuous integration."""
+"""``flask apierrors``: the error contract of an app, for its authors and its CI."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
@@ -19,40 +18,42 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from .._core.errors import status_type
-from .terminal import RULE, printable, table, wrapped
 
-# Flask imports this module for each of its commands: what it needs itself is imported when it is called.
+# Flask imports this module for each of its own commands. So each command here imports what it
+# needs when it runs.
 if TYPE_CHECKING:
-    from .._catalogue.catalogue import Catalogue, Entry, Operation
+    from .._catalogue.catalogue import Catalogue, Operation
+    from .._guards.marks import Mark
     from .doctor import Finding
-    from .lock import Change, Contract
+    from .lock import Change, Lock
 
-_LOCK = "apierrors.lock.json"
+_LOCK_FILE = "apierrors.lock.json"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("apierrors")
 def cli() -> None:
-    """Show, freeze and check the error contract of the app."""
+    """Show, record and check the error contract of the app."""
 
 
 # -- the app
 
 
 def _with_app(command: Callable[..., None]) -> Callable[..., None]:
-    """Call a command with the app, inside its context; end with a sentence when the app cannot be used."""
+    """Load the app and call a command with it, inside its context."""
 
     @click.pass_context
-    def loaded(ctx: click.Context, /, **options: Any) -> None:
+    def command_with_app(ctx: click.Context, /, **options: Any) -> None:
         app = _load(ctx.ensure_object(ScriptInfo))
         if "apierrors" not in app.extensions:
             _fail(
-                f"The app {app.name!r} has no ApiErrors. Call ApiErrors(app) or errors.init_app(app) where the app is made."
+                f"The app {app.name!r} has no ApiErrors. Call ApiErrors(app) or"
+                " errors.init_app(app) where you create the app."
             )
         with app.app_context():
             ctx.invoke(command, app, **options)
 
-    return update_wrapper(loaded, command)
+    return update_wrapper(command_with_app, command)
 
 
 def _load(info: ScriptInfo) -> Flask:
@@ -61,13 +62,13 @@ def _load(info: ScriptInfo) -> Flask:
     except click.ClickException:
         raise
     except SystemExit as end:
-        _fail(f"The app ended the process while it was loaded: {end.code}")
+        _fail(f"The app exited while it was loaded: {end.code}")
     except Exception as error:
         _fail(f"The app could not be loaded.\n\n{_trace(error)}")
 
 
 def _trace(error: Exception) -> str:
-    """The traceback, from where the app's own code begins."""
+    """The traceback, without the calls before the app's own code."""
     trace = error.__traceback__
     while (
         trace is not None
@@ -79,44 +80,45 @@ def _trace(error: Exception) -> str:
 
 
 class _Failure(click.ClickException):
+    #: Neither success nor a finding.
     exit_code = 2
 
 
 def _fail(message: str) -> NoReturn:
-    """End with the status that says neither yes nor no.
-
-    :raises click.ClickException: always.
-    """
-    raise _Failure(printable(message, _encoding(sys.stderr)))
+    raise _Failure(_encodable(message, sys.stderr))
 
 
-# -- what is printed
+# -- the output
 
 
-def _print(lines: Iterable[str]) -> None:
-    text = "\n".join(lines)
-    click.echo(
-        printable(text, _encoding(sys.stdout)), color=False if os.environ.get("NO_COLOR") else None
-    )
+def _print(text: str) -> None:
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(_encodable(text, sys.stdout), color=color)
 
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def _encoding(stream: TextIO) -> str:
-    return getattr(stream, "encoding", None) or "ascii"
+def _encodable(text: str, stream: TextIO) -> str:
+    r"""A text with escapes such as ``\xf6`` for the characters that a stream cannot encode."""
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _width() -> int:
-    return shutil.get_terminal_size().columns
+def _block(title: str, *paragraphs: str) -> str:
+    """A title, and paragraphs below it that fit the terminal.
 
-
-def _definition(name: str, text: str, width: int) -> list[str]:
-    """A name, and what is said about it."""
-    return [click.style(line, bold=True) for line in wrapped(name, width)] + wrapped(
-        text, width, "  "
+    Names and paths stay in one piece, to be searched for and copied.
+    """
+    wrapper = TextWrapper(
+        shutil.get_terminal_size().columns,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return "\n".join([title, *map(wrapper.fill, paragraphs)])
 
 
 # -- routes
@@ -126,129 +128,48 @@ def _definition(name: str, text: str, width: int) -> list[str]:
 @_as_json
 @_with_app
 def routes(app: Flask, as_json: bool) -> None:
-    """List the endpoints with their guards, limits and errors."""
-    from .._catalogue.catalogue import catalogue
+    """List the endpoints with their guards, limits and errors.
 
-    known = catalogue(app, hidden=True)
-    if as_json:
-        _print_json(known.to_dict()["operations"])
-    elif known.operations:
-        head = ("Endpoint", "Methods", "Path", "Guards", "Limits", "Errors")
-        _print(table(head, _rows(known), _width()))
-    else:
-        _print(["The app has no endpoints."])
-
-
-def _rows(known: Catalogue) -> list[Sequence[str]]:
-    """A row for the methods of a rule that are alike."""
-    names = {entry.type: entry.name for entry in known.errors}
-    rows: dict[tuple[str, ...], list[str]] = {}
-    for operation in known.operations:
-        guards = "\n".join(_guard(mark.name, mark.values) for mark in operation.guards) or "none"
-        limits = "\n".join(operation.limits) or "none"
-        row = (
-            operation.endpoint,
-            operation.rule,
-            guards,
-            limits,
-            ", ".join(_errors(operation, names)),
-        )
-        rows.setdefault(row, []).append(operation.method)
-    return [(endpoint, " ".join(methods), *rest) for (endpoint, *rest), methods in rows.items()]
-
-
-def _guard(name: str, values: tuple[Any, ...]) -> str:
-    return f"{name}: {', '.join(map(str, values))}" if values else name
-
-
-def _errors(operation: Operation, names: dict[str, str]) -> list[str]:
-    """The statuses; an error that the author declared, with its name."""
-    found = set()
-    for error in operation.errors:
-        named = error.cause in ("raises", "convert") and error.type != status_type(error.status)
-        found.add(f"{error.status} {names[error.type]}" if named else str(error.status))
-    return sorted(found)
-
-
-# -- show
-
-
-@cli.command()
-@click.argument("type", metavar="TYPE")
-@_as_json
-@_with_app
-def show(app: Flask, type: str, as_json: bool) -> None:
-    """Explain an error.
-
-    What it means, what to do about it, what it looks like, and where it occurs. TYPE is the name of the error, or a
-    status for all errors that have it.
+    With --json, print the whole catalogue. It explains each error and has examples of its bodies.
     """
     from .._catalogue.catalogue import catalogue
 
-    known = catalogue(app, hidden=True)
-    entries = _found(app, known, type)
+    contents = catalogue(app, hidden=True)
     if as_json:
-        _print_json(replace(known, operations=(), errors=tuple(entries)).to_dict()["errors"])
+        _print_json(contents.to_dict())
     else:
-        _print(
-            "\n\n\n".join("\n".join(_explained(entry, _width())) for entry in entries).splitlines()
+        _print(_format_operations(contents) or "The API has no endpoints.")
+
+
+def _format_operations(contents: Catalogue) -> str:
+    """A block for each endpoint. Methods of a rule that are alike share one."""
+    names = {entry.type: entry.name for entry in contents.errors}
+    methods: dict[tuple[str, ...], list[str]] = {}
+    for operation in contents.operations:
+        block = (
+            f"{operation.rule} ({operation.endpoint})",
+            f"Guards: {', '.join(map(_format_guard, operation.guards)) or 'none'}",
+            f"Limits: {', '.join(operation.limits) or 'none'}",
+            f"Errors: {', '.join(_error_names(operation, names))}",
         )
-
-
-def _found(app: Flask, known: Catalogue, type: str) -> Sequence[Entry]:
-    from .._catalogue.catalogue import find
-
-    entries = [
-        entry for entry in known.errors if type in (entry.type, entry.name, str(entry.status))
-    ]
-    other = None if entries else find(app, type)
-    if entries or other:
-        return entries or [other]  # type: ignore[list-item]
-    names = sorted(entry.name for entry in known.errors)
-    close = difflib.get_close_matches(type, names, n=1)
-    _fail(
-        f"There is no error {type!r}. "
-        + (f"Did you mean {close[0]!r}?" if close else f"Choose from: {', '.join(names)}.")
+        methods.setdefault(block, []).append(operation.method)
+    return "\n\n".join(
+        _block(f"{', '.join(own)} {title}", *paragraphs)
+        for (title, *paragraphs), own in methods.items()
     )
 
 
-def _explained(entry: Entry, width: int) -> Iterator[str]:
-    yield from wrapped(f"{entry.status} {entry.title} ({entry.type})", width)
-    yield RULE * min(width, 72)
-    yield from wrapped(entry.meaning, width)
-    yield ""
-    yield from _definition("What to do", entry.action, width)
-    yield from _definition("Try again", _RETRIES[entry.retry], width)
-    for field in entry.headers:
-        yield from _definition(f"{field.name}: {field.example}", field.meaning, width)
-    for name, body in (
-        ("application/json", entry.example),
-        ("application/problem+json", entry.problem_example),
-    ):
-        yield from (
-            "",
-            click.style(name, bold=True),
-            *json.dumps(body, indent=2, ensure_ascii=False).splitlines(),
-        )
-    yield ""
-    yield from _definition("Where", "", width)
-    for place in _places(entry):
-        yield from wrapped(place, width, "  ")
+def _format_guard(mark: Mark) -> str:
+    return f"{mark.name} ({', '.join(map(str, mark.values))})" if mark.values else mark.name
 
 
-_RETRIES = {
-    "never": "No: the same request gets the same answer.",
-    "after-delay": "Yes, after a delay.",
-    "if-idempotent": "After a delay, where a repetition does no harm (GET, PUT, DELETE).",
-}
-
-
-def _places(entry: Entry) -> Iterator[str]:
-    places = [f"{place.method} {place.rule}" for place in entry.occurrences]
-    yield from (["any URL"] if entry.anywhere else [])
-    yield from places
-    if not places and not entry.anywhere:
-        yield "no endpoint declares it"
+def _error_names(operation: Operation, names: dict[str, str]) -> list[str]:
+    """The statuses. Errors that the author declared have their names, too."""
+    texts = set()
+    for error in operation.errors:
+        is_own = error.cause in ("raises", "convert") and error.type != status_type(error.status)
+        texts.add(f"{error.status} {names[error.type]}" if is_own else str(error.status))
+    return sorted(texts)
 
 
 # -- openapi
@@ -259,14 +180,14 @@ def _places(entry: Entry) -> Iterator[str]:
 def openapi(app: Flask) -> None:
     """Print the endpoints and their errors as OpenAPI.
 
-    OpenAPI 3.1, in JSON. Needs the extra `openapi`.
+    The document is OpenAPI 3.1 in JSON. It needs the extra `openapi`.
     """
     try:
         from ..openapi import add_errors
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "apispec":
             raise
-        _fail("OpenAPI needs apispec. Install it: pip install 'flask-apierrors[openapi]'")
+        _fail("OpenAPI needs apispec. Install it with: pip install 'flask-apierrors[openapi]'")
     from .._catalogue.catalogue import catalogue
 
     document = {
@@ -278,7 +199,7 @@ def openapi(app: Flask) -> None:
 
 
 def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
-    """What is known of the endpoints without their errors: the parameters in their paths."""
+    """The endpoints without their errors: a summary and the parameters in the path."""
     from .._catalogue.routes import path_of
 
     paths: dict[str, Any] = {}
@@ -301,80 +222,78 @@ def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 @cli.command()
-@click.argument("file", default=_LOCK)
+@click.argument("file", default=_LOCK_FILE)
 @_with_app
 def freeze(app: Flask, file: str) -> None:
-    """Write the contract to a file.
+    """Write the lock file.
 
-    FILE is to be committed; "-" is the standard output.
+    FILE records what clients can rely on. Commit it. "-" is the standard output.
     """
-    from .lock import dumps
+    from .lock import dump_lock
 
+    text = dump_lock(_current_lock(app))
     try:
-        with click.open_file(file, "w", encoding="utf-8") as out:
-            out.write(dumps(_contract(app)))
+        with click.open_file(file, "w", encoding="utf-8") as stream:
+            stream.write(text)
     except OSError as error:
-        _fail(f"{file} cannot be written: {error.strerror}")
+        _fail(f"Cannot write {file}: {error.strerror}")
     if file != "-":
-        _print([f"Written to {file}."])
+        _print(f"Written to {file}.")
 
 
 @cli.command()
-@click.argument("file", default=_LOCK)
+@click.argument("file", default=_LOCK_FILE)
 @click.option(
-    "--strict",
-    is_flag=True,
-    help="Exit with 1 for changes that break nobody, too: FILE is out of date.",
+    "--strict", is_flag=True, help="Exit with 1 for any change, since FILE is out of date."
 )
 @_as_json
 @_with_app
 def diff(app: Flask, file: str, strict: bool, as_json: bool) -> None:
-    """Tell how the contract differs from a file.
+    """Compare the app with the lock file.
 
-    Compares FILE ("-" is the standard input) with what the app answers now. Exits with 0 when clients go on to work,
-    with 1 when something breaks them, with 2 when nothing could be compared.
+    List what has changed since FILE was written ("-" is the standard input). Exit with 0 if clients
+    keep working, with 1 if a change breaks them, and with 2 if the two cannot be compared.
     """
-    from .lock import compare
+    from .lock import compare_locks
 
-    changes = compare(_frozen(file), _contract(app))
+    changes = compare_locks(_read_lock(file), _current_lock(app))
     if as_json:
         _print_json([change._asdict() for change in changes])
     else:
-        _print(_told(changes, _width()))
+        _print(_format_changes(changes) or "Nothing has changed.")
     if any(strict or change.effect == "breaking" for change in changes):
         sys.exit(1)
 
 
-def _contract(app: Flask) -> Contract:
+def _current_lock(app: Flask) -> Lock:
     from .._catalogue.catalogue import catalogue
-    from .lock import contract
+    from .lock import lock_of
 
-    return contract(catalogue(app))
+    return lock_of(catalogue(app))
 
 
-def _frozen(file: str) -> Contract:
-    from .lock import loads
+def _read_lock(file: str) -> Lock:
+    from .lock import load_lock
 
     try:
-        with click.open_file(file, encoding="utf-8") as source:
-            return loads(source.read())
+        with click.open_file(file, encoding="utf-8") as stream:
+            return load_lock(stream.read())
     except FileNotFoundError:
-        _fail(f"There is no file {file}. Write it with `flask apierrors freeze`, and commit it.")
-    except (OSError, ValueError) as error:
-        _fail(f"{file} cannot be compared: {error}")
+        _fail(f"There is no lock file {file}. Write it with `flask apierrors freeze`.")
+    except OSError as error:
+        _fail(f"Cannot read {file}: {error.strerror}")
+    except ValueError as error:
+        _fail(f"Cannot compare with {file}. {error}")
 
 
-def _told(changes: Sequence[Change], width: int) -> Iterator[str]:
-    """The changes, each with all the places where it happened."""
-    if not changes:
-        yield "Nothing has changed."
-    places: dict[tuple[str, str], list[str]] = {}
+def _format_changes(changes: Sequence[Change]) -> str:
+    """Each change, with all its places."""
+    places: dict[str, list[str]] = {}
     for change in changes:
-        places.setdefault((change.effect, change.what), []).append(change.where)
-    for (effect, what), where in places.items():
-        label = click.style(effect, fg="red" if effect == "breaking" else "green")
-        yield f"{label}: {what}"
-        yield from wrapped(", ".join(where), width, "  ")
+        color = "red" if change.effect == "breaking" else "green"
+        title = f"{click.style(change.effect, fg=color)}: {change.what}"
+        places.setdefault(title, []).append(change.where)
+    return "\n".join(_block(title, *where) for title, where in places.items())
 
 
 # -- doctor
@@ -385,15 +304,15 @@ def _told(changes: Sequence[Change], width: int) -> Iterator[str]:
     "--ignore",
     multiple=True,
     metavar="CODE[:WHERE]",
-    help="Leave out findings of a kind, or those with a text in their place.",
+    help="Leave out findings with this code, or those whose place contains WHERE.",
 )
 @_as_json
 @_with_app
 def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong or risky in the app.
 
-    Says of each thing how to mend it. Exits with 0 when nothing is found, with 1 when something is, with 2 when the
-    app cannot be loaded.
+    List each finding with its remedy. Exit with 0 if there is none, with 1 if there is one, and
+    with 2 if the app cannot be loaded.
     """
     from .doctor import diagnose
 
@@ -407,7 +326,7 @@ def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
             [{name: getattr(finding, name) for name in finding.__slots__} for finding in findings]
         )
     else:
-        _print(_reported(findings, _width()))
+        _print(_format_findings(findings) or "Nothing found.")
     if findings:
         sys.exit(1)
 
@@ -417,11 +336,12 @@ def _is_ignored(finding: Finding, rule: str) -> bool:
     return finding.code == code and where in finding.where
 
 
-def _reported(findings: Sequence[Finding], width: int) -> Iterator[str]:
-    if not findings:
-        yield "Nothing found."
-    for index, finding in enumerate(findings):
-        yield from [""] if index else []
-        yield f"{click.style(finding.code, fg='red')}: {finding.where}"
-        yield from wrapped(finding.problem, width, "  ")
-        yield from wrapped(f"Remedy: {finding.remedy}", width, "  ")
+def _format_findings(findings: Iterable[Finding]) -> str:
+    return "\n\n".join(
+        _block(
+            f"{click.style(finding.code, fg='red')}: {finding.where}",
+            finding.problem,
+            f"Remedy: {finding.remedy}",
+        )
+        for finding in findings
+    )

@@ -1,4 +1,4 @@
-"""How the app is served, as far as the environment tells: how many workers, and whether behind a proxy."""
+"""How the app is served, as the environment says: with how many workers, and behind which proxy."""
 
 from __future__ import annotations
 
@@ -14,64 +14,65 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 _WORKERS = ("UWSGI_PROCESSES", "UWSGI_WORKERS")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-#: Set by platforms that put a proxy of theirs in front of each app.
+#: Variables of platforms that put a proxy in front of each app.
 _PLATFORMS = {
     "DYNO": "Heroku",
     "FLY_APP_NAME": "Fly.io",
     "K_SERVICE": "Cloud Run",
     "RENDER": "Render",
 }
-#: The names under which middleware keeps what it wraps.
+#: The attributes in which middleware keeps the application that it wraps.
 _INNER = ("app", "wsgi_app", "application", "_app", "__wrapped__")
 
 
-class Sign(NamedTuple):
-    """Something that the environment tells, and where it stands."""
+class Setting(NamedTuple):
+    """A value, and the variable or the file that sets it."""
 
     value: int | str
     source: str
 
 
-def workers(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Sign | None:
-    """How many processes serve the app; ``None`` where nothing says it."""
-    told = [(environ.get(name, ""), name) for name in _WORKERS]
-    told += [
-        (settings.get("workers", ""), source) for source, settings in _gunicorn(environ, folder)
+def workers(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Setting | None:
+    """The number of processes that serve the app, if the environment sets it."""
+    settings = [Setting(environ.get(name, ""), name) for name in _WORKERS]
+    settings += [
+        Setting(values.get("workers", ""), source) for source, values in _gunicorn(environ, folder)
     ]
-    # For gunicorn, the default of its own setting; for platforms, what to start.
-    told.append((environ.get("WEB_CONCURRENCY", ""), "WEB_CONCURRENCY"))
-    return next(
-        (Sign(int(value), source) for value, source in told if _NUMBER.fullmatch(value)), None
-    )
+    # Gunicorn's default, so its own settings come first. Platforms tell the app to start so many.
+    settings.append(Setting(environ.get("WEB_CONCURRENCY", ""), "WEB_CONCURRENCY"))
+    for value, source in settings:
+        if _NUMBER.fullmatch(str(value)):
+            return Setting(int(value), source)
+    return None
 
 
-def proxy(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Sign | None:
-    """What says that requests come through a proxy; ``None`` where nothing does."""
+def proxy(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> Setting | None:
+    """What indicates that a proxy forwards the requests, if anything does."""
     for name, platform in _PLATFORMS.items():
         if environ.get(name):
-            return Sign(platform, name)
+            return Setting(platform, name)
     if environ.get("FORWARDED_ALLOW_IPS"):
-        return Sign(environ["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
-    for source, settings in _gunicorn(environ, folder):
-        if "forwarded_allow_ips" in settings:
-            return Sign(settings["forwarded_allow_ips"], source)
-        if settings.get("bind", "").startswith("unix:"):
-            return Sign(settings["bind"], source)
+        return Setting(environ["FORWARDED_ALLOW_IPS"], "FORWARDED_ALLOW_IPS")
+    for source, values in _gunicorn(environ, folder):
+        if "forwarded_allow_ips" in values:
+            return Setting(values["forwarded_allow_ips"], source)
+        if values.get("bind", "").startswith("unix:"):
+            return Setting(values["bind"], source)
     return None
 
 
 def reads_forwarded(wsgi_app: Any) -> bool:
-    """Is Werkzeug's ``ProxyFix`` among the middleware?"""
+    """Whether the middleware around an app includes Werkzeug's ``ProxyFix``."""
     for _ in range(32):
         if isinstance(wsgi_app, ProxyFix):
             return True
-        inner = (found for name in _INNER if callable(found := getattr(wsgi_app, name, None)))
-        wsgi_app = next(inner, None)
+        inner = (getattr(wsgi_app, name, None) for name in _INNER)
+        wsgi_app = next(filter(callable, inner), None)
     return False
 
 
 def _gunicorn(environ: Mapping[str, str], folder: Path | None) -> list[tuple[str, dict[str, str]]]:
-    """Gunicorn's settings: those of its environment variable, then those of the file that it reads by itself."""
+    """The settings of Gunicorn by their source. Its environment variable overrides its file."""
     path = (folder or Path()) / "gunicorn.conf.py"
     return [
         ("GUNICORN_CMD_ARGS", _arguments(environ.get("GUNICORN_CMD_ARGS", ""))),
@@ -80,25 +81,27 @@ def _gunicorn(environ: Mapping[str, str], folder: Path | None) -> list[tuple[str
 
 
 def _arguments(line: str) -> dict[str, str]:
-    """``-w 4 --bind=unix:app.sock`` as names and values."""
+    """The names and values in arguments such as ``-w 4 --bind=unix:app.sock``."""
     try:
         words = " ".join(shlex.split(line))
     except ValueError:
         return {}
-    short = {"w": "workers", "b": "bind"}
-    found = re.findall(r"(?:^|\s)(?:--([a-z-]+)[= ]|-([wb])\s?=?)(\S+)", words)
-    return {(long or short[letter]).replace("-", "_"): value for long, letter, value in found}
+    short_names = {"w": "workers", "b": "bind"}
+    options = re.findall(r"(?:^|\s)(?:--([a-z-]+)[= ]|-([wb])\s?=?)(\S+)", words)
+    return {
+        (name or short_names[letter]).replace("-", "_"): value for name, letter, value in options
+    }
 
 
 def _constants(path: Path) -> dict[str, str]:
-    """The constants that a Python file sets, as texts and without running it."""
+    """The constants that a Python file assigns, as texts. The file is not run."""
     try:
-        return dict(_assigned(ast.parse(path.read_bytes())))
+        return dict(_assignments(ast.parse(path.read_bytes())))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
 
 
-def _assigned(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:

@@ -1,10 +1,14 @@
-"""What is wrong or risky in an app, as far as it can be known without a request; each with its remedy."""
+"""Finds what is wrong or risky in an app, without sending a request."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from flask import Flask
@@ -14,8 +18,9 @@ from limits.storage import MemoryStorage
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from .._catalogue.catalogue import Catalogue, Operation, catalogue
+from .._catalogue.catalogue import Operation, catalogue
 from .._catalogue.source import foreign_bodies, place_of
+from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.state import AppState
 from .._extension import ApiErrors
 from .._guards.authentication import AUTHENTICATED
@@ -27,7 +32,10 @@ from . import deployment
 from .lock import implies
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
-#: What Flask-Limiter calls the attribute by which it knows its own wrappers.
+_VARIABLE = re.compile(r"<[^>]*>")
+#: How a limit counts requests.
+_COUNTED = attrgetter("key_func", "cost", "deduct_when")
+#: The attribute by which Flask-Limiter recognizes its own wrappers.
 _NATIVE = "__wrapper-limiter-instance"
 
 
@@ -35,35 +43,31 @@ _NATIVE = "__wrapper-limiter-instance"
 class Finding:
     """Something that is wrong or risky."""
 
-    #: What kind of thing, to be ignored by name: ``unguarded-write``.
+    #: The kind of the finding, such as ``unguarded-write``. Users can ignore it by this name.
     code: str
-    #: The endpoint, the setting or the function that it is about.
+    #: The endpoint, the setting or the function.
     where: str
     problem: str
     remedy: str
 
 
-class _Patient:
-    """An app, with what the checks look at."""
+class _Facts:
+    """An app, and what the checks read about it."""
 
-    def __init__(self, app: Flask, known: Catalogue) -> None:
+    def __init__(self, app: Flask) -> None:
         self.app = app
+        #: Everything that the API serves, hidden endpoints included.
+        self.operations: tuple[Operation, ...] = catalogue(app, hidden=True).operations
         self.state: AppState = app.extensions["apierrors"]
-        self.known = known
         hooks = (getattr(hook, "__self__", None) for hook in app.before_request_funcs.get(None, ()))
-        found = (
+        limiters = (
             *app.extensions.get("limiter", ()),
             *(owner for owner in hooks if isinstance(owner, Limiter)),
         )
-        self.limiters = tuple(dict.fromkeys(found))
-
-    @property
-    def operations(self) -> tuple[Operation, ...]:
-        """What the app serves, hidden or not."""
-        return self.known.operations
+        self.limiters = tuple(dict.fromkeys(limiters))
 
     def view(self, operation: Operation) -> Any:
-        """The function that answers an operation; of a class, its method."""
+        """The function that answers an operation. For a view class, its method."""
         view = self.app.view_functions[operation.endpoint]
         cls = getattr(view, "view_class", None)
         return getattr(cls, operation.method.lower(), None) or getattr(
@@ -71,158 +75,207 @@ class _Patient:
         )
 
     def quotas(self, operation: Operation) -> tuple[Quota, ...]:
-        """What limits an operation, as far as that is known without a request."""
+        """The limits of an operation that are known without a request."""
         try:
             return rate_limits_of(self.state).quotas_at(operation.endpoint, operation.method)
         except Exception:
             return ()
 
     def has_limits(self) -> bool:
-        """Did the author limit anything, whether or not limits are switched on?"""
+        """Whether the app defines any limit, even if limits are disabled."""
         keys = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_META")
         views = self.app.view_functions
         return (
             any(self.app.config.get(key) for key in keys)
             or any(self.state.config.rate_limits.values())
             or any(
-                one.limits or specs_of(views[one.endpoint], one.method) for one in self.operations
+                operation.limits or specs_of(views[operation.endpoint], operation.method)
+                for operation in self.operations
             )
             or any(hasattr(view, _NATIVE) for view in views.values())
         )
 
 
 def diagnose(app: Flask) -> tuple[Finding, ...]:
-    """Everything that is found, in the order of code and place.
+    """Run all checks. The findings are sorted by code and place.
 
     :raises RuntimeError: when the app has no ``ApiErrors``.
     """
-    patient = _Patient(app, catalogue(app, hidden=True))
+    facts = _Facts(app)
     with app.app_context():
-        return tuple(sorted({finding for check in CHECKS for finding in check(patient)}))
+        return tuple(sorted({finding for check in CHECKS for finding in check(facts)}))
 
 
-# -- guards and limits that are not in effect
+# -- the scope of the contract
 
 
-def _guards_above_route(patient: _Patient) -> Iterator[Finding]:
-    for endpoint, view in patient.app.view_functions.items():
-        names = [mark.name for mark in _lost_marks(view, patient)]
-        names += ["Limiter.limit"] if _has_lost_native_limit(view, patient) else []
+def _prefixes_without_routes(facts: _Facts) -> Iterator[Finding]:
+    rules = [
+        rule.rule for rule in facts.app.url_map.iter_rules() if rule.endpoint != REFERENCE_ENDPOINT
+    ]
+    for prefix in facts.state.config.url_prefixes:
+        if any(_can_match(rule, prefix) for rule in rules):
+            continue
+        similar = " or ".join(map(repr, _similar_prefixes(prefix, rules, facts.state.config)))
+        advice = (
+            f"Write {similar}, where the app has routes."
+            if similar
+            else "Write the prefix as `flask routes` shows it, or remove it."
+        )
+        yield Finding(
+            "prefix-without-routes",
+            f"APIERRORS_URL_PREFIXES ({prefix})",
+            "No route is under this prefix. Outside the prefixes, Flask answers with HTML pages.",
+            f"{advice} If the server mounts the app under a path, leave that path out.",
+        )
+
+
+def _can_match(rule: str, prefix: str) -> bool:
+    """Whether a rule can match a path under a prefix.
+
+    A variable can be any text, but a rule such as ``/<path:page>`` is not meant for the prefix.
+    """
+    start = "/".join(rule.split("/")[: prefix.count("/") + 1])
+    has_text = _VARIABLE.sub("", start).strip("/") != ""
+    return has_text and re.fullmatch(_VARIABLE.sub(".+", re.escape(start)), prefix) is not None
+
+
+def _similar_prefixes(prefix: str, rules: Iterable[str], config: Config) -> list[str]:
+    """The beginnings of rules that differ in case, in slashes, or in a path before them."""
+    starts = {
+        start.rstrip("/")
+        for rule in rules
+        for start in accumulate(rule.split("/"), "{}/{}".format)
+        if "<" not in start and not config.covers(start)
+    }
+    return sorted(start for start in starts - {""} if _is_similar(start.lower(), prefix.lower()))
+
+
+def _is_similar(path: str, other: str) -> bool:
+    is_same_text = path.replace("/", "") == other.replace("/", "")
+    return is_same_text or path.endswith(other) or other.endswith(path)
+
+
+# -- guards and limits without effect
+
+
+def _guards_above_route(facts: _Facts) -> Iterator[Finding]:
+    for endpoint, view in facts.app.view_functions.items():
+        names = [mark.name for mark in _lost_marks(view, facts)]
+        names += ["Limiter.limit"] if _has_lost_native_limit(view, facts) else []
         if names:
             decorators = ", ".join(f"@{name}" for name in dict.fromkeys(names))
             yield Finding(
                 "above-route",
                 f"{endpoint} ({place_of(view)})",
-                f"{decorators} stands above the route, where nothing calls it: the view runs without it.",
-                "Put the route decorator at the top, above all others.",
+                f"Flask serves this view without {decorators}:"
+                " a decorator above the route decorator has no effect.",
+                "Move the route decorator to the top, above all others.",
             )
 
 
-def _lost_marks(view: Any, patient: _Patient) -> list[Mark]:
-    """The guards that were put on a view later, unless another endpoint serves the function with them: that is meant."""
+def _lost_marks(view: Any, facts: _Facts) -> list[Mark]:
+    """The guards above a route.
+
+    It is no mistake if another endpoint serves the function with them.
+    """
     lost = marks_above(view)
     if not lost:
         return []
     function = inspect.unwrap(view)
-    others = [
-        other
-        for other in patient.app.view_functions.values()
+    marks = [
+        mark
+        for other in facts.app.view_functions.values()
         if other is not view and inspect.unwrap(other) is function
+        for mark in marks_of(other)
     ]
-    return [mark for mark in lost if not any(mark in marks_of(other) for other in others)]
+    return [mark for mark in lost if mark not in marks]
 
 
-def _has_lost_native_limit(view: Any, patient: _Patient) -> bool:
-    """Does Flask-Limiter know limits of a function, but not the wrapper that enforces them?"""
+def _has_lost_native_limit(view: Any, facts: _Facts) -> bool:
+    """Whether Flask-Limiter has limits for a view, but does not wrap it."""
     if hasattr(view, _NATIVE) or not hasattr(view, "__qualname__"):
         return False
     name = get_qualified_name(view)
-    return any(limiter.limit_manager.decorated_limits(name) for limiter in patient.limiters)
+    return any(limiter.limit_manager.decorated_limits(name) for limiter in facts.limiters)
 
 
-def _limits_of_absent_limiter(patient: _Patient) -> Iterator[Finding]:
-    for endpoint, view in patient.app.view_functions.items():
+def _limits_of_absent_limiter(facts: _Facts) -> Iterator[Finding]:
+    for endpoint, view in facts.app.view_functions.items():
         limiter = getattr(view, _NATIVE, None)
-        if limiter is not None and limiter not in patient.limiters:
+        if limiter is not None and limiter not in facts.limiters:
             yield Finding(
                 "limiter-not-installed",
                 f"{endpoint} ({place_of(view)})",
-                "The view is decorated by a Limiter that this app does not have: nothing is limited.",
+                "The limit of this view has no effect: its Limiter is not installed on the app.",
                 "Call limiter.init_app(app), or use @rate_limit.",
             )
 
 
-def _two_limiters(patient: _Patient) -> Iterator[Finding]:
-    if len(patient.limiters) > 1:
+def _two_limiters(facts: _Facts) -> Iterator[Finding]:
+    if len(facts.limiters) > 1:
         yield Finding(
             "two-limiters",
             "Limiter",
-            f"The app has {len(patient.limiters)} Limiters: each counts the requests, and tells another story.",
-            "Keep one. errors.limiter is the one that this package uses.",
+            f"The app has {len(facts.limiters)} Limiters, and each counts requests on its own.",
+            "Keep one. This package uses errors.limiter.",
         )
 
 
-def _limits_off(patient: _Patient) -> Iterator[Finding]:
-    off = not patient.app.config.get("RATELIMIT_ENABLED", True)
-    if patient.has_limits() and (off or any(not limiter.enabled for limiter in patient.limiters)):
+def _limits_off(facts: _Facts) -> Iterator[Finding]:
+    off = not facts.app.config.get("RATELIMIT_ENABLED", True)
+    if facts.has_limits() and (off or any(not limiter.enabled for limiter in facts.limiters)):
         yield Finding(
             "limits-off",
             "RATELIMIT_ENABLED" if off else "Limiter",
-            "The app has rate limits, and they are switched off.",
-            "Set RATELIMIT_ENABLED to True where the app is in use.",
+            "The app defines rate limits, but they are disabled.",
+            "Set RATELIMIT_ENABLED to True in production.",
         )
 
 
-def _limits_without_effect(patient: _Patient) -> Iterator[Finding]:
-    """Limits by endpoint, each left out in turn: does it change anything for any endpoint?"""
-    limits: Mapping[str, str | None] = patient.state.config.rate_limits
-    endpoints = tuple(patient.app.view_functions)
+def _limits_without_effect(facts: _Facts) -> Iterator[Finding]:
+    """Limits by endpoint that no endpoint would miss."""
+    limits: Mapping[str, str | None] = facts.state.config.rate_limits
+    endpoints = tuple(facts.app.view_functions)
     for name in limits:
-        others = {other: limit for other, limit in limits.items() if other != name}
+        rest = {other: limit for other, limit in limits.items() if other != name}
         if all(
-            configured_limit(limits, endpoint) == configured_limit(others, endpoint)
+            configured_limit(limits, endpoint) == configured_limit(rest, endpoint)
             for endpoint in endpoints
         ):
             yield Finding(
                 "unreachable-limit",
                 f"APIERRORS_RATE_LIMITS[{name!r}]",
-                "No endpoint gets this limit: none has this name, or another line holds for those that have.",
-                "Correct the name, which `flask apierrors routes` shows, or take the line out.",
+                "No endpoint gets this limit: none has this name, or another line overrides it.",
+                "Correct the name (`flask apierrors routes` lists all endpoints), or remove it.",
             )
 
 
-def _weaker_limits(patient: _Patient) -> Iterator[Finding]:
-    for operation in patient.operations:
-        quotas = patient.quotas(operation)
+def _weaker_limits(facts: _Facts) -> Iterator[Finding]:
+    for operation in facts.operations:
+        quotas = facts.quotas(operation)
         for index, weak in enumerate(quotas):
-            strict = next(
-                (
-                    one
-                    for at, one in enumerate(quotas)
-                    if at != index and _comes_first(one, weak, at < index)
-                ),
-                None,
+            stricter = (
+                quota
+                for position, quota in enumerate(quotas)
+                if position != index and _applies_first(quota, weak, position < index)
             )
+            strict = next(stricter, None)
             if strict is not None:
                 yield Finding(
                     "unreachable-limit",
                     f"{operation.method} {operation.rule} ({operation.endpoint})",
-                    f"No client can reach the limit {weak.text}: {strict.text} stops it before.",
-                    "Take out the one that was not meant.",
+                    f"No client can reach the limit {weak.text}: {strict.text} stops it first.",
+                    "Remove the limit that you did not intend.",
                 )
 
 
-def _comes_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
-    """Does a limit stop a client always before another does? Of two that are equal, the earlier."""
-    one, other = strict.runtime, weak.runtime
-    alike = (one.key_func, one.cost, one.deduct_when) == (
-        other.key_func,
-        other.cost,
-        other.deduct_when,
-    )
-    # What counts several endpoints together can be reached even where one of them is limited more strictly.
-    counted = strict.scope == weak.scope or strict.source == "application"
-    if strict.conditional or not alike or not counted:
+def _applies_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
+    """Whether a limit always stops clients before another does. Of equal limits, the earlier."""
+    if strict.conditional or _COUNTED(strict.runtime) != _COUNTED(weak.runtime):
+        return False
+    # A limit that several endpoints share can be reached through the others.
+    if strict.scope != weak.scope and strict.source != "application":
         return False
     return implies(strict.text, weak.text) and (is_earlier or not implies(weak.text, strict.text))
 
@@ -230,78 +283,72 @@ def _comes_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
 # -- how the app is served
 
 
-def _limits_in_memory(patient: _Patient) -> Iterator[Finding]:
-    found = deployment.workers()
-    if (
-        found is not None
-        and int(found.value) > 1
-        and patient.has_limits()
-        and _counts_in_memory(patient)
-    ):
+def _limits_in_memory(facts: _Facts) -> Iterator[Finding]:
+    workers = deployment.workers()
+    if workers is None or int(workers.value) < 2:
+        return
+    if facts.has_limits() and _counts_in_memory(facts):
         yield Finding(
             "limits-in-memory",
             "RATELIMIT_STORAGE_URI",
-            f"The limits are counted in the memory of each process, and {found.source} starts {found.value} of them:"
-            " clients get up to that many times the limit.",
-            "Set RATELIMIT_STORAGE_URI to a storage that the processes share, such as redis://localhost:6379.",
+            f"Each process counts requests in its own memory, and {workers.source} starts"
+            f" {workers.value} processes: clients get up to {workers.value} times the limit.",
+            "Set RATELIMIT_STORAGE_URI to a storage that the processes share,"
+            " such as redis://localhost:6379.",
         )
 
 
-def _counts_in_memory(patient: _Patient) -> bool:
+def _counts_in_memory(facts: _Facts) -> bool:
     return any(
-        isinstance(limiter.storage, MemoryStorage)
-        for limiter in patient.limiters
-        if limiter.enabled
+        isinstance(limiter.storage, MemoryStorage) for limiter in facts.limiters if limiter.enabled
     )
 
 
-def _proxy_unread(patient: _Patient) -> Iterator[Finding]:
-    if not patient.has_limits() or deployment.reads_forwarded(patient.app.wsgi_app):
+def _unread_forwarded(facts: _Facts) -> Iterator[Finding]:
+    if not facts.has_limits() or deployment.reads_forwarded(facts.app.wsgi_app):
         return
-    found = deployment.proxy()
-    if patient.state.unread_forwarded or found is not None:
-        sign = (
-            "Requests came with X-Forwarded-For"
-            if found is None
-            else f"{found.source} ({found.value}) tells of a proxy"
-        )
-        yield Finding(
-            "no-proxy-fix",
-            "app.wsgi_app",
-            f"{sign}, and nothing reads X-Forwarded-For: all clients without a token share the limit of one address.",
-            "Set app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1), with the number of proxies"
-            " (werkzeug.middleware.proxy_fix). Without a proxy, ignore this.",
-        )
+    proxy = deployment.proxy()
+    if proxy is not None:
+        reason = f"{proxy.source} ({proxy.value}) indicates a proxy"
+    elif facts.state.unread_forwarded:
+        reason = "Requests came with X-Forwarded-For"
+    else:
+        return
+    yield Finding(
+        "no-proxy-fix",
+        "app.wsgi_app",
+        f"{reason}, but nothing reads X-Forwarded-For:"
+        " all clients without a token share one limit.",
+        "Set app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1), where x_for is the number of proxies"
+        " (werkzeug.middleware.proxy_fix). If there is no proxy, ignore this finding.",
+    )
 
 
 # -- answers outside the contract
 
 
-def _hiding_handlers(patient: _Patient) -> Iterator[Finding]:
-    for scope, code, cls, handler in _handlers(patient):
+def _hiding_handlers(facts: _Facts) -> Iterator[Finding]:
+    for scope, code, cls, handler in _handlers(facts):
         if issubclass(cls, HTTPException | ValidationError) or cls is Exception:
             caught = cls.__name__ if code is None else str(code)
+            blueprint = f" of blueprint {scope}" if scope else ""
             yield Finding(
                 "hiding-handler",
-                f"errorhandler({caught}){f' of blueprint {scope}' if scope else ''} ({place_of(handler)})",
-                f"This handler answers {caught} instead of the contract: reference page and OpenAPI do not know it.",
-                "Take it out, or end it with `return errors.handle(error)`.",
+                f"errorhandler({caught}){blueprint} ({place_of(handler)})",
+                f"This handler answers {caught} instead of the contract."
+                " The reference page and OpenAPI do not show its response.",
+                "Remove it, or end it with `return errors.handle(error)`.",
             )
 
 
 def _handlers(
-    patient: _Patient,
+    facts: _Facts,
 ) -> Iterator[tuple[str | None, int | None, type[Exception], Callable[..., Any]]]:
-    """The handlers of the author and of other extensions, without those that pass on to this package."""
-    scopes = {operation.endpoint.rpartition(".")[0] or None for operation in patient.operations} | {
-        None
-    }
-    for scope, by_code in patient.app.error_handler_spec.items():
-        if not any(
-            scope is None or known == scope or str(known).startswith(f"{scope}.")
-            for known in scopes
-        ):
-            continue  # of pages outside APIERRORS_URL_PREFIXES
+    """The handlers of the author and of other extensions, except those that call this package."""
+    blueprints = {operation.endpoint.rpartition(".")[0] for operation in facts.operations}
+    for scope, by_code in facts.app.error_handler_spec.items():
+        if scope and not any(f"{name}.".startswith(f"{scope}.") for name in blueprints):
+            continue  # a blueprint outside APIERRORS_URL_PREFIXES
         for code, by_class in by_code.items():
             for cls, handler in by_class.items():
                 if not _passes_on(handler):
@@ -309,8 +356,9 @@ def _handlers(
 
 
 def _passes_on(handler: Callable[..., Any]) -> bool:
-    """Is a handler ours, or does it speak to an ``ApiErrors``?"""
-    if str(getattr(handler, "__module__", "")).partition(".")[0] == __package__.partition(".")[0]:
+    """Whether a handler is ours, or uses an ``ApiErrors``."""
+    function = handler.func if isinstance(handler, partial) else handler
+    if str(getattr(function, "__module__", "")).partition(".")[0] == __package__.partition(".")[0]:
         return True
     try:
         names = inspect.getclosurevars(inspect.unwrap(handler))
@@ -322,29 +370,29 @@ def _passes_on(handler: Callable[..., Any]) -> bool:
     )
 
 
-def _foreign_shapes(patient: _Patient) -> Iterator[Finding]:
-    if patient.state.hooks.format is not None:
-        return  # the author's own shape: what it is, only a call could tell
-    functions = [(operation.endpoint, patient.view(operation)) for operation in patient.operations]
+def _foreign_shapes(facts: _Facts) -> Iterator[Finding]:
+    if facts.state.hooks.format is not None:
+        return  # the author's own shape, which only a call would show
+    functions = [(operation.endpoint, facts.view(operation)) for operation in facts.operations]
     functions += [
-        (f"errorhandler({cls.__name__})", handler) for _, _, cls, handler in _handlers(patient)
+        (f"errorhandler({cls.__name__})", handler) for _, _, cls, handler in _handlers(facts)
     ]
     for name, function in functions:
-        for found in foreign_bodies(function):
+        for body in foreign_bodies(function):
             yield Finding(
                 "other-shape",
-                f"{name} ({found.place})",
-                f"A {found.status} is answered with a body without an `error` member, which clients read in all others.",
-                f'Use `abort({found.status}, "...")`, or raise an ApiError.',
+                f"{name} ({body.place})",
+                f"The body of this {body.status} has no `error` member, unlike all other errors.",
+                f'Use `abort({body.status}, "...")`, or raise an ApiError.',
             )
 
 
 # -- authentication
 
 
-def _unguarded_writes(patient: _Patient) -> Iterator[Finding]:
-    for operation in patient.operations:
-        # An exception that is converted into a 401 may be raised anywhere, and so tells nothing of this view.
+def _unguarded_writes(facts: _Facts) -> Iterator[Finding]:
+    for operation in facts.operations:
+        # A class that is converted into a 401 can be raised anywhere: it says nothing of this view.
         checked = any(guard.authenticates for guard in operation.guards) or any(
             error.status == 401 and error.cause != "convert" for error in operation.errors
         )
@@ -352,24 +400,24 @@ def _unguarded_writes(patient: _Patient) -> Iterator[Finding]:
             yield Finding(
                 "unguarded-write",
                 f"{operation.method} {operation.rule} ({operation.endpoint})",
-                "Anybody can call this endpoint, which may change something.",
-                "Put @requires_auth or @requires_permissions on the view."
-                " Where it authenticates in a way of its own, declare that with @raises(Unauthorized).",
+                "Anyone can call this endpoint, and it may change data.",
+                "Put @requires_auth or @requires_permissions on the view. If the view authenticates"
+                " in its own way, declare that with @raises(Unauthorized).",
             )
 
 
-def _no_verifier(patient: _Patient) -> Iterator[Finding]:
+def _no_verifier(facts: _Facts) -> Iterator[Finding]:
     asking = [
         mark.name
-        for operation in patient.operations
+        for operation in facts.operations
         for mark in operation.guards
         if _asks_for_token(mark)
     ]
-    if asking and patient.state.hooks.verify_token is None:
+    if asking and facts.state.hooks.verify_token is None:
         yield Finding(
             "no-verifier",
             f"@{asking[0]}",
-            "Views ask for a token, and nothing verifies tokens: each request to them is a 500.",
+            "Views require a token, but nothing verifies tokens: every request to them fails.",
             "Register a function with @errors.verify_token.",
         )
 
@@ -378,7 +426,8 @@ def _asks_for_token(mark: Mark) -> bool:
     return AUTHENTICATED in (mark, *mark.implies)
 
 
-CHECKS: tuple[Callable[[_Patient], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
+    _prefixes_without_routes,
     _guards_above_route,
     _limits_of_absent_limiter,
     _two_limiters,
@@ -386,7 +435,7 @@ CHECKS: tuple[Callable[[_Patient], Iterator[Finding]], ...] = (
     _limits_without_effect,
     _weaker_limits,
     _limits_in_memory,
-    _proxy_unread,
+    _unread_forwarded,
     _hiding_handlers,
     _foreign_shapes,
     _unguarded_writes,

@@ -1,28 +1,31 @@
-"""The contract: what an API promises when it fails, as a file to review and to compare with what the API does now."""
+"""The lock file: what clients can rely on, written down to be reviewed and compared."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
 from limits import RateLimitItem, parse_many
+from marshmallow import EXCLUDE, Schema
+from marshmallow.fields import Dict, Integer, List, Nested, String
 
 from .._catalogue.catalogue import Catalogue, Entry, Operation
 from .._guards.marks import Mark
 
-Contract = Mapping[str, Any]
+Lock = Mapping[str, Any]
 VERSION = 1
 
 _VARIABLE = re.compile(r"<(?:([^:<>]+):)?[^<>]*>")
-#: Causes of errors that an author wrote down. What a guard, a limit or a setting causes goes and comes with it.
+#: Causes of errors that an author declared. The others come and go with a guard, a limit or a
+#: setting.
 _DECLARED = ("raises", "convert")
 
 
 class Change(NamedTuple):
-    """A difference between two contracts."""
+    """A difference between two lock files."""
 
     effect: Literal["breaking", "compatible"]
     #: ``GET /vessels``, the type of an error, or ``every error``.
@@ -30,17 +33,19 @@ class Change(NamedTuple):
     what: str
 
 
-# -- the file
+# -- writing
 
 
-def contract(catalogue: Catalogue) -> Contract:
-    """What a catalogue promises to clients, in values that JSON has; the same for the same API."""
+def lock_of(catalogue: Catalogue) -> Lock:
+    """What a catalogue promises to clients, as JSON values. The same API gives the same value."""
     operations = sorted(
         catalogue.operations, key=lambda operation: (operation.rule, operation.method)
     )
+    marks = [mark for operation in operations for mark in operation.guards]
     return {
         "version": VERSION,
         "headers": sorted(field.name for field in catalogue.headers),
+        "offers": sorted({mark.name for mark in marks if mark.offers}),
         "errors": {
             entry.type: _error(entry)
             for entry in sorted(catalogue.errors, key=lambda entry: entry.type)
@@ -74,97 +79,80 @@ def _endpoint(operation: Operation) -> dict[str, Any]:
 
 
 def _guards(marks: Iterable[Mark]) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = {}
+    guards: dict[str, set[str]] = {}
     for mark in marks:
-        found.setdefault(mark.name, set()).update(map(str, mark.values))
+        guards.setdefault(mark.name, set()).update(map(str, mark.values))
         for implied in mark.implies:
-            found.setdefault(implied.name, set())
-    return {name: sorted(found[name]) for name in sorted(found)}
+            guards.setdefault(implied.name, set())
+    return {name: sorted(guards[name]) for name in sorted(guards)}
 
 
-def dumps(found: Contract) -> str:
-    """The file: objects have a line for each member, lists stand on one line, so that a review shows what changed."""
-    return _written(found, "") + "\n"
+def dump_lock(lock: Lock) -> str:
+    """The text of the file. Each member has its own line, so that a review shows what changed."""
+    return _format(lock, "") + "\n"
 
 
-def _written(value: Any, indent: str) -> str:
+def _format(value: Any, indent: str) -> str:
     if not isinstance(value, Mapping) or not value:
         return json.dumps(value)
     inner = indent + "  "
     lines = (
-        f"{inner}{json.dumps(name)}: {_written(member, inner)}" for name, member in value.items()
+        f"{inner}{json.dumps(name)}: {_format(member, inner)}" for name, member in value.items()
     )
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def loads(text: str) -> Contract:
-    """Read what :func:`dumps` wrote.
+# -- reading
 
-    :raises ValueError: when it is something else.
+
+class _ErrorSchema(Schema):
+    status = Integer(required=True, strict=True)
+    title = String(required=True)
+    retry = String(required=True)
+    headers = List(String(), required=True)
+    members = List(String(), required=True)
+    problem = List(String(), required=True)
+
+
+class _EndpointSchema(Schema):
+    guards = Dict(String(), List(String()), required=True)
+    limits = List(String(), required=True)
+    errors = Dict(String(), List(String()), required=True)
+
+
+class _LockSchema(Schema):
+    headers = List(String(), required=True)
+    #: The guards that a client chooses a value of.
+    offers = List(String(), required=True)
+    errors = Dict(String(), Nested(_ErrorSchema(unknown=EXCLUDE)), required=True)
+    endpoints = Dict(String(), Nested(_EndpointSchema(unknown=EXCLUDE)), required=True)
+
+
+def load_lock(text: str) -> Lock:
+    """Read what :func:`dump_lock` wrote.
+
+    :raises ValueError: when the text is something else.
     """
     try:
-        found = json.loads(text)
+        lock = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("this is not JSON.") from None
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise ValueError(
-            f"this is not a contract of version {VERSION}. Write it anew with `flask apierrors freeze`."
-        )
-    if not _is_whole(found):
-        raise ValueError("this contract is damaged. Write it anew with `flask apierrors freeze`.")
-    return found
+        raise ValueError("This is not JSON.") from None
+    if not isinstance(lock, dict) or lock.get("version") != VERSION:
+        reason = f"This is not a lock file of version {VERSION}."
+    elif _LockSchema(unknown=EXCLUDE).validate(lock):
+        reason = "This lock file is damaged."
+    else:
+        return lock
+    raise ValueError(f"{reason} Write it again with `flask apierrors freeze`.")
 
 
-def _is_whole(found: Contract) -> bool:
-    return _texts(found.get("headers")) and all(
-        isinstance(members := found.get(part), dict)
-        and all(_fits(member, checks) for member in members.values())
-        for part, checks in (("errors", _ERROR), ("endpoints", _ENDPOINT))
-    )
+# -- comparing
 
 
-def _fits(value: Any, checks: Mapping[str, Callable[[Any], bool]]) -> bool:
-    return isinstance(value, dict) and all(check(value.get(name)) for name, check in checks.items())
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_text, value))
-
-
-def _lists(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_texts, value.values()))
-
-
-def _status(value: Any) -> bool:
-    return isinstance(value, int)
-
-
-_ERROR = {
-    "status": _status,
-    "title": _text,
-    "retry": _text,
-    "headers": _texts,
-    "members": _texts,
-    "problem": _texts,
-}
-_ENDPOINT = {"guards": _lists, "limits": _texts, "errors": _lists}
-
-
-# -- what has changed
-
-
-def compare(old: Contract, new: Contract) -> tuple[Change, ...]:
-    """What has changed between two contracts, those changes first that break clients."""
-    changes = [*_error_changes(old, new), *_endpoint_changes(old, new)]
-    return tuple(
-        sorted(
-            dict.fromkeys(changes), key=lambda change: (change.effect, change.what, change.where)
-        )
-    )
+def compare_locks(old: Lock, new: Lock) -> tuple[Change, ...]:
+    """What changed between two lock files, breaking changes first."""
+    changes = {*_error_changes(old, new), *_endpoint_changes(old, new)}
+    return tuple(sorted(changes, key=lambda change: (change.effect, change.what, change.where)))
 
 
 def _breaking(where: str, what: str) -> Change:
@@ -175,7 +163,7 @@ def _compatible(where: str, what: str) -> Change:
     return Change("compatible", where, what)
 
 
-def _error_changes(old: Contract, new: Contract) -> Iterator[Change]:
+def _error_changes(old: Lock, new: Lock) -> Iterator[Change]:
     before, after = old["errors"], new["errors"]
     declared = {
         type_
@@ -184,23 +172,19 @@ def _error_changes(old: Contract, new: Contract) -> Iterator[Change]:
         for type_ in endpoint["errors"].get(cause, ())
     }
     for type_ in before.keys() - after.keys():
-        make = _breaking if type_ in declared else _compatible
-        yield make(type_, f"error removed ({before[type_]['status']})")
+        change = _breaking if type_ in declared else _compatible
+        yield change(type_, f"error removed ({before[type_]['status']})")
     for type_ in after.keys() - before.keys():
         yield _compatible(type_, f"error added ({after[type_]['status']})")
-    shared = sorted(before.keys() & after.keys())
-    for type_ in shared:
+    for type_ in before.keys() & after.keys():
         yield from _value_changes(type_, before[type_], after[type_])
-    yield from _changes_of_all(old, new, "headers", "header {}")
-    for kind, text in (
-        ("headers", "header {}"),
-        ("members", "member {!r}"),
-        ("problem", "problem+json member {!r}"),
-    ):
-        yield from _member_changes(before, after, shared, kind, text)
+    yield from _list_changes("every error", "header {}", old["headers"], new["headers"])
+    yield from _part_changes("headers", "header {}", before, after)
+    yield from _part_changes("members", "member {!r}", before, after)
+    yield from _part_changes("problem", "problem+json member {!r}", before, after)
 
 
-def _value_changes(type_: str, before: Contract, after: Contract) -> Iterator[Change]:
+def _value_changes(type_: str, before: Lock, after: Lock) -> Iterator[Change]:
     if before["status"] != after["status"]:
         yield _breaking(type_, f"status changed from {before['status']} to {after['status']}")
     for name in ("title", "retry"):
@@ -208,64 +192,63 @@ def _value_changes(type_: str, before: Contract, after: Contract) -> Iterator[Ch
             yield _compatible(type_, f"{name} changed from {before[name]!r} to {after[name]!r}")
 
 
-def _changes_of_all(old: Contract, new: Contract, kind: str, text: str) -> Iterator[Change]:
-    for name, make, verb in _set_changes(old[kind], new[kind]):
-        yield make("every error", f"{text.format(name)} {verb}")
-
-
-def _member_changes(
-    before: Contract, after: Contract, shared: list[str], kind: str, text: str
-) -> Iterator[Change]:
-    """What errors gained or lost: told once, where all of them did."""
-    types: dict[Any, list[str]] = {}
+def _part_changes(part: str, text: str, before: Lock, after: Lock) -> Iterator[Change]:
+    """Changes in a list that each error has. A change of all errors is one change."""
+    shared = sorted(before.keys() & after.keys())
+    types: dict[Change, list[str]] = {}
     for type_ in shared:
-        for change in _set_changes(before[type_][kind], after[type_][kind]):
+        for change in _list_changes("every error", text, before[type_][part], after[type_][part]):
             types.setdefault(change, []).append(type_)
-    for (name, make, verb), where in types.items():
-        for one in where if len(where) < len(shared) else ("every error",):
-            yield make(one, f"{text.format(name)} {verb}")
+    for change, where in types.items():
+        if where == shared:
+            yield change
+        else:
+            yield from (change._replace(where=type_) for type_ in where)
 
 
-def _set_changes(
-    before: list[str], after: list[str]
-) -> Iterator[tuple[str, Callable[[str, str], Change], str]]:
-    """What clients may rely on: less of it breaks them, more does not."""
-    yield from ((name, _breaking, "removed") for name in sorted(set(before) - set(after)))
-    yield from ((name, _compatible, "added") for name in sorted(set(after) - set(before)))
+def _list_changes(
+    where: str, text: str, before: Sequence[str], after: Sequence[str]
+) -> Iterator[Change]:
+    for name in set(before) - set(after):
+        yield _breaking(where, f"{text.format(name)} removed")
+    for name in set(after) - set(before):
+        yield _compatible(where, f"{text.format(name)} added")
 
 
-def _endpoint_changes(old: Contract, new: Contract) -> Iterator[Change]:
+def _endpoint_changes(old: Lock, new: Lock) -> Iterator[Change]:
     before, after = _by_shape(old["endpoints"]), _by_shape(new["endpoints"])
+    offers = {*old["offers"], *new["offers"]}
     for shape in before.keys() - after.keys():
         yield _breaking(before[shape][0], "endpoint removed")
     for shape in after.keys() - before.keys():
         yield _compatible(after[shape][0], "endpoint added")
     for shape in before.keys() & after.keys():
+        _, was = before[shape]
         where, now = after[shape]
-        was = before[shape][1]
-        yield from _guard_changes(where, was["guards"], now["guards"])
+        yield from _guard_changes(where, was["guards"], now["guards"], offers)
         yield from _limit_changes(where, was["limits"], now["limits"])
-        yield from _possible_errors(where, was["errors"], now["errors"])
+        yield from _declared_error_changes(where, was["errors"], now["errors"])
 
 
-def _by_shape(endpoints: Contract) -> dict[str, tuple[str, Any]]:
-    """Endpoints by what a client sees of them: the names of a path's variables are the author's business."""
-    shapes = (
-        (_VARIABLE.sub(lambda match: f"<{match[1] or 'string'}>", where), where)
-        for where in endpoints
-    )
-    return {shape: (where, endpoints[where]) for shape, where in shapes}
+def _by_shape(endpoints: Lock) -> dict[str, tuple[str, Any]]:
+    """Endpoints by what clients see of them, which is not the names of a path's variables."""
+    return {
+        _VARIABLE.sub(lambda match: f"<{match[1] or 'string'}>", where): (where, endpoint)
+        for where, endpoint in endpoints.items()
+    }
 
 
-def _guard_changes(where: str, before: Contract, after: Contract) -> Iterator[Change]:
+def _guard_changes(
+    where: str, before: Lock, after: Lock, offers: Collection[str]
+) -> Iterator[Change]:
     for name in after.keys() - before.keys():
         values = f" ({', '.join(after[name])})" if after[name] else ""
         yield _breaking(where, f"guard added: {name}{values}")
     for name in before.keys() - after.keys():
         yield _compatible(where, f"guard removed: {name}")
     for name in before.keys() & after.keys():
-        # Permissions are asked of clients, media types are offered to them.
-        asks = name not in ("consumes", "produces")
+        # A client must have all permissions, but it chooses one media type.
+        asks = name not in offers
         more, less = set(after[name]) - set(before[name]), set(before[name]) - set(after[name])
         for value in more:
             yield (_breaking if asks else _compatible)(where, f"{name}: {value} added")
@@ -277,19 +260,17 @@ def _limit_changes(where: str, before: list[str], after: list[str]) -> Iterator[
     if before == after:
         return
     was, now = " and ".join(before) or "none", " and ".join(after) or "none"
-    stricter = any(not any(implies(old, new) for old in before) for new in after)
     if not before:
         yield _breaking(where, f"limit added: {now}")
     elif not after:
         yield _compatible(where, f"limit removed: {was}")
-    elif stricter:
-        yield _breaking(where, f"limit lowered from {was} to {now}")
-    else:
+    elif all(any(implies(old, new) for old in before) for new in after):
         yield _compatible(where, f"limit changed from {was} to {now}")
+    else:
+        yield _breaking(where, f"limit lowered from {was} to {now}")
 
 
-def _possible_errors(where: str, before: Contract, after: Contract) -> Iterator[Change]:
-    """The errors that an author declared for an endpoint; the others follow from its guards, its limits and settings."""
+def _declared_error_changes(where: str, before: Lock, after: Lock) -> Iterator[Change]:
     was = {type_ for cause in _DECLARED for type_ in before.get(cause, ())}
     now = {type_ for cause in _DECLARED for type_ in after.get(cause, ())}
     yield from (_compatible(where, f"can answer {type_}") for type_ in now - was)
@@ -297,17 +278,17 @@ def _possible_errors(where: str, before: Contract, after: Contract) -> Iterator[
 
 
 def implies(strict: str, weak: str) -> bool:
-    """Does whoever stays within one limit stay within another, too? ``10/second`` implies ``600/minute``.
+    """Whether every client that stays within one limit also stays within another.
 
-    Of limits that cannot be read, each implies itself alone.
+    ``10/second`` implies ``600/minute``. A limit that cannot be parsed implies only itself.
     """
-    stricts, weaks = _items(strict), _items(weak)
-    if not stricts or not weaks:
+    strict_items, weak_items = _items(strict), _items(weak)
+    if not strict_items or not weak_items:
         return strict == weak
-    return all(any(_implies(one, other) for one in stricts) for other in weaks)
+    return all(any(_item_implies(item, other) for item in strict_items) for other in weak_items)
 
 
-def _implies(strict: RateLimitItem, weak: RateLimitItem) -> bool:
+def _item_implies(strict: RateLimitItem, weak: RateLimitItem) -> bool:
     return strict.amount * ceil(weak.get_expiry() / strict.get_expiry()) <= weak.amount
 
 

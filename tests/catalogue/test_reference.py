@@ -137,7 +137,7 @@ def test_the_overview_names_each_error_and_each_endpoint(app: Flask, path: str) 
     assert "Needs a Bearer token with the permissions vessels:read and vessels:list." in page.text
     assert "Needs a Bearer token." not in page.text
     assert "Accepts a body of text/csv, text/plain or text/html." in page.text
-    assert "Answers application/json or text/csv." in page.text
+    assert "Answers with application/json or text/csv." in page.text
 
 
 def test_each_link_of_each_page_answers(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Promises of the source: which answers it tells to be of another shape, where they stand, and what it cannot tell."""
+"""Promises of the source: which errors have another shape, and on which line they are."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def line_of(function: Any) -> int:
     return int(function.__code__.co_firstlineno)
 
 
-def written(source: str) -> Callable[..., Any]:
-    """The function ``view`` of a source, which ``inspect`` finds as it finds that of a file."""
-    name = "<written>"
+def view_from(source: str) -> Callable[..., Any]:
+    """The function ``view`` of a source. ``inspect`` finds its source as if it were in a file."""
+    name = "<source>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     namespace: dict[str, Any] = {}
     exec(compile(source, name, "exec"), namespace)
@@ -57,7 +57,7 @@ def views() -> Iterator[tuple[Callable[[], Any], int]]:
     def listed() -> Any:
         return ["no"], 410
 
-    def made() -> Any:
+    def returned_later() -> Any:
         response = make_response(jsonify(message="no"), 409)
         return response
 
@@ -76,37 +76,37 @@ def views() -> Iterator[tuple[Callable[[], Any], int]]:
         return current_app.response_class(b"no", 599)
 
     statuses = (404, 404, 409, 410, 410, 410, 409, 503, 404, 400, 599)
-    made_by = (
+    functions = (
         literal,
         called,
         keywords,
         text,
         formatted,
         listed,
-        made,
+        returned_later,
         response,
         asynchronous,
         mapped,
         configured,
     )
-    yield from zip(made_by, statuses, strict=True)
+    yield from zip(functions, statuses, strict=True)
 
 
 @pytest.mark.parametrize(
-    ("view", "status"), list(views()), ids=lambda one: getattr(one, "__name__", "")
+    ("view", "status"), list(views()), ids=lambda value: getattr(value, "__name__", "")
 )
 def test_an_error_in_another_shape_is_found(view: Callable[[], Any], status: int) -> None:
-    (found,) = foreign_bodies(rate_limit("5/second")(view))
-    assert found.status == status
-    assert "test_source.py:" in found.place
+    (body,) = foreign_bodies(rate_limit("5/second")(view))
+    assert body.status == status
+    assert "test_source.py:" in body.place
 
 
-def test_the_place_of_another_shape_is_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_another_shape_is_found_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     class Things:
         @requires_auth
         def post(self) -> Any:
-            made = {"message": "no"}
-            if made:
+            message = {"message": "no"}
+            if message:
                 return {"message": "no"}, 404
             return {}
 
@@ -115,7 +115,7 @@ def test_the_place_of_another_shape_is_its_line(monkeypatch: pytest.MonkeyPatch)
     assert list(foreign_bodies(Things.post)) == [ForeignBody(f"test_source.py:{first + 4}", 404)]
 
 
-def test_each_answer_of_a_function_is_found_in_the_order_of_its_lines() -> None:
+def test_all_errors_of_a_function_are_found_in_the_order_of_its_lines() -> None:
     def view(number: int) -> Any:
         if number > 1:
             return "many", 409
@@ -124,7 +124,7 @@ def test_each_answer_of_a_function_is_found_in_the_order_of_its_lines() -> None:
         finally:
             make_response("none", 404)
 
-    assert [found.status for found in foreign_bodies(view)] == [409, 410, 404]
+    assert [body.status for body in foreign_bodies(view)] == [409, 410, 404]
 
 
 @given(
@@ -137,15 +137,15 @@ def test_each_answer_of_a_function_is_found_in_the_order_of_its_lines() -> None:
 @example({}, 400)
 @example({}, 599)
 @example({}, 600)
-def test_a_literal_is_found_where_it_is_an_error_without_the_member_and_only_there(
+def test_a_literal_is_found_only_if_it_is_an_error_without_the_member(
     body: dict[str, Any], status: int
 ) -> None:
-    view = written(f"def view():\n    return {body!r}, {status}\n")
+    view = view_from(f"def view():\n    return {body!r}, {status}\n")
     is_foreign = 400 <= status <= 599 and "error" not in body
-    assert [found.status for found in foreign_bodies(view)] == ([status] if is_foreign else [])
+    assert [body.status for body in foreign_bodies(view)] == ([status] if is_foreign else [])
 
 
-# -- no other shapes, and what cannot be known
+# -- the expected shape, and unknown shapes
 
 
 def fine_views() -> Iterator[Callable[..., Any]]:
@@ -188,19 +188,21 @@ def fine_views() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("view", list(fine_views()), ids=lambda view: view.__name__)
-def test_what_is_no_other_shape_or_cannot_be_known_is_not_found(view: Callable[..., Any]) -> None:
+def test_an_expected_or_unknown_shape_is_not_found(view: Callable[..., Any]) -> None:
     assert list(foreign_bodies(view)) == []
 
 
-def test_an_answer_amid_an_expression_cannot_be_known() -> None:
-    view = written("views = {\n    'x': lambda: ({'message': 'no'}, 404),\n}\nview = views['x']\n")
+def test_an_answer_within_an_expression_is_unknown() -> None:
+    view = view_from(
+        "views = {\n    'x': lambda: ({'message': 'no'}, 404),\n}\nview = views['x']\n"
+    )
     assert list(foreign_bodies(view)) == []
 
 
 # -- places
 
 
-def test_the_place_of_a_function_is_its_file_and_line_seen_from_the_working_folder(
+def test_the_place_of_a_function_is_relative_to_the_working_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def view() -> Any:
@@ -212,40 +214,40 @@ def test_the_place_of_a_function_is_its_file_and_line_seen_from_the_working_fold
     assert place_of(view) == f"{Path('catalogue', 'test_source.py')}:{line_of(view)}"
 
 
-def test_the_place_of_a_function_outside_the_working_folder_has_its_whole_path(
+def test_the_place_of_a_function_outside_the_working_folder_is_absolute(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert place_of(line_of) == f"{line_of.__code__.co_filename}:{line_of(line_of)}"
 
 
-def test_the_place_of_a_decorated_function_is_that_of_the_author() -> None:
+def test_the_place_of_a_decorated_function_is_that_of_the_function_itself() -> None:
     def view() -> Any:
         return {}
 
     assert place_of(requires_auth(rate_limit("5/second")(view))) == place_of(view)
 
 
-def test_the_place_of_what_has_no_code_is_its_name() -> None:
+def test_the_place_of_a_callable_without_code_is_its_name() -> None:
     assert place_of(dict.fromkeys) == "dict.fromkeys"
     nameless = partial(dict, x=1)
     assert place_of(nameless) == repr(nameless)
 
 
-def test_the_place_of_a_function_that_no_file_has_is_told_as_python_tells_it() -> None:
-    assert place_of(written("\ndef view():\n    pass\n")) == "<written>:2"
+def test_the_place_of_a_function_without_a_file_is_named_as_python_does() -> None:
+    assert place_of(view_from("\ndef view():\n    pass\n")) == "<source>:2"
 
 
-def test_a_function_that_wraps_itself_is_its_own_place() -> None:
+def test_a_function_that_wraps_itself_has_a_place() -> None:
     def view() -> Any:
         return {}, 404
 
     view.__wrapped__ = view  # type: ignore[attr-defined]
     assert place_of(view).endswith(f"test_source.py:{line_of(view)}")
-    assert [found.status for found in foreign_bodies(view)] == [404]
+    assert [body.status for body in foreign_bodies(view)] == [404]
 
 
-def test_a_file_that_was_changed_meanwhile_tells_nothing(tmp_path: Path) -> None:
+def test_nothing_is_found_in_a_file_that_was_edited_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "edited.py"
     path.write_text("def view():\n    return {}, 404\n")
     names: dict[str, Any] = {}
@@ -255,7 +257,7 @@ def test_a_file_that_was_changed_meanwhile_tells_nothing(tmp_path: Path) -> None
     assert list(foreign_bodies(names["view"])) == []
 
 
-def test_a_place_is_told_where_the_working_folder_is_gone(
+def test_a_place_is_absolute_if_the_working_folder_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -265,7 +267,7 @@ def test_a_place_is_told_where_the_working_folder_is_gone(
     assert place_of(line_of) == f"{__file__}:{line_of(line_of)}"
 
 
-def test_a_text_that_is_json_with_the_member_is_no_other_shape() -> None:
+def test_a_json_text_with_the_member_is_not_found() -> None:
     def fine() -> Any:
         return Response('{"error": "no"}', 404, mimetype="application/json")
 
@@ -273,4 +275,4 @@ def test_a_text_that_is_json_with_the_member_is_no_other_shape() -> None:
         return Response('{"message": "no"}', status="9" * 5000), Response('["error"]', 410)
 
     assert list(foreign_bodies(fine)) == []
-    assert [found.status for found in foreign_bodies(other)] == [410]
+    assert [body.status for body in foreign_bodies(other)] == [410]

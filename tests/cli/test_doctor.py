@@ -1,4 +1,4 @@
-"""Promises of ``flask apierrors doctor``: it finds each thing where it is, and nothing where it is not."""
+"""Promises of ``flask apierrors doctor``: it finds each mistake, and nothing in a sound app."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make(**config: Any) -> tuple[Flask, ApiErrors]:
     return app, errors
 
 
-def found(app: Flask) -> list[tuple[str, str]]:
+def findings(app: Flask) -> list[tuple[str, str]]:
     return [(finding.code, finding.where.partition(" (")[0]) for finding in diagnose(app)]
 
 
@@ -59,7 +59,7 @@ def codes(app: Flask) -> set[str]:
     return {finding.code for finding in diagnose(app)}
 
 
-def only(app: Flask) -> Finding:
+def only_finding(app: Flask) -> Finding:
     (finding,) = diagnose(app)
     return finding
 
@@ -100,7 +100,7 @@ def test_the_example_has_no_finding(tmp_path: Path) -> None:
     assert diagnose(example_app.create_app({"DATABASE": str(tmp_path / "store.sqlite")})) == ()
 
 
-def test_every_finding_tells_a_problem_and_a_remedy_in_sentences() -> None:
+def test_the_problem_and_the_remedy_of_a_finding_are_sentences() -> None:
     app, _ = make(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="1/second")
     app.add_url_rule(
         "/x", view_func=requires_auth(lambda: ({"x": 1}, 400)), methods=["POST"], endpoint="x"
@@ -114,6 +114,89 @@ def test_every_finding_tells_a_problem_and_a_remedy_in_sentences() -> None:
 def test_an_app_without_the_contract_is_refused() -> None:
     with pytest.raises(RuntimeError, match="init_app"):
         diagnose(Flask(__name__))
+
+
+# -- prefixes
+
+
+def app_with_rules(*rules: str, prefix: str) -> Flask:
+    app, _ = make(APIERRORS_URL_PREFIXES=[prefix])
+    for rule in rules:
+        app.add_url_rule(rule, rule.replace(".", ""), lambda **variables: "x")
+    return app
+
+
+def test_a_prefix_without_routes_is_found_and_the_others_are_not() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api", "/v2"])
+    app.add_url_rule("/api/x", "x", lambda: "x")
+    finding = only_finding(app)
+    assert finding.code == "prefix-without-routes"
+    assert finding.where == "APIERRORS_URL_PREFIXES (/v2)"
+    assert "Flask answers with HTML pages" in finding.problem
+
+
+@pytest.mark.parametrize(
+    "rule", ["/", "/apiary/x", "/x/api", "/<page>", "/<path:page>", "/v<int:n>"]
+)
+def test_a_route_that_only_resembles_a_prefix_does_not_count(rule: str) -> None:
+    app = app_with_rules(rule, prefix="/api")
+    assert findings(app) == [("prefix-without-routes", "APIERRORS_URL_PREFIXES")]
+
+
+def test_the_reference_page_alone_is_no_route_of_a_prefix() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api"], APIERRORS_REFERENCE_URL="/api/errors")
+    assert codes(app) == {"prefix-without-routes"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "prefix"),
+    [
+        ("/api", "/api"),
+        ("/api/", "/api"),
+        ("/api/<int:number>", "/api"),
+        ("/<lang>/api/x", "/en/api"),
+        ("/v<int:number>/x", "/v1"),
+        ("/api/<version>/x", "/api/v2"),
+        ("/api/<path:rest>", "/api/v2/x"),
+    ],
+)
+def test_a_prefix_that_a_route_can_match_is_fine(rule: str, prefix: str) -> None:
+    assert diagnose(app_with_rules(rule, prefix=prefix)) == ()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rule", "meant"),
+    [
+        ("/API", "/api/x", "'/api'"),
+        ("/api", "/Api/", "'/Api'"),
+        ("/apiv1", "/api/v1/x", "'/api/v1'"),
+        ("/api//v1", "/api/v1/x", "'/api/v1'"),
+        ("/service/api", "/api/x", "'/api'"),
+        ("/api", "/v1/api/x", "'/v1/api'"),
+    ],
+)
+def test_the_remedy_names_a_similar_prefix_that_has_routes(
+    prefix: str, rule: str, meant: str
+) -> None:
+    remedy = only_finding(app_with_rules(rule, prefix=prefix)).remedy
+    assert remedy.startswith(f"Write {meant}, where the app has routes.")
+
+
+def test_the_remedy_names_every_similar_prefix() -> None:
+    app = app_with_rules("/v2/api/x", "/v1/api/x", "/<lang>/api/x", prefix="/api")
+    assert only_finding(app).remedy.startswith(
+        "Write '/v1/api' or '/v2/api', where the app has routes."
+    )
+
+
+def test_the_remedy_names_no_prefix_that_is_configured_or_not_similar() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/api", "/service/api"])
+    app.add_url_rule("/api/x", "x", lambda: "x")
+    for remedy in (
+        only_finding(app).remedy,
+        only_finding(app_with_rules("/x", prefix="/api")).remedy,
+    ):
+        assert remedy.startswith("Write the prefix as `flask routes` shows it")
 
 
 # -- decorators above the route
@@ -130,13 +213,13 @@ def test_a_guard_above_the_route_is_found(guard: Callable[[Any], Any]) -> None:
     def x() -> Any:
         return {}
 
-    finding = only(app)
+    finding = only_finding(app)
     assert finding.code == "above-route"
     assert "test_doctor.py:" in finding.where
-    assert finding.problem.startswith("@r")
+    assert "without @r" in finding.problem
 
 
-def test_each_guard_above_the_route_is_named_and_none_below() -> None:
+def test_only_the_guards_above_the_route_are_named() -> None:
     app, _ = make()
 
     @requires_json
@@ -146,8 +229,8 @@ def test_each_guard_above_the_route_is_named_and_none_below() -> None:
     def x() -> Any:
         return {}
 
-    finding = only(app)
-    assert "@rate_limit, @requires_json stands above" in finding.problem
+    finding = only_finding(app)
+    assert "without @rate_limit, @requires_json:" in finding.problem
 
 
 def test_a_guard_above_the_route_of_a_blueprint_is_found() -> None:
@@ -160,10 +243,10 @@ def test_a_guard_above_the_route_of_a_blueprint_is_found() -> None:
         return {}
 
     app.register_blueprint(blueprint)
-    assert found(app) == [("above-route", "b.x")]
+    assert findings(app) == [("above-route", "b.x")]
 
 
-def test_the_same_view_with_and_without_a_guard_is_meant() -> None:
+def test_one_view_may_have_a_route_with_and_one_without_a_guard() -> None:
     app, _ = make()
 
     def x() -> Any:
@@ -174,7 +257,7 @@ def test_the_same_view_with_and_without_a_guard_is_meant() -> None:
     assert diagnose(app) == ()
 
 
-def test_guards_below_the_route_are_in_effect_in_any_number_and_order() -> None:
+def test_guards_below_the_route_are_fine_in_any_number_and_order() -> None:
     app, _ = make()
 
     class Things(MethodView):
@@ -208,8 +291,8 @@ def test_a_limit_of_flask_limiter_above_the_route_is_found() -> None:
     def y() -> Any:
         return {}
 
-    assert found(app) == [("above-route", "x")]
-    assert "@Limiter.limit" in only(app).problem
+    assert findings(app) == [("above-route", "x")]
+    assert "@Limiter.limit" in only_finding(app).problem
 
 
 # -- Limiters
@@ -228,7 +311,7 @@ def test_one_limiter_of_the_author_is_fine() -> None:
     assert diagnose(app) == ()
 
 
-def test_a_limit_of_a_limiter_that_the_app_has_not_is_found() -> None:
+def test_a_limit_of_a_limiter_that_is_not_installed_is_found() -> None:
     app, _ = make()
     limiter = Limiter(get_remote_address, storage_uri="memory://")
 
@@ -237,30 +320,30 @@ def test_a_limit_of_a_limiter_that_the_app_has_not_is_found() -> None:
     def x() -> Any:
         return {}
 
-    assert found(app) == [("limiter-not-installed", "x")]
+    assert findings(app) == [("limiter-not-installed", "x")]
 
 
-# -- limits that nothing can reach
+# -- limits without effect
 
 
-def test_limits_that_are_switched_off_are_found() -> None:
+def test_disabled_limits_are_found() -> None:
     app, _ = make(RATELIMIT_ENABLED=False)
     assert diagnose(app) == ()
     app.add_url_rule("/x", view_func=rate_limit("1/second")(lambda: "x"), endpoint="x")
-    assert found(app) == [("limits-off", "RATELIMIT_ENABLED")]
+    assert findings(app) == [("limits-off", "RATELIMIT_ENABLED")]
 
 
 @pytest.mark.parametrize("name", ["admin.*", "read_", "rea?_"])
-def test_a_limit_by_endpoint_that_none_has_is_found(name: str) -> None:
+def test_a_configured_limit_without_an_endpoint_is_found(name: str) -> None:
     app, _ = make(APIERRORS_RATE_LIMITS={name: "5/minute", "read": "5/minute"})
     app.add_url_rule("/read", view_func=lambda: "x", endpoint="read")
-    assert found(app) == [("unreachable-limit", f"APIERRORS_RATE_LIMITS[{name!r}]")]
+    assert findings(app) == [("unreachable-limit", f"APIERRORS_RATE_LIMITS[{name!r}]")]
 
 
-def test_a_pattern_of_which_all_endpoints_have_a_line_of_their_own_is_found() -> None:
+def test_a_pattern_that_other_lines_override_everywhere_is_found() -> None:
     app, _ = make(APIERRORS_RATE_LIMITS={"re*": "5/minute", "read": "6/minute"})
     app.add_url_rule("/read", view_func=lambda: "x", endpoint="read")
-    assert found(app) == [("unreachable-limit", "APIERRORS_RATE_LIMITS['re*']")]
+    assert findings(app) == [("unreachable-limit", "APIERRORS_RATE_LIMITS['re*']")]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +358,7 @@ def test_a_pattern_of_which_all_endpoints_have_a_line_of_their_own_is_found() ->
 def test_a_limit_weaker_than_another_is_found(limit: str, weak: str) -> None:
     app, _ = make()
     app.add_url_rule("/x", view_func=rate_limit(limit)(lambda: "x"), endpoint="x")
-    finding = only(app)
+    finding = only_finding(app)
     assert finding.code == "unreachable-limit"
     assert f"the limit {weak}:" in finding.problem
 
@@ -298,7 +381,7 @@ def test_limits_that_can_be_reached_are_fine(limit: str) -> None:
     ],
     ids=lambda options: "".join(options),
 )
-def test_limits_that_count_something_else_are_not_compared(options: dict[str, Any]) -> None:
+def test_limits_that_count_differently_are_not_compared(options: dict[str, Any]) -> None:
     app, _ = make()
     view = rate_limit("10/second")(rate_limit("5/minute", **options)(lambda: "x"))
     app.add_url_rule("/x", view_func=view, endpoint="x")
@@ -313,12 +396,12 @@ def test_a_limit_that_depends_on_the_request_is_not_compared() -> None:
     assert diagnose(app) == ()
 
 
-def test_a_limit_of_the_whole_app_is_reached_by_way_of_other_endpoints() -> None:
+def test_a_limit_of_the_whole_app_is_reached_through_other_endpoints() -> None:
     app, _ = make(RATELIMIT_APPLICATION="100/minute")
     app.add_url_rule("/x", view_func=rate_limit("5/minute")(lambda: "x"), endpoint="x")
     assert diagnose(app) == ()
     app.add_url_rule("/y", view_func=rate_limit("100/second")(lambda: "x"), endpoint="y")
-    assert found(app) == [("unreachable-limit", "GET /y")]
+    assert findings(app) == [("unreachable-limit", "GET /y")]
 
 
 # -- several processes
@@ -327,8 +410,8 @@ def test_a_limit_of_the_whole_app_is_reached_by_way_of_other_endpoints() -> None
 def test_limits_in_the_memory_of_several_workers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     app, _ = make(RATELIMIT_DEFAULT="5/second")
-    assert found(app) == [("limits-in-memory", "RATELIMIT_STORAGE_URI")]
-    assert "WEB_CONCURRENCY starts 4" in only(app).problem
+    assert findings(app) == [("limits-in-memory", "RATELIMIT_STORAGE_URI")]
+    assert "WEB_CONCURRENCY starts 4" in only_finding(app).problem
 
 
 @pytest.mark.parametrize(
@@ -354,7 +437,7 @@ def forward(app: Flask, times: int = 1) -> None:
         app.test_client().get("/x", headers={"X-Forwarded-For": "192.0.2.1"})
 
 
-def test_forwarded_headers_that_nothing_reads_are_warned_of_once_and_found(
+def test_forwarded_headers_that_nothing_reads_are_logged_once_and_found(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, _ = make(RATELIMIT_DEFAULT="5/second")
@@ -365,7 +448,7 @@ def test_forwarded_headers_that_nothing_reads_are_warned_of_once_and_found(
     assert [
         record.getMessage() for record in caplog.records if "X-Forwarded-For" in record.getMessage()
     ] == [caplog.messages[0]]
-    assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
+    assert findings(app) == [("no-proxy-fix", "app.wsgi_app")]
 
 
 def test_forwarded_headers_that_are_read_are_fine(caplog: pytest.LogCaptureFixture) -> None:
@@ -377,12 +460,12 @@ def test_forwarded_headers_that_are_read_are_fine(caplog: pytest.LogCaptureFixtu
     assert diagnose(app) == ()
 
 
-def test_a_proxy_that_the_environment_tells_of_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_the_environment_indicates_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNO", "web.1")
     app, _ = make(RATELIMIT_DEFAULT="5/second")
-    assert found(app) == [("no-proxy-fix", "app.wsgi_app")]
-    assert only(app).problem.startswith(
-        "DYNO (Heroku) tells of a proxy, and nothing reads X-Forwarded-For"
+    assert findings(app) == [("no-proxy-fix", "app.wsgi_app")]
+    assert only_finding(app).problem.startswith(
+        "DYNO (Heroku) indicates a proxy, but nothing reads X-Forwarded-For"
     )
     app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
     assert diagnose(app) == ()
@@ -402,7 +485,7 @@ def test_a_handler_that_hides_the_contract_is_found(caught: Any) -> None:
     app.register_error_handler(caught, lambda error: ("<p>no", 404, {}))
     ApiErrors(app)
     name = caught if isinstance(caught, int) or caught is not NotFound else 404
-    assert ("hiding-handler", f"errorhandler({getattr(name, '__name__', name)})") in found(app)
+    assert ("hiding-handler", f"errorhandler({getattr(name, '__name__', name)})") in findings(app)
 
 
 def test_a_handler_that_is_no_plain_function_is_found() -> None:
@@ -412,23 +495,23 @@ def test_a_handler_that_is_no_plain_function_is_found() -> None:
 
     app, _ = make()
     app.register_error_handler(404, Handler())
-    assert found(app) == [("hiding-handler", "errorhandler(404)")]
-    assert "Handler object" in only(app).where
+    assert findings(app) == [("hiding-handler", "errorhandler(404)")]
+    assert "Handler object" in only_finding(app).where
 
 
-def test_a_handler_of_a_blueprint_is_found_where_the_api_has_endpoints_of_it() -> None:
+def test_a_handler_of_a_blueprint_is_found_if_its_endpoints_are_in_the_api() -> None:
     app, _ = make(APIERRORS_URL_PREFIXES=["/api"])
     for name in ("api", "site"):
         blueprint = Blueprint(name, __name__, url_prefix=f"/{name}")
         blueprint.add_url_rule("/x", "x", lambda: "x")
         blueprint.register_error_handler(404, lambda error: ("<p>no", 404))
         app.register_blueprint(blueprint)
-    assert [where for code, where in found(app) if code == "hiding-handler"] == [
+    assert [where for code, where in findings(app) if code == "hiding-handler"] == [
         "errorhandler(404) of blueprint api"
     ]
 
 
-def test_handlers_that_pass_on_or_catch_classes_of_the_author_are_fine() -> None:
+def test_handlers_that_use_the_contract_or_catch_own_classes_are_fine() -> None:
     app, errors = make()
 
     class OutOfStock(Exception):
@@ -457,15 +540,15 @@ def test_an_error_in_another_shape_is_found() -> None:
     def x() -> Any:
         return {"message": "no"}, 404
 
-    finding = only(app)
+    finding = only_finding(app)
     assert finding.code == "other-shape"
     assert finding.where.startswith("x (")
     assert "test_doctor.py:" in finding.where
-    assert finding.problem.startswith("A 404 is answered with a body without an `error` member")
+    assert finding.problem.startswith("The body of this 404 has no `error` member")
     assert finding.remedy.startswith('Use `abort(404, "...")`')
 
 
-def test_an_error_in_another_shape_is_found_in_the_method_of_a_class() -> None:
+def test_an_error_in_another_shape_is_found_in_a_view_class() -> None:
     app, _ = make()
 
     class Things(MethodView):
@@ -475,10 +558,10 @@ def test_an_error_in_another_shape_is_found_in_the_method_of_a_class() -> None:
 
     app.add_url_rule("/things", view_func=Things.as_view("things"))
     first = Things.post.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
-    assert only(app).where.endswith(f"test_doctor.py:{first + 2})")
+    assert only_finding(app).where.endswith(f"test_doctor.py:{first + 2})")
 
 
-def test_the_shape_of_an_own_format_is_not_judged() -> None:
+def test_shapes_are_not_checked_with_an_own_format() -> None:
     app, errors = make()
     errors.format(lambda problem: {"message": problem.detail})
 
@@ -499,7 +582,7 @@ def test_a_handler_with_another_shape_is_found() -> None:
     def out_of_stock(error: OutOfStock) -> Any:
         return {"message": "no"}, 409
 
-    assert found(app) == [("other-shape", "errorhandler(OutOfStock)")]
+    assert findings(app) == [("other-shape", "errorhandler(OutOfStock)")]
 
 
 # -- authentication
@@ -509,40 +592,40 @@ def test_a_handler_with_another_shape_is_found() -> None:
 def test_an_unguarded_write_is_found(method: str) -> None:
     app, _ = make()
     app.add_url_rule("/x/<name>", "x", lambda name: "x", methods=["GET", method])
-    assert found(app) == [("unguarded-write", f"{method} /x/<name>")]
+    assert findings(app) == [("unguarded-write", f"{method} /x/<name>")]
 
 
-def test_a_401_that_is_converted_guards_where_it_is_declared_alone() -> None:
+def test_a_converted_401_guards_only_where_it_is_declared() -> None:
     app, errors = make()
     errors.convert(PermissionError, to=Unauthorized)
     app.add_url_rule("/x", "x", lambda: "x", methods=["POST"])
-    assert found(app) == [("unguarded-write", "POST /x")]
+    assert findings(app) == [("unguarded-write", "POST /x")]
     app.add_url_rule("/y", "y", raises(PermissionError)(lambda: "y"), methods=["POST"])
-    assert found(app) == [("unguarded-write", "POST /x")]
+    assert findings(app) == [("unguarded-write", "POST /x")]
 
 
-def test_a_hidden_endpoint_is_looked_at_too() -> None:
+def test_hidden_endpoints_are_checked_too() -> None:
     app, errors = make()
     app.add_url_rule("/x", "x", lambda: "x", methods=["POST"])
     errors.hide("x")
-    assert found(app) == [("unguarded-write", "POST /x")]
+    assert findings(app) == [("unguarded-write", "POST /x")]
 
 
 def test_guards_without_a_verifier_are_found() -> None:
     app = Flask(__name__)
     ApiErrors(app)
     app.add_url_rule("/x", "x", requires_auth(lambda: "x"))
-    assert found(app) == [("no-verifier", "@requires_auth")]
+    assert findings(app) == [("no-verifier", "@requires_auth")]
 
 
-def test_the_doctor_asks_nothing_of_the_app() -> None:
+def test_the_doctor_sends_no_request_and_calls_no_view() -> None:
     app, _ = make()
     app.before_request(lambda: pytest.fail("a request was made"))
     app.add_url_rule("/x", "x", lambda: pytest.fail("a view was called"))
     assert diagnose(app) == ()
 
 
-def test_views_that_are_no_plain_functions_are_no_trouble() -> None:
+def test_views_that_are_no_functions_are_fine() -> None:
     app, _ = make()
 
     class Unhashable:

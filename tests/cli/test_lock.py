@@ -1,4 +1,4 @@
-"""Promises of the contract file: the same API gives the same file, and each change is told for what it does to clients."""
+"""Promises of the lock file: one API gives one file, and a change is breaking or compatible."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ from flask_apierrors import (
     requires_permissions,
 )
 from flask_apierrors._catalogue.catalogue import catalogue
-from flask_apierrors._cli.lock import Change, compare, contract, dumps, implies, loads
+from flask_apierrors._cli.lock import (
+    Change,
+    compare_locks,
+    dump_lock,
+    implies,
+    load_lock,
+    lock_of,
+)
 from tests.conftest import parse_strictly
 
 
@@ -42,14 +49,10 @@ class VesselSunk(ApiError, NotFound):
 Decorator = Callable[[Any], Any]
 
 
-def plain(view: Any) -> Any:
-    return view
-
-
-def frozen(
+def make_lock(
     *decorators: Decorator, rule: str = "/vessels/<int:number>", prepare: Any = None, **config: Any
 ) -> Any:
-    """The contract of an app with one view."""
+    """The lock file of an app with one view, as it is read."""
     app = Flask(__name__)
     app.config.update(config)
     errors = ApiErrors(app)
@@ -64,19 +67,15 @@ def frozen(
     app.add_url_rule(rule, "vessel", decorated)
     if prepare is not None:
         prepare(app, errors)
-    return loads(dumps(contract(catalogue(app))))
+    return load_lock(dump_lock(lock_of(catalogue(app))))
 
 
-def changes(old: Any, new: Any) -> dict[str, set[str]]:
-    told: dict[str, set[str]] = {"breaking": set(), "compatible": set()}
-    for change in compare(old, new):
-        told[change.effect].add(f"{change.where}: {change.what}")
-    return told
-
-
-def one_change(old: Any, new: Any) -> tuple[set[str], set[str]]:
-    told = changes(old, new)
-    return told["breaking"], told["compatible"]
+def changes(old: Any, new: Any) -> tuple[set[str], set[str]]:
+    """The breaking changes and the compatible ones."""
+    texts: dict[str, set[str]] = {"breaking": set(), "compatible": set()}
+    for change in compare_locks(old, new):
+        texts[change.effect].add(f"{change.where}: {change.what}")
+    return texts["breaking"], texts["compatible"]
 
 
 WHERE = "GET /vessels/<int:number>"
@@ -84,7 +83,7 @@ WHERE = "GET /vessels/<int:number>"
 # -- the file
 
 
-def test_the_same_api_gives_the_same_file_whatever_the_order_of_its_parts() -> None:
+def test_the_same_api_gives_the_same_file_in_any_order_of_its_parts() -> None:
     def first(app: Flask, errors: ApiErrors) -> None:
         app.add_url_rule("/a", "a", requires_auth(lambda: ""), methods=["POST"])
         app.add_url_rule("/b", "b", raises(VesselNotFound, Conflict)(lambda: ""))
@@ -94,13 +93,13 @@ def test_the_same_api_gives_the_same_file_whatever_the_order_of_its_parts() -> N
         app.add_url_rule("/a", "name", requires_auth(lambda: ""), methods=["POST"])
 
     decorators = (requires_permissions("b", "a"), rate_limit("1/second"))
-    assert dumps(frozen(*decorators, prepare=first)) == dumps(
-        frozen(*decorators[::-1], prepare=second)
+    assert dump_lock(make_lock(*decorators, prepare=first)) == dump_lock(
+        make_lock(*decorators[::-1], prepare=second)
     )
 
 
 def test_the_file_is_json_with_a_line_for_each_thing_that_can_change() -> None:
-    text = dumps(frozen(requires_permissions("read", "write"), raises(VesselNotFound)))
+    text = dump_lock(make_lock(requires_permissions("read", "write"), raises(VesselNotFound)))
     assert parse_strictly(text) == json.loads(text)
     lines = text.splitlines()
     assert '      "guards": {' in lines
@@ -109,19 +108,22 @@ def test_the_file_is_json_with_a_line_for_each_thing_that_can_change() -> None:
     assert text.endswith("}\n")
 
 
-def test_the_file_does_not_tell_of_hidden_endpoints() -> None:
+def test_the_file_leaves_out_hidden_endpoints() -> None:
     def prepare(app: Flask, errors: ApiErrors) -> None:
         app.add_url_rule("/secret", "hidden", lambda: "")
         errors.hide("hidden")
 
-    text = dumps(frozen(prepare=prepare))
+    text = dump_lock(make_lock(prepare=prepare))
     assert "secret" not in text
     assert "hidden" not in text
 
 
 def test_an_app_does_not_differ_from_its_own_file() -> None:
-    old = frozen(requires_json, rate_limit("5/minute"), raises(VesselNotFound))
-    assert compare(old, frozen(requires_json, rate_limit("5/minute"), raises(VesselNotFound))) == ()
+    old = make_lock(requires_json, rate_limit("5/minute"), raises(VesselNotFound))
+    assert (
+        compare_locks(old, make_lock(requires_json, rate_limit("5/minute"), raises(VesselNotFound)))
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,12 +142,12 @@ def test_an_app_does_not_differ_from_its_own_file() -> None:
     ],
     ids=lambda text: text[:10],
 )
-def test_what_is_no_contract_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="this"):
-        loads(text)
+def test_a_text_that_is_no_lock_file_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^This"):
+        load_lock(text)
 
 
-WHOLE = frozen(requires_permissions("read"), rate_limit("5/minute"), raises(VesselNotFound))
+WHOLE = make_lock(requires_permissions("read"), rate_limit("5/minute"), raises(VesselNotFound))
 
 
 def nodes(value: Any) -> list[tuple[Any, Any]]:
@@ -161,66 +163,73 @@ def nodes(value: Any) -> list[tuple[Any, Any]]:
     st.sampled_from(range(len(nodes(WHOLE)))),
     st.sampled_from([None, 1, "x", [], ["x"], [1], {}, {"x": 1}, {"x": []}, {"x": {}}]),
 )
-def test_a_damaged_contract_is_refused_or_compared_but_never_fails(index: int, value: Any) -> None:
-    damaged = json.loads(dumps(WHOLE))
+def test_a_damaged_lock_file_is_refused_or_compared_but_never_fails(index: int, value: Any) -> None:
+    damaged = json.loads(dump_lock(WHOLE))
     holder, name = nodes(damaged)[index]
     holder[name] = value
     try:
-        read = loads(json.dumps(damaged))
+        read = load_lock(json.dumps(damaged))
     except ValueError:
         return
-    assert all(isinstance(change, Change) for change in compare(read, WHOLE) + compare(WHOLE, read))
+    assert all(
+        isinstance(change, Change)
+        for change in compare_locks(read, WHOLE) + compare_locks(WHOLE, read)
+    )
 
 
 # -- errors
 
 
-def test_an_error_that_is_removed_breaks_and_one_that_is_added_does_not() -> None:
-    without, declared = frozen(), frozen(raises(VesselNotFound))
-    told = f"{WHERE}: can answer vessel-not-found"
-    assert one_change(without, declared) == (set(), {"vessel-not-found: error added (404)", told})
-    told = f"{WHERE}: no longer answers vessel-not-found"
-    assert one_change(declared, without) == ({"vessel-not-found: error removed (404)"}, {told})
+def test_a_removed_error_breaks_and_an_added_one_does_not() -> None:
+    without, declared = make_lock(), make_lock(raises(VesselNotFound))
+    assert changes(without, declared) == (
+        set(),
+        {"vessel-not-found: error added (404)", f"{WHERE}: can answer vessel-not-found"},
+    )
+    assert changes(declared, without) == (
+        {"vessel-not-found: error removed (404)"},
+        {f"{WHERE}: no longer answers vessel-not-found"},
+    )
 
 
-def test_a_status_that_changes_breaks() -> None:
-    breaking, compatible = one_change(frozen(raises(VesselNotFound)), frozen(raises(VesselSunk)))
+def test_a_changed_status_breaks() -> None:
+    breaking, compatible = changes(make_lock(raises(VesselNotFound)), make_lock(raises(VesselSunk)))
     assert breaking == {"vessel-not-found: status changed from 404 to 410"}
     assert compatible == {
         "vessel-not-found: title changed from 'Vessel not found' to 'Vessel sunk'"
     }
 
 
-def test_the_status_of_validation_is_a_part_of_the_contract() -> None:
+def test_a_new_status_of_validation_errors_breaks() -> None:
     def prepare(app: Flask, errors: ApiErrors) -> None:
         from marshmallow import ValidationError
 
         app.add_url_rule("/x", "x", raises(ValidationError)(lambda: ""))
 
-    breaking, _ = one_change(
-        frozen(prepare=prepare), frozen(prepare=prepare, APIERRORS_VALIDATION_STATUS=422)
+    breaking, _ = changes(
+        make_lock(prepare=prepare), make_lock(prepare=prepare, APIERRORS_VALIDATION_STATUS=422)
     )
     assert "validation-failed: status changed from 400 to 422" in breaking
 
 
-def test_a_member_that_is_removed_from_all_bodies_breaks_and_is_told_once() -> None:
-    more, less = frozen(APIERRORS_MEMBERS=["error", "status"]), frozen()
-    assert one_change(more, less) == ({"every error: member 'status' removed"}, set())
-    assert one_change(less, more) == (set(), {"every error: member 'status' added"})
+def test_a_member_that_is_removed_from_all_bodies_is_one_breaking_change() -> None:
+    more, less = make_lock(APIERRORS_MEMBERS=["error", "status"]), make_lock()
+    assert changes(more, less) == ({"every error: member 'status' removed"}, set())
+    assert changes(less, more) == (set(), {"every error: member 'status' added"})
 
 
-def test_a_member_of_an_own_format_that_is_removed_breaks() -> None:
+def test_a_removed_member_of_an_own_format_breaks() -> None:
     def own(**more: str) -> Any:
         return lambda app, errors: errors.format(
             lambda problem: {"message": problem.detail, **more}
         )
 
-    breaking, compatible = one_change(frozen(prepare=own(hint="x")), frozen(prepare=own()))
+    breaking, compatible = changes(make_lock(prepare=own(hint="x")), make_lock(prepare=own()))
     assert (breaking, compatible) == ({"every error: member 'hint' removed"}, set())
 
 
-def test_a_header_that_is_removed_breaks() -> None:
-    breaking, _ = one_change(frozen(), frozen(APIERRORS_REQUEST_ID_HEADER=None))
+def test_a_removed_header_breaks() -> None:
+    breaking, _ = changes(make_lock(), make_lock(APIERRORS_REQUEST_ID_HEADER=None))
     assert breaking == {
         "every error: header X-Request-ID removed",
         "every error: problem+json member 'request_id' removed",
@@ -230,25 +239,25 @@ def test_a_header_that_is_removed_breaks() -> None:
 # -- endpoints
 
 
-def test_an_endpoint_that_is_removed_breaks_and_one_that_is_added_does_not() -> None:
+def test_a_removed_endpoint_breaks_and_an_added_one_does_not() -> None:
     def prepare(app: Flask, errors: ApiErrors) -> None:
         app.add_url_rule("/x", "x", lambda: "", methods=["GET", "DELETE"])
 
-    assert one_change(frozen(prepare=prepare), frozen()) == (
+    assert changes(make_lock(prepare=prepare), make_lock()) == (
         {"DELETE /x: endpoint removed", "GET /x: endpoint removed"},
         set(),
     )
-    assert one_change(frozen(), frozen(prepare=prepare)) == (
+    assert changes(make_lock(), make_lock(prepare=prepare)) == (
         set(),
         {"DELETE /x: endpoint added", "GET /x: endpoint added"},
     )
 
 
-def test_the_name_of_a_variable_is_no_part_of_the_contract_and_its_converter_is() -> None:
-    old = frozen(rule="/vessels/<name>")
-    assert compare(old, frozen(rule="/vessels/<imo>")) == ()
-    assert compare(old, frozen(rule="/vessels/<string:imo>")) == ()
-    assert changes(old, frozen(rule="/vessels/<int:name>"))["breaking"] == {
+def test_a_variable_may_change_its_name_but_not_its_converter() -> None:
+    old = make_lock(rule="/vessels/<name>")
+    assert compare_locks(old, make_lock(rule="/vessels/<imo>")) == ()
+    assert compare_locks(old, make_lock(rule="/vessels/<string:imo>")) == ()
+    assert changes(old, make_lock(rule="/vessels/<int:name>"))[0] == {
         "GET /vessels/<name>: endpoint removed"
     }
 
@@ -262,36 +271,35 @@ def test_the_name_of_a_variable_is_no_part_of_the_contract_and_its_converter_is(
         (produces("text/csv", "text/plain"), "produces (text/csv, text/plain)"),
     ],
 )
-def test_a_guard_that_is_added_breaks_and_one_that_is_removed_does_not(
-    guard: Decorator, name: str
-) -> None:
-    breaking, _ = one_change(frozen(), frozen(guard))
+def test_an_added_guard_breaks_and_a_removed_one_does_not(guard: Decorator, name: str) -> None:
+    breaking, _ = changes(make_lock(), make_lock(guard))
     assert breaking == {f"{WHERE}: guard added: {name}"}
-    breaking, compatible = one_change(frozen(guard), frozen())
+    breaking, compatible = changes(make_lock(guard), make_lock())
     assert breaking == set()
     assert f"{WHERE}: guard removed: {name.partition(' ')[0]}" in compatible
 
 
-def test_a_permission_that_is_added_breaks_and_one_that_is_removed_does_not() -> None:
-    one, two = frozen(requires_permissions("read")), frozen(requires_permissions("read", "write"))
-    assert one_change(one, two) == ({f"{WHERE}: requires_permissions: write added"}, set())
-    assert one_change(two, one) == (set(), {f"{WHERE}: requires_permissions: write removed"})
+def test_an_added_permission_breaks_and_a_removed_one_does_not() -> None:
+    read = make_lock(requires_permissions("read"))
+    both = make_lock(requires_permissions("read", "write"))
+    assert changes(read, both) == ({f"{WHERE}: requires_permissions: write added"}, set())
+    assert changes(both, read) == (set(), {f"{WHERE}: requires_permissions: write removed"})
 
 
-def test_permissions_instead_of_authentication_are_one_guard_more_and_not_one_less() -> None:
-    auth, permissions = frozen(requires_auth), frozen(requires_permissions("read"))
-    breaking, compatible = one_change(auth, permissions)
+def test_permissions_in_place_of_authentication_add_a_guard_and_remove_none() -> None:
+    auth, permissions = make_lock(requires_auth), make_lock(requires_permissions("read"))
+    breaking, compatible = changes(auth, permissions)
     assert breaking == {f"{WHERE}: guard added: requires_permissions (read)"}
     assert compatible == {"forbidden: error added (403)"}
 
 
 @pytest.mark.parametrize("guard", [consumes, produces])
-def test_a_media_type_that_is_removed_breaks_and_one_that_is_added_does_not(
+def test_a_removed_media_type_breaks_and_an_added_one_does_not(
     guard: Callable[..., Decorator],
 ) -> None:
-    one, two = frozen(guard("text/csv")), frozen(guard("text/csv", "text/plain"))
-    assert one_change(one, two) == (set(), {f"{WHERE}: {guard.__name__}: text/plain added"})
-    assert one_change(two, one) == ({f"{WHERE}: {guard.__name__}: text/plain removed"}, set())
+    csv, both = make_lock(guard("text/csv")), make_lock(guard("text/csv", "text/plain"))
+    assert changes(csv, both) == (set(), {f"{WHERE}: {guard.__name__}: text/plain added"})
+    assert changes(both, csv) == ({f"{WHERE}: {guard.__name__}: text/plain removed"}, set())
 
 
 # -- limits
@@ -309,19 +317,17 @@ def test_a_media_type_that_is_removed_breaks_and_one_that_is_added_does_not(
         ("10/second", "600/minute", False),
     ],
 )
-def test_a_limit_that_is_lowered_breaks_and_one_that_is_raised_does_not(
-    old: str, new: str, breaks: bool
-) -> None:
-    (change,) = compare(frozen(rate_limit(old)), frozen(rate_limit(new)))
+def test_a_lowered_limit_breaks_and_a_raised_one_does_not(old: str, new: str, breaks: bool) -> None:
+    (change,) = compare_locks(make_lock(rate_limit(old)), make_lock(rate_limit(new)))
     assert (change.effect == "breaking") is breaks
     assert change.what.startswith("limit lowered from" if breaks else "limit changed from")
 
 
-def test_a_limit_that_is_added_breaks_and_one_that_is_removed_does_not() -> None:
-    breaking, _ = one_change(frozen(), frozen(rate_limit("5/second")))
+def test_an_added_limit_breaks_and_a_removed_one_does_not() -> None:
+    breaking, _ = changes(make_lock(), make_lock(rate_limit("5/second")))
     assert len(breaking) == 1
     assert breaking.pop().startswith(f"{WHERE}: limit added: 5")
-    assert changes(frozen(rate_limit("5/second")), frozen())["breaking"] == set()
+    assert changes(make_lock(rate_limit("5/second")), make_lock())[0] == set()
 
 
 LIMITS = st.builds(
@@ -333,14 +339,14 @@ LIMITS = st.builds(
 
 
 @given(LIMITS, LIMITS, LIMITS)
-def test_a_limit_implies_itself_and_what_it_implies_implies(one: str, two: str, three: str) -> None:
+def test_implication_of_limits_is_reflexive_and_transitive(one: str, two: str, three: str) -> None:
     assert implies(one, one)
     assert implies(f"{one}; {two}", one)
     if implies(one, two) and implies(two, three):
         assert implies(one, three)
 
 
-def test_a_limit_that_cannot_be_read_implies_itself_alone() -> None:
+def test_a_limit_that_cannot_be_parsed_implies_only_itself() -> None:
     assert implies("<function>", "<function>")
     assert not implies("<function>", "5/minute")
     assert not implies("5/minute", "<function>")
