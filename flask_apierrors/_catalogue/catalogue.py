@@ -197,9 +197,9 @@ def _context(app: Flask) -> AbstractContextManager[Any]:
     """The app's context: the one that there is, so that a request's own is not torn down twice."""
     return (
         nullcontext()
-        if current_app and current_app._get_current_object() is app
+        if current_app and current_app._get_current_object() is app  # type: ignore[attr-defined]
         else app.app_context()
-    )  # type: ignore[attr-defined]
+    )
 
 
 def _is_hidden(endpoint: str, state: AppState) -> bool:

@@ -535,8 +535,8 @@ class RateLimits:
                 if (
                     one.quota.counts_later
                     and not one.exceeded
-                    and one.quota.runtime.deduct_when(response)
-                ):  # type: ignore[misc]
+                    and one.quota.runtime.deduct_when(response)  # type: ignore[misc]
+                ):
                     self.counters.take(one)
             if spent:
                 self._tell(response, spent)
