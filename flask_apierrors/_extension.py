@@ -14,11 +14,10 @@ from werkzeug.exceptions import HTTPException
 
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
+from ._core.hooks import Converter, Hooks
 from ._core.road import error_response, finish, handle, use_response_class
 from ._core.state import (
     AppState,
-    Converter,
-    Hooks,
     app_state,
     current_flask,
     current_request,

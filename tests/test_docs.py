@@ -17,6 +17,8 @@ from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 from flask_apierrors._core.config import _CHECKS, Config
+from flask_apierrors._core.sentences import NAMED
+from flask_apierrors._core.statuses import STATUSES
 from tests.test_house import WINGS
 
 ROOT = Path(__file__).parents[1]
@@ -141,6 +143,14 @@ def test_each_key_is_in_the_configuration_table_with_its_default(page: str) -> N
     assert shown == {
         key: getattr(defaults, key.removeprefix("APIERRORS_").lower()) for key in _CHECKS
     }
+
+
+def test_the_table_of_messages_is_the_table_of_the_package() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    page = page.partition("## `APIERRORS_MESSAGES`")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `\"?([\w-]+)\"?` \| (.+?)(?: \(`.*)? \|$", page, re.MULTILINE)
+    detailed = {str(status): row.sentence for status, row in STATUSES.items() if row.short}
+    assert dict(rows) == detailed | NAMED
 
 
 def test_contributing_names_the_wings_in_their_order() -> None:

@@ -110,7 +110,7 @@ def documented(document: Json) -> set[Error]:
 
 def template(path: str, document: Json) -> str:
     path = path.partition("?")[0]
-    names = sorted(document["paths"], key=lambda name: name.count("{"))
+    names: list[str] = sorted(document["paths"], key=lambda name: name.count("{"))
     return next(
         name
         for name in names
@@ -239,7 +239,7 @@ def refusals(app: Flask, tokens: dict[str, str]) -> Iterator[TestResponse]:
         yield ask(app, method, url, "not.a.token")
         yield ask(app, method, url, tokens["kiosk"])
     for method, url in GUARDED[:4]:
-        body = {"json": ANNOTATION} if method == "POST" else {}
+        body: dict[str, Any] = {"json": ANNOTATION} if method == "POST" else {}
         yield ask(app, method, url, bridge, "application/problem+json", **body)
     for _, url in GUARDED[:3]:
         yield ask(app, "GET", url + "?from=yesterday", bridge)
@@ -264,7 +264,8 @@ def outages(app: Flask, token: str) -> Iterator[TestResponse]:
     away = store.rename(store.with_suffix(".away"))
     try:
         for method, url in (*GUARDED, ("GET", "/health")):
-            yield ask(app, method, url, token, **({"json": ANNOTATION} if method == "POST" else {}))
+            body: dict[str, Any] = {"json": ANNOTATION} if method == "POST" else {}
+            yield ask(app, method, url, token, **body)
     finally:
         away.rename(store)
 

@@ -266,7 +266,8 @@ def test_a_missing_form_field_stays_a_400_though_it_is_a_key_error_too() -> None
     errors = ApiErrors(app)
     errors.convert(LookupError, to=Gone)
     app.add_url_rule("/form", view_func=lambda: request.form["absent"], endpoint="form")
-    app.add_url_rule("/key", view_func=lambda: {}["absent"], endpoint="key")
+    nothing: dict[str, str] = {}
+    app.add_url_rule("/key", view_func=lambda: nothing["absent"], endpoint="key")
     assert get(app, "/form").status_code == 400
     assert get(app, "/key").status_code == 410
 
@@ -441,9 +442,12 @@ def test_an_app_of_the_same_name_without_the_extension_logs_as_before(
 ) -> None:
     ApiErrors(new_app())
     other = new_app()
-    other.add_url_rule(
-        "/", view_func=lambda: other.logger.warning("heard") or "ok", endpoint="home"
-    )
+
+    @other.get("/")
+    def home() -> str:
+        other.logger.warning("heard")
+        return "ok"
+
     assert get(other, "/").status_code == 200
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 

@@ -299,6 +299,8 @@ def test_a_time_zone_without_an_offset_is_dumped_as_utc(monkeypatch: pytest.Monk
         def utcoffset(self, moment: datetime | None) -> None:
             return None
 
+        dst = tzname = utcoffset
+
     assert (
         dump(datetime(2025, 5, 25, tzinfo=Nowhere()))
         == dump(datetime(2025, 5, 25))

@@ -20,8 +20,8 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text", "statuses"),
         ("http", "sentences"),
         ("accept", "errors", "header_fields"),
-        ("config", "scheme"),
-        ("validation",),
+        ("config", "hooks"),
+        ("scheme", "validation"),
         ("state",),
         ("problem", "formats", "ready_response"),
         ("rendering",),
@@ -104,8 +104,8 @@ def imports_of(module: str) -> Iterator[tuple[str, bool]]:
         elif isinstance(node, ast.ImportFrom) and node.level:
             above = package[: len(package) - node.level + 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
-            for name in names:
-                yield ".".join((*above, name)), True
+            for part in names:
+                yield ".".join((*above, part)), True
         elif isinstance(node, ast.ImportFrom) and id(node) not in unread:
             assert node.module is not None
             yield node.module.split(".")[0], node.module.split(".")[0] == "flask_apierrors"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import apiflask
 import flask_smorest
@@ -62,14 +62,14 @@ def app(make_app: Callable[..., Flask], errors: ApiErrors) -> Flask:
     @requires_permissions("vessels:read")
     @produces("application/json")
     @raises(VesselNotFound)
-    def vessel(imo: int) -> None:
+    def vessel(imo: int) -> NoReturn:
         raise VesselNotFound
 
     @app.post("/vessels")
     @requires_auth
     @requires_json
     @raises(marshmallow.ValidationError)
-    def register() -> None:
+    def register() -> NoReturn:
         raise marshmallow.ValidationError({"name": ["Too long."]})
 
     @app.get("/harbours")
@@ -217,7 +217,7 @@ def test_the_problem_names_the_types_that_are_possible(
         "Authorization": "Bearer good",
         "Accept": "application/json, application/problem+json",
     }
-    problem = app.test_client().get("/vessels/1", headers=headers).json
+    problem = app.test_client().get("/vessels/1", headers=headers).get_json()
     assert accepts(schema, problem)
     assert not accepts(schema, problem | {"type": "urn:problem-type:another"})
     assert not accepts(schema, problem | {"status": 410})
@@ -666,7 +666,8 @@ def apiflask_app(errors: ApiErrors) -> APIFlask:
         )
 
     @app.spec_processor
-    def complete(document: Json) -> Json:
+    def complete(document: Json | str) -> Json | str:
+        assert isinstance(document, dict)
         return add_errors(document, app)
 
     @app.put("/vessels/<int:imo>")
@@ -696,6 +697,7 @@ def test_apiflask_documents_what_this_package_answers(errors: ApiErrors) -> None
 def test_apiflask_sends_what_is_documented(errors: ApiErrors) -> None:
     app = apiflask_app(errors)
     client, made = app.test_client(), app.spec
+    assert isinstance(made, dict)
     allowed = {"Authorization": "Bearer good"}
     for answer, status in [
         (client.put("/vessels/1", json={}, headers=allowed), 400),

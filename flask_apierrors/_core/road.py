@@ -14,13 +14,13 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .errors import ApiError
+from .hooks import Converter
 from .http import header_pairs, merged_list
 from .problem import to_problem
 from .ready_response import is_ready, is_whole
 from .rendering import render, static_500
 from .state import (
     AppState,
-    Converter,
     app_state,
     current_flask,
     current_request,

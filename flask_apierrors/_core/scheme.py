@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .hooks import Hooks
 from .sentences import Sentence
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-    from .state import AppState
 
 
 class Scheme(Protocol):
@@ -26,7 +25,7 @@ class Scheme(Protocol):
         """Return the well-formed credentials of a request, if it has any."""
         ...
 
-    def verify(self, credentials: str, app: AppState) -> Any:
+    def verify(self, credentials: str, hooks: Hooks) -> Any:
         """Return the principal, or ``None`` if the credentials are invalid.
 
         :raises RuntimeError: if the author registered no function that verifies them.

@@ -8,19 +8,15 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Request, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from .config import Config
-
-if TYPE_CHECKING:
-    from .errors import Problem
-    from .scheme import Scheme
-    from .validation import Validator
-
-Converter = Callable[[Any], Any]
+from .hooks import Converter, Hooks
+from .scheme import Scheme
+from .validation import Validator
 
 _KEY = "_apierrors"
 _SAFE_ID = re.compile(r"[ -~]{1,128}")
@@ -28,20 +24,6 @@ _SAFE_ID = re.compile(r"[ -~]{1,128}")
 #: The app and the request themselves: each attribute of Flask's proxies costs a look-up.
 current_flask: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
 current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
-
-
-@dataclass(slots=True)
-class Hooks:
-    """The author's functions. They are the same for every app of one ``ApiErrors``."""
-
-    #: A plain function, even if the author's is ``async def``.
-    verify_token: Callable[[str], Any] | None = None
-    permissions_of: Callable[[Any], Any] | None = None
-    format: Callable[[Problem], Any] | None = None
-    unavailable_when: Callable[[], Any] | None = None
-    converters: dict[type[Exception], Converter] = field(default_factory=dict)
-    #: Patterns of the endpoints that are not published.
-    hidden: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -140,7 +140,7 @@ def _verify_once(req: Request, state: RequestState) -> None:
         if credentials is None:
             continue
         try:
-            principal = scheme.verify(credentials, state.app)
+            principal = scheme.verify(credentials, state.app.hooks)
         except HTTPException as refusal:
             state.rejection = refusal
         else:

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .._core.errors import InvalidToken
+from .._core.hooks import Hooks
 from .._core.http import challenge
 from .._core.sentences import Sentence
-from .._core.state import AppState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -38,9 +38,9 @@ class Bearer:
         match = _BEARER.fullmatch(authorization) if authorization else None
         return match[1] if match else None
 
-    def verify(self, credentials: str, app: AppState) -> Any:
+    def verify(self, credentials: str, hooks: Hooks) -> Any:
         """Return what the author's function returns for a token."""
-        verify = app.hooks.verify_token
+        verify = hooks.verify_token
         if verify is None:
             raise RuntimeError(
                 "No function verifies tokens. Register one with @errors.verify_token."

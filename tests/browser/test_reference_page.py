@@ -114,13 +114,19 @@ def test_a_page_fits_its_width(browser: Chrome, address: str, page: str, width: 
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
+def log_of(browser: Chrome) -> list[Any]:
+    """What the browser has logged since the last call."""
+    entries: list[Any] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return entries
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_browser_has_nothing_to_complain_of_and_nothing_to_fetch(
     browser: Chrome, address: str, page: str
 ) -> None:
-    browser.get_log("browser")
+    log_of(browser)
     look(browser, address + page)
-    assert browser.get_log("browser") == []
+    assert log_of(browser) == []
     assert (
         browser.execute_script(
             "return performance.getEntriesByType('resource').map(one => one.name)"

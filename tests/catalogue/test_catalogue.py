@@ -429,4 +429,4 @@ def test_the_text_for_authors_in_the_packages_own_class_is_not_shown(make_app: M
     entry = find(make_app(), "invalid-token")
     assert entry is not None
     assert entry.meaning.startswith("The request has a Bearer token")
-    assert InvalidToken.__doc__ not in entry.meaning
+    assert str(InvalidToken.__doc__) not in entry.meaning

@@ -247,7 +247,7 @@ def test_a_limit_of_the_whole_app_holds_where_nothing_is_routed(make_app: MakeAp
 
 def test_a_storage_that_must_be_there_can_be_missing(make_app: MakeApp) -> None:
     class Elsewhere(MemoryStorage):
-        STORAGE_SCHEME = ("elsewhere",)
+        STORAGE_SCHEME = ["elsewhere"]  # noqa: RUF012
 
     storage = {
         "RATELIMIT_STORAGE_URI": "elsewhere://",

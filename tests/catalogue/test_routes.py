@@ -130,7 +130,7 @@ def test_a_method_view_has_the_marks_of_the_class_and_of_each_method(make_app: M
     class Vessels(MethodView):
         """All vessels."""
 
-        decorators = (requires_auth,)
+        decorators = [requires_auth]  # noqa: RUF012
 
         def get(self) -> str:
             return ""
@@ -152,7 +152,7 @@ def test_a_method_view_has_the_marks_of_the_class_and_of_each_method(make_app: M
 
 def test_a_mark_that_a_class_and_its_method_have_is_told_once(make_app: MakeApp) -> None:
     class Vessels(MethodView):
-        decorators = (requires_auth, produces("text/csv"))
+        decorators = [requires_auth, produces("text/csv")]  # noqa: RUF012
 
         @requires_auth
         @produces("text/plain")

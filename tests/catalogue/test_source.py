@@ -230,7 +230,7 @@ def test_the_place_of_a_decorated_function_is_that_of_the_function_itself() -> N
 
 def test_the_place_of_a_callable_without_code_is_its_name() -> None:
     assert place_of(dict.fromkeys) == "dict.fromkeys"
-    nameless = partial(dict, x=1)
+    nameless: Callable[..., Any] = partial(dict, x=1)
     assert place_of(nameless) == repr(nameless)
 
 

@@ -214,7 +214,12 @@ def test_any_other_client_gets_the_plain_body(header: str | None) -> None:
 
 def test_a_memo_calls_its_function_once_for_each_header() -> None:
     calls: list[str] = []
-    memo = BoundedMemo(lambda header: calls.append(header) or header.upper())
+
+    def shout(header: str) -> str:
+        calls.append(header)
+        return header.upper()
+
+    memo = BoundedMemo(shout)
     assert [memo["a"], memo["a"], memo["b"]] == ["A", "A", "B"]
     assert calls == ["a", "b"]
 

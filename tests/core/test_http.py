@@ -166,6 +166,8 @@ def test_a_time_zone_without_an_offset_means_utc() -> None:
         def utcoffset(self, moment: datetime | None) -> None:
             return None
 
+        dst = tzname = utcoffset
+
     assert delay_seconds(datetime(2015, 1, 1, tzinfo=Nowhere())) == 0
 
 

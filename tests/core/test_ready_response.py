@@ -1,5 +1,9 @@
+from __future__ import annotations
+
 import copy
 import pickle
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask, Response, abort, request_finished
@@ -7,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ, run_wsgi_app
+from werkzeug.wsgi import ClosingIterator
 
 from flask_apierrors import ApiErrors, produces, rate_limit, requires_auth
 from flask_apierrors._core.ready_response import (
@@ -17,139 +22,153 @@ from flask_apierrors._core.ready_response import (
     is_ready,
 )
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Change = Callable[[Response], Response]
+Sent = tuple[bytes, str, list[tuple[str, str]]]
+"""Body, status line, header fields."""
+
 FIELDS = (("Content-Type", "application/json"), ("Vary", "Accept"))
 BODY = b'{"error":"Gone."}\n'
 
 
-def sent(response, method="GET"):
+def sent(response: Response, method: str = "GET") -> Sent:
     body, status, headers = run_wsgi_app(
         response, create_environ("/", method=method), buffered=True
     )
     return b"".join(body), status, sorted(headers)
 
 
-def ready():
+def ready() -> ReadyResponse:
     return ReadyResponse(BODY, "410 GONE", FIELDS)
 
 
-def usual():
+def usual() -> Response:
     return Response(BODY, "410 GONE", FIELDS)
 
 
-def unchanged(response):
+def unchanged(response: Response) -> Response:
     return response
 
 
-def with_header(response):
+def with_header(response: Response) -> Response:
     response.headers["Server-Timing"] = "total;dur=1"
     return response
 
 
-def with_less(response):
+def with_less(response: Response) -> Response:
     del response.headers["Vary"]
     return response
 
 
-def with_other_value(response):
+def with_other_value(response: Response) -> Response:
     response.headers["Vary"] = "*"
     return response
 
 
-def without_length(response):
+def without_length(response: Response) -> Response:
     del response.headers["Content-Length"]
     return response
 
 
-def with_other_headers(response):
+def with_other_headers(response: Response) -> Response:
     response.headers = Headers([("Content-Type", "text/plain")])
     return response
 
 
-def with_data(response):
+def with_data(response: Response) -> Response:
     response.set_data("äh")
     return response
 
 
-def with_json_text(response):
+def with_json_text(response: Response) -> Response:
     response.response = ["{", "}"]
     del response.headers["Content-Length"]
     return response
 
 
-def with_generator(response):
+def with_generator(response: Response) -> Response:
     response.response = (part for part in (b"a", b"b"))
     del response.headers["Content-Length"]
     return response
 
 
-def with_more_data(response):
+def with_more_data(response: Response) -> Response:
     response.stream.write(b" ")
     return response
 
 
-def with_status(response):
+def with_status(response: Response) -> Response:
     response.status_code = 404
     return response
 
 
-def with_status_line(response):
+def with_status_line(response: Response) -> Response:
     response.status = "499 Client Closed Request"
     return response
 
 
-def with_another_class(response):
-    return type("Other", (Response,), {}).force_type(response)
+def with_another_class(response: Response) -> Response:
+    class Other(Response):
+        pass
+
+    other = Other.force_type(response)
+    assert isinstance(other, Other)
+    return other
 
 
-def with_passthrough(response):
+def with_passthrough(response: Response) -> Response:
     response.direct_passthrough = True
     return response
 
 
-def without_content(response):
+def without_content(response: Response) -> Response:
     response.status_code = 204
     return response
 
 
-def with_a_look(response):
+def with_a_look(response: Response) -> Response:
     assert response.headers.get("Content-Type") != "nothing"
     return response
 
 
-def with_a_look_at_the_status(response):
+def with_a_look_at_the_status(response: Response) -> Response:
     assert response.status_code >= 200
     return response
 
 
-def with_a_callback(response):
+def with_a_callback(response: Response) -> Response:
     response.call_on_close(list)
     return response
 
 
-def with_location(response):
+def with_location(response: Response) -> Response:
     response.location = "/größe"
     return response
 
 
-def with_cookie(response):
+def with_cookie(response: Response) -> Response:
     response.set_cookie("seen", "1")
     return response
 
 
-def with_etag(response):
+def with_etag(response: Response) -> Response:
     response.add_etag()
-    return response.make_conditional(create_environ("/"))
+    response.make_conditional(create_environ("/"))
+    return response
 
 
-def with_copy(response):
+def with_copy(response: Response) -> Response:
     return with_header(copy.copy(response))
 
 
-def with_pickle(response):
-    return pickle.loads(pickle.dumps(response))
+def with_pickle(response: Response) -> Response:
+    unpickled: Response = pickle.loads(pickle.dumps(response))
+    return unpickled
 
 
-CHANGES = [
+CHANGES: list[Change] = [
     unchanged,
     with_a_look,
     with_a_look_at_the_status,
@@ -178,11 +197,13 @@ CHANGES = [
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_is_done_to_it_flasks_own_response_sends_the_same(change, method):
+def test_whatever_is_done_to_it_flasks_own_response_sends_the_same(
+    change: Change, method: str
+) -> None:
     assert sent(change(ready()), method) == sent(change(usual()), method)
 
 
-def outcome(response, changes):
+def outcome(response: Response, changes: list[Change]) -> Sent | type[Exception]:
     try:
         for change in changes:
             response = change(response)
@@ -192,21 +213,22 @@ def outcome(response, changes):
 
 
 @given(st.lists(st.sampled_from(CHANGES), max_size=5))
-def test_whatever_is_done_to_it_in_whatever_order_too(changes):
+def test_whatever_is_done_to_it_in_whatever_order_too(changes: list[Change]) -> None:
     assert outcome(ready(), changes) == outcome(usual(), changes)
 
 
-def test_what_waits_for_the_end_is_called_once_and_after_the_body():
-    heard = []
+def test_what_waits_for_the_end_is_called_once_and_after_the_body() -> None:
+    heard: list[str] = []
     response = ready()
     response.call_on_close(lambda: heard.append("closed"))
     chunks, _, _ = run_wsgi_app(response, create_environ("/"))
     assert (next(iter(chunks)), heard) == (BODY, [])
+    assert isinstance(chunks, ClosingIterator)
     chunks.close()
     assert heard == ["closed"]
 
 
-def test_it_is_flasks_response_to_whoever_looks():
+def test_it_is_flasks_response_to_whoever_looks() -> None:
     response = ready()
     assert isinstance(response, Response)
     assert (response.status_code, response.get_json(), response.mimetype) == (
@@ -217,32 +239,35 @@ def test_it_is_flasks_response_to_whoever_looks():
     assert response.content_length == len(BODY)
 
 
-def test_it_can_be_sent_twice():
+def test_it_can_be_sent_twice() -> None:
     response = ready()
     assert sent(response) == sent(response)
 
 
-def test_what_a_server_does_to_the_list_of_headers_stays_with_the_server():
+def test_what_a_server_does_to_the_list_of_headers_stays_with_the_server() -> None:
     response = ready()
     seen = []
 
-    def start_response(status, headers, exc_info=None):
+    def start_response(
+        status: str, headers: list[tuple[str, str]], exc_info: object = None
+    ) -> Callable[[bytes], object]:
         seen.append(sorted(headers))
         headers.append(("Date", "today"))
+        return bytes
 
     for _ in range(2):
         response(create_environ("/"), start_response)
     assert seen[0] == seen[1]
 
 
-def test_it_has_no_other_attributes_than_flasks_response():
+def test_it_has_no_other_attributes_than_flasks_response() -> None:
     with pytest.raises(AttributeError, match="'ReadyResponse' object has no attribute 'header'"):
         ready().header  # noqa: B018
 
 
-def test_an_app_with_a_response_class_of_its_own_answers_in_it():
+def test_an_app_with_a_response_class_of_its_own_answers_in_it() -> None:
     class Marked(Response):
-        def get_wsgi_headers(self, environ):
+        def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
             headers = super().get_wsgi_headers(environ)
             headers["X-Marked"] = "yes"
             return headers
@@ -256,20 +281,22 @@ def test_an_app_with_a_response_class_of_its_own_answers_in_it():
 
 
 @pytest.mark.parametrize("name", ["Location", "Content-Location", "content-length"])
-def test_fields_that_werkzeug_completes_are_left_to_it(name):
+def test_fields_that_werkzeug_completes_are_left_to_it(name: str) -> None:
     response, other = ready(), usual()
     for one in (response, other):
         one.headers.add(name, "/x y" if "ocation" in name else "3")
     assert sent(response) == sent(other)
 
 
-def look(response):
+def look(response: Response) -> Response:
     response.status_code  # noqa: B018
     return response
 
 
 @pytest.mark.parametrize("make", [ready, lambda: look(ready()), usual])
-def test_fields_are_added_and_read_whether_it_is_ready_or_not(make):
+def test_fields_are_added_and_read_whether_it_is_ready_or_not(
+    make: Callable[[], Response],
+) -> None:
     response = make()
     was_ready = is_ready(response)
     add_fields(response, (("Vary", "Cookie"), ("Retry-After", "3")))
@@ -285,20 +312,20 @@ def test_fields_are_added_and_read_whether_it_is_ready_or_not(make):
     assert sent(response) == sent(other)
 
 
-def test_what_is_added_to_a_copy_stays_with_the_copy():
+def test_what_is_added_to_a_copy_stays_with_the_copy() -> None:
     response = ready()
     add_fields(copy.copy(response), (("Age", "1"),))
     assert field_of(response, "Age") is None
 
 
-def test_a_response_without_an_error_is_told_from_one():
+def test_a_response_without_an_error_is_told_from_one() -> None:
     assert not is_error(Response("fine"))
 
 
-def test_no_error_is_looked_at_unless_an_author_does():
+def test_no_error_is_looked_at_unless_an_author_does() -> None:
     app = Flask("unseen")
     errors = ApiErrors(app)
-    errors.verify_token({}.get)
+    errors.verify_token(lambda token: None)
     app.add_url_rule("/private", "private", requires_auth(lambda: {}))
     app.add_url_rule(
         "/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410)))

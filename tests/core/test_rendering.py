@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from flask import Flask, Response, abort, session
@@ -63,6 +63,10 @@ class Signals(list[BaseException]):
 
 def error_records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def fail(value: object) -> NoReturn:
+    raise ZeroDivisionError
 
 
 # -- formats
@@ -205,6 +209,8 @@ def test_any_description_comes_out_as_text(description: Any, error: str) -> None
 
 
 def test_any_extension_member_comes_out_as_json() -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
     members: dict[str, Any] = {
         "nan": float("nan"),
         "when": dt.date(2025, 5, 25),
@@ -212,10 +218,9 @@ def test_any_extension_member_comes_out_as_json() -> None:
         "dec": Decimal("1.5"),
         "exc": KeyError("k"),
         "keys": {1: "one", None: "none"},
-        "deep": (cycle := []),
+        "deep": cycle,
         "bad": Hostile(),
     }
-    cycle.append(cycle)
     body = strict_json(get(raiser(ApiError("x", status=409, **members)), PROBLEM))
     assert body["nan"] == "nan"
     assert body["when"] == "2025-05-25"
@@ -253,7 +258,7 @@ def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(lambda: abort(404))
-    errors.format(lambda problem: 1 / 0)
+    errors.format(fail)
     response = app.test_client().get("/x")
     assert response.status_code == 500
     assert strict_json(response) == {"error": INTERNAL}
@@ -277,7 +282,7 @@ def test_a_converter_that_fails_is_logged_and_signalled_and_answered_with_a_stat
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(raiser(KeyError("secret")))
-    errors.convert(KeyError)(lambda exc: 1 / 0)
+    errors.convert(KeyError)(fail)
     signals = Signals(app)
     response = app.test_client().get("/x")
     assert response.status_code == 500
@@ -343,13 +348,14 @@ def test_an_authors_cache_control_is_kept_and_the_content_type_is_not() -> None:
 
 
 def test_two_challenges_of_an_author_both_arrive() -> None:
-    error = Unauthorized(www_authenticate=None)
-    error.get_headers = lambda *_: [
-        ("WWW-Authenticate", 'Basic realm="a"'),
-        ("WWW-Authenticate", 'Digest realm="b"'),
-    ]  # type: ignore[method-assign,misc,assignment]
-    cls = type("Two", (Unauthorized,), {"get_headers": lambda self, *_: error.get_headers()})
-    assert get(raiser(cls())).headers.getlist("WWW-Authenticate") == [
+    class Two(Unauthorized):
+        def get_headers(self, *_: object) -> list[tuple[str, str]]:
+            return [
+                ("WWW-Authenticate", 'Basic realm="a"'),
+                ("WWW-Authenticate", 'Digest realm="b"'),
+            ]
+
+    assert get(raiser(Two())).headers.getlist("WWW-Authenticate") == [
         'Basic realm="a"',
         'Digest realm="b"',
     ]

@@ -81,7 +81,7 @@ def test_a_message_for_the_name_comes_first_then_the_code_then_the_status() -> N
 def test_a_message_for_a_status_does_not_hide_what_is_wrong_with_the_request() -> None:
     sentence = Sentence("validation-failed", errors="Invalid 'a': no")
     assert text_of(sentence, {400: "Wrong."}, 400, "validation-failed") == "Invalid 'a': no"
-    own = {"validation-failed": "Wrong: {errors}"}
+    own: dict[int | str, str] = {"validation-failed": "Wrong: {errors}"}
     assert text_of(sentence, own, 400, "validation-failed") == "Wrong: Invalid 'a': no"
 
 

@@ -57,14 +57,14 @@ def errors_of(schema: ma.Schema, data: Any) -> ValidationError:
     return caught.value
 
 
+def normalized(error: ValidationError) -> Any:
+    return error.normalized_messages()  # type: ignore[no-untyped-call]
+
+
 def said_of(schema: ma.Schema, data: Any) -> Invalid:
     error = errors_of(schema, data)
-    return describe(
-        error.normalized_messages() if error.field_name != "_schema" else error.messages,
-        20,
-        None,
-        data,
-    )
+    messages = normalized(error) if error.field_name != "_schema" else error.messages
+    return describe(messages, 20, None, data)
 
 
 def pointers_of(schema: ma.Schema, data: Any) -> list[str | None]:
@@ -243,10 +243,12 @@ def test_each_item_of_many_has_its_index() -> None:
 
 
 def test_a_collection_may_be_wrong_beside_its_items() -> None:
+    whole: dict[str, Any] = {COLLECTION: True}
+
     class Batch(ma.Schema):
         n = fields.Int()
 
-        @ma.validates_schema(skip_on_field_errors=False, **{COLLECTION: True})
+        @ma.validates_schema(skip_on_field_errors=False, **whole)
         def check(self, data: Any, **kwargs: Any) -> None:
             raise ValidationError("Too few.")
 
@@ -264,7 +266,7 @@ def test_what_is_not_an_object_at_all_is_told() -> None:
 
 def test_a_validation_error_for_one_field_names_it() -> None:
     error = ValidationError("must be positive", field_name="qty")
-    assert describe(error.normalized_messages(), 20).sentence == "Invalid 'qty': must be positive"
+    assert describe(normalized(error), 20).sentence == "Invalid 'qty': must be positive"
 
 
 @pytest.mark.parametrize(

@@ -282,11 +282,16 @@ def test_a_verifier_whose_answer_is_to_be_awaited_lets_nobody_in(
     async def verifier(token: str) -> Any:
         return verify(token)
 
-    made = []
-    app, _ = make(lambda token: made.append(verifier(token)) or made[-1])
+    coroutines = []
+
+    def start(token: str) -> Any:
+        coroutines.append(verifier(token))
+        return coroutines[-1]
+
+    app, _ = make(start)
     assert get(app, "/me", GOOD).status_code == 500
     assert "async def" in caplog.text
-    made[0].close()
+    coroutines[0].close()
 
 
 def test_async_verifiers_guard_sync_and_async_views() -> None:

@@ -66,7 +66,7 @@ def test_the_real_guards_answer_in_the_order_of_the_contract(
     errors = ApiErrors()
     errors.verify_token(lambda token: {"permissions": ["write"] if token == "writer" else []})
     app = make_app(errors)
-    decorators = (
+    decorators: tuple[Any, ...] = (
         requires_permissions("write"),
         requires_json,
         produces("text/csv"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Flask, Request, jsonify, request
+from flask import Flask, Request, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider, JSONProvider
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -353,9 +353,12 @@ def test_a_request_class_of_the_apps_own_reads_strictly_too() -> None:
     app = Flask(__name__)
     app.request_class = Mine
     ApiErrors(app)
-    app.add_url_rule(
-        "/", view_func=lambda: jsonify(request.get_json(), request.tenant), methods=["POST"]
-    )  # type: ignore[attr-defined]
+
+    @app.post("/")
+    def view() -> Response:
+        assert isinstance(request, Mine)
+        return jsonify(request.get_json(), request.tenant)
+
     assert app.request_class.__name__ == "Mine"
     assert issubclass(app.request_class, Mine)
     assert app.test_client().post("/", json=1).get_json() == [1, "north"]

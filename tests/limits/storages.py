@@ -139,7 +139,8 @@ class Redis(Server):
         import redis
 
         with closing(redis.Redis(port=self.port, socket_timeout=10, protocol=2)) as client:
-            return client.execute_command(*words)
+            reply: object = client.execute_command(*words)  # type: ignore[no-untyped-call]
+            return reply
 
     def keys(self) -> list[bytes]:
         found = self.command("KEYS", "LIMITS:*127.0.0.1*")

@@ -8,7 +8,7 @@ import sys
 import textwrap
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from flask import Blueprint, Flask, Response, abort, make_response, request
@@ -147,7 +147,7 @@ def test_async_views_and_method_views_are_limited(make_app: Callable[..., Flask]
             return {}
 
     class Decorated(MethodView):
-        decorators = (rate_limit("3/minute"),)
+        decorators = [rate_limit("3/minute")]  # noqa: RUF012
 
         def get(self) -> dict[str, str]:
             return {}
@@ -522,7 +522,7 @@ def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(
 
     @app.get("/x")
     @rate_limit("5/hour")
-    def view() -> None:
+    def view() -> NoReturn:
         raise ServiceUnavailable(retry_after=120)
 
     answer = app.test_client().get("/x")
@@ -535,7 +535,7 @@ def test_a_429_of_the_view_is_left_alone(make_app: Callable[..., Flask]) -> None
     app = make_app()
 
     @app.get("/x")
-    def view() -> None:
+    def view() -> NoReturn:
         raise TooManyRequests("Busy.", retry_after=7)
 
     answer = app.test_client().get("/x")

@@ -577,9 +577,12 @@ def test_counting_in_memory_starts_no_thread_for_each_request(
     client.get("/")
     started = []
     start = threading.Thread.start
-    monkeypatch.setattr(
-        threading.Thread, "start", lambda thread: (started.append(thread), start(thread))[1]
-    )
+
+    def note(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", note)
     for _ in range(20):
         time.sleep(0.015)
         client.get("/")

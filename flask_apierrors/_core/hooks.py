@@ -1,0 +1,25 @@
+"""The functions that an author registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import Problem
+
+Converter = Callable[[Any], Any]
+
+
+@dataclass(slots=True)
+class Hooks:
+    """The author's functions. They are the same for every app of one ``ApiErrors``."""
+
+    #: A plain function, even if the author's is ``async def``.
+    verify_token: Callable[[str], Any] | None = None
+    permissions_of: Callable[[Any], Any] | None = None
+    format: Callable[[Problem], Any] | None = None
+    unavailable_when: Callable[[], Any] | None = None
+    converters: dict[type[Exception], Converter] = field(default_factory=dict)
+    #: Patterns of the endpoints that are not published.
+    hidden: tuple[str, ...] = ()

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import NotFound
+
+from flask_apierrors import ApiErrors
+from flask_apierrors._core.hooks import Hooks
+
+
+def test_an_app_without_hooks_has_none() -> None:
+    hooks = Hooks()
+    assert (hooks.verify_token, hooks.format, hooks.converters) == (None, None, {})
+
+
+def missing() -> str:
+    raise KeyError("key")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_hooks_hold_for_each_app_of_an_instance_whenever_they_came(is_late: bool) -> None:
+    errors = ApiErrors()
+    apps = [Flask("one"), Flask("two")]
+    if is_late:
+        for app in apps:
+            errors.init_app(app)
+    errors.convert(KeyError, to=NotFound("No such key."))
+    if not is_late:
+        for app in apps:
+            errors.init_app(app)
+    for app in apps:
+        app.add_url_rule("/", view_func=missing)
+        assert app.test_client().get("/").json == {"error": "No such key."}

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_apierrors import ApiErrors, current_principal, requires_auth
+from flask_apierrors._core.hooks import Hooks
+from flask_apierrors._core.http import challenge
+from flask_apierrors._core.sentences import Sentence
+from flask_apierrors._guards.schemes import SCHEMES
+
+
+class Key:
+    """A scheme with an API key, as somebody may add it."""
+
+    name = "Key"
+    security_scheme: Mapping[str, Any] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    credentials_name = "an API key"
+
+    def credentials(self, environ: Mapping[str, Any]) -> str | None:
+        return environ.get("HTTP_X_API_KEY")
+
+    def verify(self, credentials: str, hooks: Hooks) -> Any:
+        return "bridge" if credentials == "right" else None
+
+    def sentence(self, environ: Mapping[str, Any]) -> Sentence | None:
+        return Sentence("invalid-value") if "HTTP_X_API_KEY" in environ else None
+
+    def challenge(self, exc: Exception, environ: Mapping[str, Any], realm: str) -> str:
+        return challenge("Key", realm=realm)
+
+    def permission_challenge(self, permissions: tuple[str, ...], realm: str) -> str:
+        return challenge("Key", realm=realm)
+
+
+@pytest.fixture
+def app() -> Flask:
+    """An app that takes a key or a token."""
+    app = Flask("two")
+    errors = ApiErrors(app)
+    errors.verify_token(lambda token: "office" if token == "right" else None)
+    app.extensions["apierrors"].schemes = (*SCHEMES, Key())
+    app.add_url_rule("/", view_func=requires_auth(lambda: f"{current_principal}"))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("headers", "principal"),
+    [({"Authorization": "Bearer right"}, "office"), ({"X-API-Key": "right"}, "bridge")],
+)
+def test_the_credentials_that_were_sent_decide_on_the_scheme(
+    app: Flask, headers: dict[str, str], principal: str
+) -> None:
+    assert app.test_client().get("/", headers=headers).text == principal
+
+
+def test_without_credentials_each_scheme_has_its_challenge(app: Flask) -> None:
+    response = app.test_client().get("/")
+    assert response.status_code == 401
+    assert response.headers.getlist("WWW-Authenticate") == [
+        'Bearer realm="api"',
+        'Key realm="api"',
+    ]
+
+
+def test_bad_credentials_are_a_401(app: Flask) -> None:
+    for headers in ({"Authorization": "Bearer wrong"}, {"X-API-Key": "wrong"}):
+        assert app.test_client().get("/", headers=headers).status_code == 401
