@@ -48,7 +48,10 @@ def header_pairs(headers: object) -> HeaderPairs:
     and fields with an invalid name are dropped.
     """
     items: Iterable[Any] = ()
-    if isinstance(headers, Mapping):
+    # The usual classes first: an abstract one takes longer to ask.
+    if isinstance(headers, _SEVERAL):
+        items = headers
+    elif isinstance(headers, Mapping):
         items = headers.items()
     elif isinstance(headers, Iterable):
         items = headers

@@ -7,17 +7,30 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable, TooManyRequests
+from werkzeug.exceptions import (
+    HTTPException,
+    SecurityError,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
 
 from .errors import ApiError, FieldError, Problem, status_title, status_type
 from .http import HeaderPairs, delay_seconds, has_field, header_pairs
-from .sentences import Sentence
+from .sentences import Sentence, text_of
 from .state import AppState, current_flask
 from .statuses import STATUSES
 from .text import as_text
 from .validation import Invalid
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
+#: What makes no fields beside those of the attributes of an ``ApiError``.
+_READING_ATTRIBUTES = (
+    ApiError.get_headers,
+    HTTPException.get_headers,
+    Unauthorized.get_headers,
+    TooManyRequests.get_headers,
+)
 _WITH_DELAY = (ApiError, TooManyRequests, ServiceUnavailable)
 _OF_THE_PAGE = ("content-type", "content-length")
 
@@ -55,7 +68,7 @@ def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
     text = draft.text
     if not isinstance(text, str):
         sentence = text or Sentence(draft.status)
-        text = app.config.text_of(sentence, draft.status, draft.type)
+        text = text_of(sentence, app.config.messages, draft.status, draft.type)
     return Problem(
         draft.status,
         draft.type,
@@ -152,19 +165,32 @@ def _has_own_text(cls: Any) -> bool:
 
 def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     """Return the fields of an exception, without those of its HTML page."""
-    fields = []
+    # To ask `get_headers` of each makes a 401 or a 403 slower by 15 %.
+    is_plain = isinstance(exc, ApiError) and _keeps_fields_in_attributes(type(exc))  # type: ignore[arg-type]
+    is_plain = is_plain and not vars(exc).get("www_authenticate")
+    headers: object = vars(exc)["headers"] if is_plain else exc.get_headers(req.environ)
     # Werkzeug drops a delay of 0 and does not round one of 0.5: read what the author set.
     delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
-    for name, value in header_pairs(exc.get_headers(req.environ)):
-        lower = name.lower()
-        if lower == "retry-after":
-            delay = value if delay is None else delay
-        elif lower not in _OF_THE_PAGE:
-            fields.append((name, value))
+    if delay is None and not headers:
+        return ()
+    fields = []
+    for pair in header_pairs(headers):
+        name = pair[0].lower()
+        if name == "retry-after":
+            delay = pair[1] if delay is None else delay
+        elif name not in _OF_THE_PAGE:
+            fields.append(pair)
     seconds = None if delay is None else delay_seconds(delay)
     if seconds is not None:
         fields.append(("Retry-After", str(max(1, seconds) if exc.code == 429 else seconds)))
     return tuple(fields)
+
+
+@lru_cache(1_024)
+def _keeps_fields_in_attributes(cls: Any) -> bool:
+    """Whether ``headers``, ``retry_after`` and ``www_authenticate`` are all fields of a class."""
+    makers = [vars(base).get("get_headers") for base in cls.__mro__]
+    return all(maker is None or maker in _READING_ATTRIBUTES for maker in makers)
 
 
 # -- the fields that a status always has
@@ -173,9 +199,8 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
 def _challenges(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
     """One challenge for each scheme that would do (RFC 9110 section 11.6.1)."""
     realm = app.config.realm
-    return tuple(
-        ("WWW-Authenticate", scheme.challenge(exc, req.environ, realm)) for scheme in app.schemes
-    )
+    challenges = [scheme.challenge(exc, req.environ, realm) for scheme in app.schemes]
+    return tuple([("WWW-Authenticate", challenge) for challenge in challenges])
 
 
 def _allow(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
@@ -200,8 +225,11 @@ _FIELDS = {"WWW-Authenticate": _challenges, "Allow": _allow, "Retry-After": _ret
 
 
 def _unauthorized(draft: Draft, req: Request, app: AppState) -> Sentence | None:
-    sentences = (scheme.sentence(req.environ) for scheme in app.schemes)
-    return next((sentence for sentence in sentences if sentence is not None), None)
+    for scheme in app.schemes:
+        sentence = scheme.sentence(req.environ)
+        if sentence is not None:
+            return sentence
+    return None
 
 
 def _content_too_large(draft: Draft, req: Request, app: AppState) -> Sentence | None:

@@ -16,7 +16,6 @@ from .errors import Problem, page_name
 from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
 from .http import HeaderPairs
-from .ready_response import ReadyResponse
 from .sentences import Sentence
 from .state import AppState, current_flask, request_id
 from .text import as_json
@@ -104,6 +103,4 @@ def _response(
         fields += ((app.config.request_id_header or "", identifier),)
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = flask_app.response_class
-    if response_class is app.flask_response_class:
-        response_class = ReadyResponse
-    return response_class(body, line, fields)
+    return app.stand_ins.get(response_class, response_class)(body, line, fields)

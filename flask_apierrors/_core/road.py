@@ -17,7 +17,7 @@ from .errors import ApiError
 from .hooks import Converter
 from .http import header_pairs, merged_list
 from .problem import to_problem
-from .ready_response import is_ready, is_whole
+from .ready_response import ReadyResponse, is_ready, is_whole
 from .rendering import render, static_500
 from .state import (
     AppState,
@@ -224,10 +224,15 @@ class FlaskResponse(ReturnedErrors, Response):
 FlaskResponse.__name__ = FlaskResponse.__qualname__ = "Response"
 
 
+class ReadyFlaskResponse(ReadyResponse, FlaskResponse):
+    """A ready response, of the app's class: Flask converts any other."""
+
+
 def use_response_class(app: Flask, state: AppState) -> None:
     """Let the app's response class answer exceptions that are returned."""
     own = app.response_class
     if own is Response:
-        app.response_class = state.flask_response_class = FlaskResponse
+        app.response_class = FlaskResponse
+        state.stand_ins[FlaskResponse] = ReadyFlaskResponse
     else:
         app.response_class = type(own.__name__, (ReturnedErrors, own), {"author_class": own})

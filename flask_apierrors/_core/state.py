@@ -39,8 +39,8 @@ class AppState:
     validators: tuple[Validator, ...] = ()
     #: Converters for the exceptions of other libraries.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
-    #: The app's response class, if it is Flask's own: a faster one can stand in for it.
-    flask_response_class: type[Response] | None = None
+    #: Response classes of the app, and the faster ones that can stand in for them.
+    stand_ins: dict[type[Response], type[Response]] = field(default_factory=dict)
     #: The limits of the app: see ``_limits``.
     rate_limits: Any = None
     #: Whether a proxy named a client, and the app ignored it.

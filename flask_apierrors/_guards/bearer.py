@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +57,18 @@ class Bearer:
 
     def challenge(self, exc: Exception, environ: WSGIEnvironment, realm: str) -> str:
         """Return the challenge, with an ``error`` if there was a token (RFC 6750 section 3)."""
-        if isinstance(exc, InvalidToken):
-            reason = vars(exc).get("description")
+        if isinstance(exc, InvalidToken) and "description" in vars(exc):
+            reason = exc.description
             return challenge("Bearer", realm=realm, error="invalid_token", error_description=reason)
-        is_token = self.credentials(environ) is not None
-        return challenge("Bearer", realm=realm, error="invalid_token" if is_token else None)
+        is_rejected = isinstance(exc, InvalidToken) or self.credentials(environ) is not None
+        return _bare_challenge(realm, "invalid_token" if is_rejected else None)
 
     def permission_challenge(self, permissions: tuple[str, ...], realm: str) -> str:
         """Return the challenge that names the permissions (RFC 6750 section 3.1)."""
         scope = " ".join(permissions)
         return challenge("Bearer", realm=realm, error="insufficient_scope", scope=scope)
+
+
+@cache
+def _bare_challenge(realm: str, error: str | None) -> str:
+    return challenge("Bearer", realm=realm, error=error)
