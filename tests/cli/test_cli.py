@@ -451,8 +451,9 @@ def test_an_app_that_cannot_be_loaded_exits_with_2_and_the_reason(
     assert "click/core.py" not in result.stderr.decode()
 
 
-def test_the_page_of_the_documentation_shows_what_is_printed(folder: Path) -> None:
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["cli.md", "troubleshooting.md"])
+def test_the_pages_of_the_documentation_show_what_is_printed(folder: Path, name: str) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     for kind, text in re.findall(r"```(python|console)\n(.*?)```", page, re.DOTALL):
         if kind == "python":
             with (folder / "harbour.py").open("a", encoding="utf-8") as program:
