@@ -35,7 +35,9 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("authentication", "media_types"),
     ),
     "_limits": (
-        ("storage", "quotas"),
+        ("quotas",),
+        ("settings",),
+        ("storage",),
         ("flask_limiter", "clients", "native"),
         ("rate_limits",),
     ),

@@ -58,7 +58,7 @@ def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
     if not limits.texts:
         return []
     causes = [Cause(_kind_of_class(QuotaExceeded), "rate_limit")]
-    if rate_limits_of(state).refuses_without_storage:
+    if rate_limits_of(state).settings.refuses_without_storage:
         causes.append(Cause(bare(503), "RATELIMIT_STORAGE_URI"))
     return causes
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
 from .._core.state import AppState
+from .settings import (
+    LIMITING_KEYS,
+    LimiterSettings,
+    check_limits,
+    falls_back,
+    legacy_field_names,
+    refuses_without_storage,
+    storage_scheme,
+    storage_uri,
+)
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
-    from limits import RateLimitItem
-
-_REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
-#: What gives an endpoint limits without a word in its code.
-LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
 
 
 def make_limiter(app: Flask, state: AppState, key_func: Callable[[], str]) -> Limiter:
@@ -33,26 +38,12 @@ def make_limiter(app: Flask, state: AppState, key_func: Callable[[], str]) -> Li
     limiters.add_ours(limiter)
     _init(limiter, app)
     if limiter.enabled:
-        _check_limits(app, state.config.rate_limits)
+        check_limits(app.config, state.config.rate_limits)
     else:
         limiters.discard(
             limiter
         )  # it has no storage, which Flask-Limiter's command line would ask for
     return limiter
-
-
-def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
-    """Read a limit, or several.
-
-    :param source: Where it was found, for the message.
-    :raises ValueError: when it cannot be read.
-    """
-    from limits import parse_many
-
-    try:
-        return parse_many(text)
-    except ValueError:
-        raise ValueError(f"{source} is not a rate limit. {_REMEDY}") from None
 
 
 class Limiters(set["Limiter"]):
@@ -72,20 +63,12 @@ class Limiters(set["Limiter"]):
 
 
 def _storage_arguments(app: Flask, retry_after: int) -> tuple[str, dict[str, Any]]:
-    from .storage import guarded_uri, storage_scheme
+    from .storage import guarded_uri
 
-    uri = app.config.get("RATELIMIT_STORAGE_URI") or "memory://"
+    uri = storage_uri(app.config)
     if storage_scheme(uri) == "memory":
         return guarded_uri(uri), {}
-    return guarded_uri(uri), {"fallback": falls_back(app), "retry_after": retry_after}
-
-
-def falls_back(app: Flask) -> bool:
-    """Are requests counted in memory while the storage is away? Unless the administrator says no."""
-    return bool(
-        app.config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
-        or app.config.get("RATELIMIT_IN_MEMORY_FALLBACK")
-    )
+    return guarded_uri(uri), {"fallback": falls_back(app.config), "retry_after": retry_after}
 
 
 def guard_storage(limiter: Limiter, app: Flask, retry_after: int) -> None:
@@ -97,7 +80,7 @@ def guard_storage(limiter: Limiter, app: Flask, retry_after: int) -> None:
     storage = limiter.limiter.storage
     if not isinstance(storage, MemoryStorage | GuardedStorage):
         limiter.limiter.storage = GuardedStorage(
-            storage, fallback=falls_back(app), retry_after=retry_after
+            storage, fallback=falls_back(app.config), retry_after=retry_after
         )
 
 
@@ -129,9 +112,7 @@ def _init(limiter: Limiter, app: Flask) -> None:
 
 def _storage_error(app: Flask, error: Exception) -> ValueError:
     """Says what is wrong with the storage, without its URI: that may hold a password."""
-    from .storage import storage_scheme
-
-    scheme = storage_scheme(app.config.get("RATELIMIT_STORAGE_URI") or "memory://")
+    scheme = storage_scheme(storage_uri(app.config))
     text = str(error)
     if "unknown storage scheme" in text:
         return ValueError(
@@ -149,27 +130,22 @@ def _storage_error(app: Flask, error: Exception) -> ValueError:
     )
 
 
-def _check_limits(app: Flask, by_endpoint: Mapping[str, str | None]) -> None:
-    """Read each configured limit now. What a function gives can be read only when it is asked.
-
-    :raises ValueError: for one that cannot be read.
-    """
-    for key in (*LIMITING_KEYS, "RATELIMIT_META"):
-        value = app.config.get(key)
-        if value and not callable(value):
-            parse_limit(value, f"{key} = {value!r}")
-    for endpoint, limit in by_endpoint.items():
-        if limit is not None:
-            parse_limit(limit, f"APIERRORS_RATE_LIMITS: {limit!r} for {endpoint!r}")
-
-
-def legacy_field_names(app: Flask) -> tuple[str, str, str]:
-    """The fields of ``RATELIMIT_HEADERS_ENABLED``, which came before the standard's."""
-    name = app.config.get
-    return (
-        name("RATELIMIT_HEADER_LIMIT", "X-RateLimit-Limit"),
-        name("RATELIMIT_HEADER_REMAINING", "X-RateLimit-Remaining"),
-        name("RATELIMIT_HEADER_RESET", "X-RateLimit-Reset"),
+def read_settings(limiter: Limiter, app: Flask, *, hooked: bool) -> LimiterSettings:
+    """The settings of a Limiter, and of the app that it limits."""
+    config = app.config
+    return LimiterSettings(
+        hooked=hooked,
+        key_prefix=limiter._key_prefix,
+        on_breach=limiter._on_breach,
+        on_meta_breach=limiter._on_meta_breach,
+        stops_at_first_breach=limiter._fail_on_first_breach is not False,
+        swallows_errors=bool(limiter._swallow_errors),
+        has_request_identifier=bool(config.get("RATELIMIT_REQUEST_IDENTIFIER")),
+        fallback_limit=config.get("RATELIMIT_IN_MEMORY_FALLBACK"),
+        meta_limit=config.get("RATELIMIT_META"),
+        limits_vary=hooked or any(callable(config.get(key)) for key in LIMITING_KEYS),
+        refuses_without_storage=refuses_without_storage(config),
+        legacy_field_names=legacy_field_names(config) if limiter._headers_enabled else (),
     )
 
 

@@ -19,8 +19,23 @@ if TYPE_CHECKING:
     from limits.storage import Storage
     from limits.strategies import RateLimiter
 
+_REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
 #: Below the resolution of what the storages tell: added, so that a client that waits this long is not a moment too early.
 _RESOLUTION = 0.002
+
+
+def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
+    """Read a limit, or several.
+
+    :param source: Where it was found, for the message.
+    :raises ValueError: when it cannot be read.
+    """
+    from limits import parse_many
+
+    try:
+        return parse_many(text)
+    except ValueError:
+        raise ValueError(f"{source} is not a rate limit. {_REMEDY}") from None
 
 
 class Quota:

@@ -28,16 +28,7 @@ from .._core.state import AppState, RequestState, current_request, request_state
 from .._guards.guard import Check, Order, guard
 from .._guards.marks import Mark, View, marks_of
 from .clients import client_key, client_of
-from .flask_limiter import (
-    LIMITING_KEYS,
-    Limiters,
-    falls_back,
-    guard_storage,
-    is_native,
-    legacy_field_names,
-    make_limiter,
-    parse_limit,
-)
+from .flask_limiter import Limiters, guard_storage, is_native, make_limiter, read_settings
 from .native import add_native_fields, converted, is_not_for_native
 from .quotas import (
     Counters,
@@ -47,10 +38,12 @@ from .quotas import (
     identifiers,
     in_order,
     nearest_of,
+    parse_limit,
     policy_names,
     quota_exceeded,
     rate_limit_fields,
 )
+from .settings import LIMITING_KEYS, LimiterSettings
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -141,6 +134,7 @@ class RateLimits:
         self._state = state
         self._lock = threading.RLock()
         self._limiter: Limiter | None = None
+        self.settings: LimiterSettings
         self.counters: Counters
         #: Are Flask-Limiter's own hooks at work in this app?
         self._hooked = False
@@ -186,7 +180,7 @@ class RateLimits:
             app.extensions["limiter"].discard(self._limiter)
         if limiter.enabled:
             guard_storage(limiter, app, self._state.config.retry_after)
-        self._use(limiter, app)
+        self._use(limiter, app, hooked=True)
         app.after_request(add_native_fields)
         self._use_hooks(app)
 
@@ -201,24 +195,17 @@ class RateLimits:
             return limiter
         app.extensions["limiter"].discard(limiter)
         limiter.init_app(app)
-        self._use(limiter, app)
+        self._use(limiter, app, hooked=True)
         self._use_hooks(app)
         return limiter
 
-    def _use(self, limiter: Limiter, app: Flask) -> None:
+    def _use(self, limiter: Limiter, app: Flask, *, hooked: bool = False) -> None:
         from flask_limiter import RateLimitExceeded
 
+        self.settings = read_settings(limiter, app, hooked=hooked)
+        self._has_meta_limits = bool(self.settings.meta_limit)
         if limiter.enabled:
-            self.counters = Counters(limiter.limiter, limiter._key_prefix)
-        self._on_breach = limiter._on_breach
-        self._on_meta_breach = limiter._on_meta_breach
-        self._fail_first = limiter._fail_on_first_breach is not False
-        self._swallows = bool(limiter._swallow_errors)
-        self._identifies = bool(app.config.get("RATELIMIT_REQUEST_IDENTIFIER"))
-        self._emergency = app.config.get("RATELIMIT_IN_MEMORY_FALLBACK")
-        self._meta = app.config.get("RATELIMIT_META")
-        self._has_meta_limits = bool(self._meta)
-        self._field_names = legacy_field_names(app) if limiter._headers_enabled else ()
+            self.counters = Counters(limiter.limiter, self.settings.key_prefix)
         if limiter not in _FILTERED:
             _FILTERED.add(limiter)
             limiter.request_filter(is_not_for_native)
@@ -244,13 +231,9 @@ class RateLimits:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._made_plan(endpoint, identity, method)
-            if len(self._plans) < _MOST_PLANS and not (plan.quotas and self._has_dynamic_limits()):
+            if len(self._plans) < _MOST_PLANS and not (plan.quotas and self.settings.limits_vary):
                 self._plans[key] = plan
         return plan
-
-    def _has_dynamic_limits(self) -> bool:
-        config = self._state.app.config
-        return self._hooked or any(callable(config.get(key)) for key in LIMITING_KEYS)
 
     def _made_plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
         known = self._made().limit_manager
@@ -325,17 +308,6 @@ class RateLimits:
             + self._quotas("endpoint", own, endpoint, method)
         )
 
-    @property
-    def refuses_without_storage(self) -> bool:
-        """Is a request to limit refused with a 503 while the storage is down?"""
-        app = self._state.app
-        uri = app.config.get("RATELIMIT_STORAGE_URI") or "memory://"
-        return not (
-            uri.startswith("memory:")
-            or falls_back(app)
-            or app.config.get("RATELIMIT_SWALLOW_ERRORS")
-        )
-
     def _quotas(
         self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str
     ) -> tuple[Quota, ...]:
@@ -362,7 +334,11 @@ class RateLimits:
         return quotas
 
     def _identity(self, req: Request) -> str:
-        return self._made().identify_request() if self._identifies else req.endpoint or ""
+        return (
+            self._made().identify_request()
+            if self.settings.has_request_identifier
+            else req.endpoint or ""
+        )
 
     # -- the counting of a request
 
@@ -374,7 +350,7 @@ class RateLimits:
         if req.method == "OPTIONS":
             return
         plan = self.plan(req.endpoint, self._identity(req), req.method)
-        if plan.quotas or (self._emergency and not plan.replaced):
+        if plan.quotas or (self.settings.fallback_limit and not plan.replaced):
             self._count(plan.quotas, req, state)
 
     def count_view(self, spec: Spec, req: Request, state: RequestState) -> None:
@@ -382,7 +358,9 @@ class RateLimits:
         method = req.method
         if method == "OPTIONS":
             return
-        identity = self._identity(req) if self._identifies else req.endpoint or ""
+        identity = (
+            self._identity(req) if self.settings.has_request_identifier else req.endpoint or ""
+        )
         if self._replaces and self.plan(req.endpoint, identity, method).replaced:
             return
         self._count(self._view_quotas(spec, identity, method), req, state)
@@ -392,11 +370,14 @@ class RateLimits:
         if spent is None:
             spent = state.spent = []
             state.complete = self._complete
-        if self._emergency and not self._is_healthy():
+        if self.settings.fallback_limit and not self._is_healthy():
             if spent:
                 return
             quotas = self._quotas(
-                "fallback", self._made().limit(self._emergency), self._identity(req), req.method
+                "fallback",
+                self._made().limit(self.settings.fallback_limit),
+                self._identity(req),
+                req.method,
             )
         try:
             if len(quotas) == 1 and quotas[0].is_plain and not self._has_meta_limits:
@@ -409,7 +390,7 @@ class RateLimits:
             if not isinstance(failure, StorageFailed):
                 raise
             spent.clear()
-            if not self._swallows:
+            if not self.settings.swallows_errors:
                 raise
 
     def _is_healthy(self) -> bool:
@@ -442,7 +423,7 @@ class RateLimits:
             cost = runtime.deduction_amount if quota.cost is None else quota.cost
             one = Spent(quota, self._client(quota, req, state), cost)
             spent.append(one)
-            looks = quota.counts_later or (over and self._fail_first)
+            looks = quota.counts_later or (over and self.settings.stops_at_first_breach)
             if not (counters.has_room(one) if looks else counters.take(one)):
                 over.append(one)
         if over:
@@ -457,7 +438,11 @@ class RateLimits:
 
     def _meta_quotas(self, quotas: Iterable[Quota], req: Request) -> tuple[Quota, ...]:
         """The limits on how often limits may be exceeded: the configured ones, then those of the quotas."""
-        found = list(self._made().shared_limit(self._meta, scope="meta")) if self._meta else []
+        found = (
+            list(self._made().shared_limit(self.settings.meta_limit, scope="meta"))
+            if self.settings.meta_limit
+            else []
+        )
         for quota in quotas:
             found.extend(quota.runtime.meta_limits or ())
         return self._quotas(
@@ -474,7 +459,7 @@ class RateLimits:
             one = Spent(quota, self._client(quota, req, state), quota.runtime.deduction_amount)
             if not self.counters.has_room(one):
                 spent.append(one)
-                raise self._exceeded([one], spent, self._on_meta_breach)
+                raise self._exceeded([one], spent, self.settings.on_meta_breach)
 
     def _count_meta(self, over: list[Spent], req: Request, state: RequestState) -> None:
         for quota in self._meta_quotas((one.quota for one in over), req):
@@ -498,7 +483,7 @@ class RateLimits:
         violated = names if len(spent) == 1 else [names[spent.index(one)] for one in over]
         limit = over[0].quota.runtime
         made = quota_exceeded(limit, nearest.reset or 1, violated, fields)
-        on_breach = on_breach or self._on_breach
+        on_breach = on_breach or self.settings.on_breach
         if on_breach is not None or limit.on_breach is not None:
             made.response = self._on_breach_response(over[0], on_breach)
         return made
@@ -521,7 +506,7 @@ class RateLimits:
 
     def leaves_nothing_to_native(self, req: Request) -> bool:
         """Is everything that limits this request counted here?"""
-        if self._emergency and not self._is_healthy():
+        if self.settings.fallback_limit and not self._is_healthy():
             return True
         return self.plan(req.endpoint, self._identity(req), req.method).governed
 
@@ -532,11 +517,8 @@ class RateLimits:
         spent: list[Spent] = state.spent or []
         try:
             for one in spent:
-                if (
-                    one.quota.counts_later
-                    and not one.exceeded
-                    and one.quota.runtime.deduct_when(response)  # type: ignore[misc]
-                ):
+                deduct_when = one.quota.runtime.deduct_when
+                if deduct_when is not None and not one.exceeded and deduct_when(response):
                     self.counters.take(one)
             if spent:
                 self._tell(response, spent)
@@ -557,12 +539,13 @@ class RateLimits:
 
     def _legacy_fields(self, nearest: Spent) -> HeaderPairs:
         """The fields of ``RATELIMIT_HEADERS_ENABLED``, but for ``Retry-After``, which belongs to a 429."""
-        if not self._field_names:
+        if not self.settings.legacy_field_names:
             return ()
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
         values = (nearest.quota.amount, max(0, nearest.left or 0), reset_at)
         return tuple(
-            (name, str(value)) for name, value in zip(self._field_names, values, strict=True)
+            (name, str(value))
+            for name, value in zip(self.settings.legacy_field_names, values, strict=True)
         )
 
 

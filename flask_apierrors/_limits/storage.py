@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from limits.errors import ConfigurationError
 from limits.storage import (
@@ -20,6 +19,7 @@ from limits.storage import (
 from werkzeug.exceptions import ServiceUnavailable
 
 from .._core.errors import ApiError
+from .settings import storage_scheme
 
 #: What a request may wait for a connection, and then for an answer, in seconds: less than one second together.
 TIME_OUT = 0.4
@@ -45,11 +45,6 @@ class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
 def guarded_uri(uri: str) -> str:
     """The URI by which ``limits`` makes what this module puts around, or in the place of, the storage of a URI."""
     return f"{_MEMORY_SCHEME}://" if storage_scheme(uri) == "memory" else f"{_SCHEME}:{uri}"
-
-
-def storage_scheme(uri: str) -> str:
-    """What kind of storage a URI names; the rest may hold a password, and belongs in no message."""
-    return urlsplit(uri).scheme
 
 
 class _Sweep:

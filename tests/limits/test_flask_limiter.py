@@ -11,12 +11,10 @@ import pytest
 from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from hypothesis import example, given
-from hypothesis import strategies as st
 from limits.storage import MemoryStorage
 
 from flask_apierrors import ApiErrors, rate_limit
-from flask_apierrors._limits.flask_limiter import Limiters, falls_back, guard_storage, parse_limit
+from flask_apierrors._limits.flask_limiter import Limiters, guard_storage
 from flask_apierrors._limits.storage import GuardedStorage
 from tests.conftest import Clock, limited_app, statuses
 
@@ -66,28 +64,6 @@ def test_more_of_the_configuration_of_flask_limiter(
     assert client.post("/free").status_code == 200
     storage = app.extensions["apierrors"].rate_limits.native_limiter.storage
     assert any(key.startswith("LIMITER/shop/127.0.0.1/free:GET/") for key in storage.storage)
-
-
-@pytest.mark.parametrize(
-    ("config", "falls"),
-    [
-        ({}, True),
-        ({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}, False),
-        (
-            {
-                "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False,
-                "RATELIMIT_IN_MEMORY_FALLBACK": "1/minute",
-            },
-            True,
-        ),
-    ],
-)
-def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(
-    config: dict[str, Any], falls: bool
-) -> None:
-    app = Flask(__name__)
-    app.config.update(config)
-    assert falls_back(app) is falls
 
 
 # -- mistakes fail at start
@@ -185,30 +161,6 @@ def test_a_missing_driver_is_named_as_pip_knows_it(
     assert f"the driver for {scheme} is missing" in str(caught.value)
     assert f"'limits[{extra}]'" in str(caught.value)
     assert "secret" not in str(caught.value)
-
-
-@given(
-    st.one_of(
-        st.text(),
-        st.text("0123456789 /;,|:perscondmiutha\n"),
-        st.none(),
-        st.integers(),
-        st.binary(),
-    )
-)
-@example("1/second:;2/minute")
-@example("9" * 5_000 + "/second")
-@example("10 per \ud800")
-def test_any_limit_is_read_or_refused_with_its_place_and_the_remedy(found: Any) -> None:
-    try:
-        limits = parse_limit(found, "KEY")
-    except ValueError as error:
-        said = str(error)
-    else:
-        assert limits
-        assert all(limit.amount >= 0 and limit.get_expiry() >= 1 for limit in limits)
-        return
-    assert said.startswith("KEY is not a rate limit. Write it as '10 per second'")
 
 
 # -- the author's own

@@ -32,6 +32,7 @@ from flask_apierrors._limits.quotas import (
     limit_text,
     nearest_of,
     numbered,
+    parse_limit,
     policy_names,
     rate_limit_fields,
 )
@@ -69,6 +70,30 @@ def counters(
 
 
 # -- what a quota is
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.text("0123456789 /;,|:perscondmiutha\n"),
+        st.none(),
+        st.integers(),
+        st.binary(),
+    )
+)
+@example("1/second:;2/minute")
+@example("9" * 5_000 + "/second")
+@example("10 per \ud800")
+def test_any_limit_is_read_or_refused_with_its_place_and_the_remedy(found: Any) -> None:
+    try:
+        limits = parse_limit(found, "KEY")
+    except ValueError as error:
+        said = str(error)
+    else:
+        assert limits
+        assert all(limit.amount >= 0 and limit.get_expiry() >= 1 for limit in limits)
+        return
+    assert said.startswith("KEY is not a rate limit. Write it as '10 per second'")
 
 
 @given(

@@ -1,0 +1,68 @@
+"""Promises of the settings of limits: read once, and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_apierrors._limits.settings import falls_back, refuses_without_storage
+from tests.conftest import limited_app, statuses
+
+
+def test_settings_are_frozen(make_app: Callable[..., Flask]) -> None:
+    settings = make_app(RATELIMIT_DEFAULT="1/minute").extensions["apierrors"].rate_limits.settings
+    with pytest.raises(FrozenInstanceError):
+        settings.key_prefix = "shop"
+
+
+def test_a_setting_that_changes_later_has_no_effect(make_app: Callable[..., Flask]) -> None:
+    app = limited_app(make_app, RATELIMIT_DEFAULT="2/minute")
+    app.config.update(
+        RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_META="1/hour",
+        RATELIMIT_REQUEST_IDENTIFIER=lambda: "all",
+    )
+    client = app.test_client()
+    assert statuses(client, "/limited", 3) + statuses(client, "/free", 3) == [200, 200, 429] * 2
+    assert "X-RateLimit-Limit" not in client.get("/free").headers
+
+
+@pytest.mark.parametrize(
+    ("config", "falls"),
+    [
+        ({}, True),
+        ({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}, False),
+        (
+            {
+                "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False,
+                "RATELIMIT_IN_MEMORY_FALLBACK": "1/minute",
+            },
+            True,
+        ),
+    ],
+)
+def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(
+    config: dict[str, Any], falls: bool
+) -> None:
+    assert falls_back(config) is falls
+
+
+@pytest.mark.parametrize(
+    ("config", "refuses"),
+    [
+        ({}, False),
+        ({"RATELIMIT_STORAGE_URI": "redis://x"}, True),
+        ({"RATELIMIT_STORAGE_URI": "redis://x", "RATELIMIT_IN_MEMORY_FALLBACK": "1/day"}, False),
+        ({"RATELIMIT_STORAGE_URI": "redis://x", "RATELIMIT_SWALLOW_ERRORS": True}, False),
+    ],
+)
+def test_a_limited_request_is_refused_only_where_nothing_stands_in_for_the_storage(
+    config: dict[str, Any], refuses: bool
+) -> None:
+    assert (
+        refuses_without_storage({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False} | config) is refuses
+    )
