@@ -17,4 +17,4 @@ from ._guards.media_types import consumes as consumes
 from ._guards.media_types import negotiated_type as negotiated_type
 from ._guards.media_types import produces as produces
 from ._guards.media_types import requires_json as requires_json
-from ._limits.rate_limits import rate_limit as rate_limit
+from ._limits.rate_limit import rate_limit as rate_limit

@@ -28,7 +28,7 @@ from ._guards.json_body import use_strict_json
 from ._guards.schemes import SCHEMES
 from ._libraries.gunicorn import body_errors, to_client_disconnected
 from ._libraries.validators import VALIDATORS, validation_errors
-from ._limits.rate_limits import limiter_of, use_rate_limits
+from ._limits.wiring import limiter_of, use_rate_limits
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter

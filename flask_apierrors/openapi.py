@@ -23,13 +23,16 @@ from ._core.errors import status_type
 from ._core.header_fields import REQUEST_ID, meaning_of
 from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
+from ._limits.fields import format_limit, format_policy
 
 Object = dict[str, Any]
 """A part of an OpenAPI document."""
 
 _LIMITS = (
-    HeaderField("RateLimit", meaning_of("RateLimit"), '"endpoint";r=9;t=1'),
-    HeaderField("RateLimit-Policy", meaning_of("RateLimit-Policy"), '"endpoint";q=10;w=1'),
+    HeaderField("RateLimit", meaning_of("RateLimit"), format_limit("endpoint", 9, 1)),
+    HeaderField(
+        "RateLimit-Policy", meaning_of("RateLimit-Policy"), format_policy("endpoint", 10, 1)
+    ),
 )
 
 

@@ -35,11 +35,13 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("authentication", "media_types"),
     ),
     "_limits": (
-        ("quotas",),
-        ("settings",),
-        ("storage",),
-        ("flask_limiter", "clients", "native"),
-        ("rate_limits",),
+        ("quotas", "clients"),
+        ("settings", "fields", "rate_limit"),
+        ("flask_limiter",),
+        ("storage", "plans"),
+        ("counting",),
+        ("native",),
+        ("wiring",),
     ),
     "_catalogue": (
         ("routes", "source"),

@@ -14,7 +14,7 @@ from .._core.state import AppState
 from .._guards.marks import Mark
 from .._libraries.validators import validation_errors
 from .._limits.quotas import QuotaExceeded
-from .._limits.rate_limits import rate_limits_of
+from .._limits.wiring import refuses_without_storage
 from .routes import Limits, Route, is_selective, limits_at
 
 _ApiErrorClass = type[ApiError]
@@ -58,7 +58,7 @@ def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
     if not limits.texts:
         return []
     causes = [Cause(_kind_of_class(QuotaExceeded), "rate_limit")]
-    if rate_limits_of(state).settings.refuses_without_storage:
+    if refuses_without_storage(state):
         causes.append(Cause(bare(503), "RATELIMIT_STORAGE_URI"))
     return causes
 

@@ -6,7 +6,8 @@ from .._core.errors import ApiError
 from .._core.sentences import Sentence
 from .._core.state import AppState
 from .._libraries.marshmallow import example_error
-from .._limits.quotas import Quota, QuotaExceeded, quota_exceeded
+from .._limits.fields import rate_limit_fields
+from .._limits.quotas import Charge, Quota, QuotaExceeded, quota_exceeded
 from .causes import Kind
 from .routes import Route
 
@@ -42,9 +43,6 @@ def _refusal(status: int, route: Route, state: AppState) -> Exception | None:
 def _quota_exceeded(quota: Quota) -> ApiError:
     """Make a 429 in the middle of the window, with the fields that counting adds."""
     seconds = max(1, quota.window // 2)
-    exc = quota_exceeded(quota.runtime, seconds, [quota.source])
-    exc.headers = (
-        ("RateLimit", f'"{quota.source}";r=0;t={seconds}'),
-        ("RateLimit-Policy", quota.policy),
-    )
-    return exc
+    charge = Charge(quota, "", quota.amount)
+    charge.reset = seconds
+    return quota_exceeded(quota, seconds, [quota.source], rate_limit_fields([charge], charge))

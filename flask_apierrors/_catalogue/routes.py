@@ -14,7 +14,7 @@ from .._core.state import AppState
 from .._core.text import paragraphs
 from .._guards.marks import Mark, marks_of
 from .._limits.quotas import Quota
-from .._limits.rate_limits import rate_limits_of
+from .._limits.wiring import quotas_at
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _VARIABLE = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>", re.ASCII)
@@ -147,6 +147,6 @@ def _summary(view: Any, method: str) -> str:
 def limits_at(endpoint: str | None, method: str, state: AppState) -> Limits:
     """What limits an endpoint, or a request that no route matches."""
     try:
-        return Limits(rate_limits_of(state).quotas_at(endpoint, method))
+        return Limits(quotas_at(endpoint, method, state))
     except Exception:  # the author's function that gives the limit cannot do without a request
         return Limits(unknown=True)

@@ -13,7 +13,6 @@ from typing import Any
 
 from flask import Flask
 from flask_limiter import Limiter
-from flask_limiter.util import get_qualified_name
 from limits.storage import MemoryStorage
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -26,8 +25,11 @@ from .._extension import ApiErrors
 from .._guards.authentication import AUTHENTICATED
 from .._guards.guard import marks_above
 from .._guards.marks import Mark, marks_of
+from .._limits.flask_limiter import has_native_limits, is_native, limiters_of, native_limiter_of
+from .._limits.plans import configured_limit
 from .._limits.quotas import Quota
-from .._limits.rate_limits import configured_limit, rate_limits_of, specs_of
+from .._limits.rate_limit import declarations_of
+from .._limits.wiring import quotas_at
 from . import deployment
 from .lock import implies
 
@@ -35,8 +37,6 @@ _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _VARIABLE = re.compile(r"<[^>]*>")
 #: How a limit counts requests.
 _COUNTED = attrgetter("key_func", "cost", "deduct_when")
-#: The attribute by which Flask-Limiter recognizes its own wrappers.
-_NATIVE = "__wrapper-limiter-instance"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,7 +61,7 @@ class _Facts:
         self.state: AppState = app.extensions["apierrors"]
         hooks = (getattr(hook, "__self__", None) for hook in app.before_request_funcs.get(None, ()))
         limiters = (
-            *app.extensions.get("limiter", ()),
+            *limiters_of(app),
             *(owner for owner in hooks if isinstance(owner, Limiter)),
         )
         self.limiters = tuple(dict.fromkeys(limiters))
@@ -77,7 +77,7 @@ class _Facts:
     def quotas(self, operation: Operation) -> tuple[Quota, ...]:
         """The limits of an operation that are known without a request."""
         try:
-            return rate_limits_of(self.state).quotas_at(operation.endpoint, operation.method)
+            return quotas_at(operation.endpoint, operation.method, self.state)
         except Exception:
             return ()
 
@@ -89,10 +89,10 @@ class _Facts:
             any(self.app.config.get(key) for key in keys)
             or any(self.state.config.rate_limits.values())
             or any(
-                operation.limits or specs_of(views[operation.endpoint], operation.method)
+                operation.limits or declarations_of(views[operation.endpoint], operation.method)
                 for operation in self.operations
             )
-            or any(hasattr(view, _NATIVE) for view in views.values())
+            or any(map(is_native, views.values()))
         )
 
 
@@ -194,15 +194,14 @@ def _lost_marks(view: Any, facts: _Facts) -> list[Mark]:
 
 def _has_lost_native_limit(view: Any, facts: _Facts) -> bool:
     """Whether Flask-Limiter has limits for a view, but does not wrap it."""
-    if hasattr(view, _NATIVE) or not hasattr(view, "__qualname__"):
+    if is_native(view) or not hasattr(view, "__qualname__"):
         return False
-    name = get_qualified_name(view)
-    return any(limiter.limit_manager.decorated_limits(name) for limiter in facts.limiters)
+    return any(has_native_limits(limiter, view) for limiter in facts.limiters)
 
 
 def _limits_of_absent_limiter(facts: _Facts) -> Iterator[Finding]:
     for endpoint, view in facts.app.view_functions.items():
-        limiter = getattr(view, _NATIVE, None)
+        limiter = native_limiter_of(view)
         if limiter is not None and limiter not in facts.limiters:
             yield Finding(
                 "limiter-not-installed",
@@ -272,7 +271,7 @@ def _weaker_limits(facts: _Facts) -> Iterator[Finding]:
 
 def _applies_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
     """Whether a limit always stops clients before another does. Of equal limits, the earlier."""
-    if strict.conditional or _COUNTED(strict.runtime) != _COUNTED(weak.runtime):
+    if strict.is_conditional or _COUNTED(strict) != _COUNTED(weak):
         return False
     # A limit that several endpoints share can be reached through the others.
     if strict.scope != weak.scope and strict.source != "application":

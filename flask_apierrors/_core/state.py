@@ -72,8 +72,8 @@ class RequestState:
     principal: Any = None
     rejection: HTTPException | None = None
     negotiated_type: str | None = None
-    #: What the request was counted for, and the function that completes its response.
-    spent: list[Any] | None = None
+    #: What the request took from its quotas, and the function that completes its response.
+    charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None
 
 

@@ -1,18 +1,24 @@
-"""Flask-Limiter in an app: made by its configuration, or the author's own, with a storage that does not fail."""
+"""The adapter to Flask-Limiter and to ``limits``, the library below it.
+
+Every name that these two do not document stands here, and nowhere else in the package;
+``tests/limits/test_flask_limiter.py`` names them all. Neither is imported before an app needs it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from .._core.state import AppState
+from .clients import client_key
+from .quotas import Charge, Quota, by_window
 from .settings import (
     LIMITING_KEYS,
     LimiterSettings,
-    check_limits,
-    falls_back,
     legacy_field_names,
     refuses_without_storage,
     storage_scheme,
@@ -20,34 +26,21 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter
+    from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
+    from flask_limiter._limits import RuntimeLimit
+    from limits.storage import Storage
+
+#: Seconds between two sweeps of the counters in memory.
+SWEEP_INTERVAL = 5.0
+#: The attribute by which Flask-Limiter recognizes the wrappers of its decorators.
+_WRAPPED_BY = "__wrapper-limiter-instance"
 
 
-def make_limiter(app: Flask, state: AppState, key_func: Callable[[], str]) -> Limiter:
-    """A Limiter by the ``RATELIMIT_*`` configuration of an app, without its hooks.
-
-    :raises ValueError: for a limit, a storage or a strategy that cannot be right; the message names the remedy.
-    """
-    from flask_limiter import Limiter
-
-    uri, options = _storage_arguments(app, state.config.retry_after)
-    limiter = Limiter(key_func, storage_uri=uri, storage_options=options)
-    # Flask-Limiter puts its hooks into an app that does not know it yet. This app shall do without: they look up the
-    # limits anew for each request, also to a view that nothing limits.
-    limiters: Limiters = app.extensions["limiter"]
-    limiters.add_ours(limiter)
-    _init(limiter, app)
-    if limiter.enabled:
-        check_limits(app.config, state.config.rate_limits)
-    else:
-        limiters.discard(
-            limiter
-        )  # it has no storage, which Flask-Limiter's command line would ask for
-    return limiter
+# -- the Limiters of an app
 
 
 class Limiters(set["Limiter"]):
-    """Flask-Limiter's set of the Limiters of an app: tells when the author's own one comes, in whichever order."""
+    """Flask-Limiter's set of the Limiters of an app, which reports each that an author adds."""
 
     def __init__(self, limiters: Collection[Limiter], adopt: Callable[[Limiter], None]) -> None:
         super().__init__(limiters)
@@ -59,79 +52,97 @@ class Limiters(set["Limiter"]):
             self._adopt(limiter)
 
     def add_ours(self, limiter: Limiter) -> None:
+        """Add a Limiter without a report."""
         super().add(limiter)
 
 
-def _storage_arguments(app: Flask, retry_after: int) -> tuple[str, dict[str, Any]]:
-    from .storage import guarded_uri
-
-    uri = storage_uri(app.config)
-    if storage_scheme(uri) == "memory":
-        return guarded_uri(uri), {}
-    return guarded_uri(uri), {"fallback": falls_back(app.config), "retry_after": retry_after}
+def limiters_of(app: Flask) -> Collection[Limiter]:
+    """The Limiters of an app."""
+    limiters: Collection[Limiter] = app.extensions.get("limiter", ())
+    return limiters
 
 
-def guard_storage(limiter: Limiter, app: Flask, retry_after: int) -> None:
-    """Put a guard around the storage of a Limiter that its author made; its own decorators then have it too."""
-    from limits.storage import MemoryStorage
+def watch_limiters(app: Flask, adopt: Callable[[Limiter], None]) -> Limiters:
+    """Call a function for each Limiter that the app gets from now on."""
+    limiters = app.extensions["limiter"] = Limiters(limiters_of(app), adopt)
+    return limiters
 
-    from .storage import GuardedStorage
 
-    storage = limiter.limiter.storage
-    if not isinstance(storage, MemoryStorage | GuardedStorage):
-        limiter.limiter.storage = GuardedStorage(
-            storage, fallback=falls_back(app.config), retry_after=retry_after
-        )
+def make_limiter(
+    app: Flask, limiters: Limiters, key_func: Callable[[], str], uri: str, options: dict[str, Any]
+) -> Limiter:
+    """Make a Limiter as the ``RATELIMIT_*`` configuration says, without its hooks.
+
+    :raises ValueError: for a storage or a strategy that cannot be right.
+    """
+    from flask_limiter import Limiter
+
+    limiter = Limiter(key_func, storage_uri=uri, storage_options=options)
+    # Flask-Limiter leaves its hooks out where the app has the Limiter already. They would look up
+    # the limits anew for each request, even where a view has none.
+    limiters.add_ours(limiter)
+    _init(limiter, app)
+    if not limiter.enabled:
+        # It has no storage, and the command line of Flask-Limiter would ask for one.
+        limiters.discard(limiter)
+    return limiter
+
+
+def install_hooks(limiter: Limiter, app: Flask, limiters: Limiters) -> None:
+    """Install the hooks of a Limiter that was made without them."""
+    limiters.discard(limiter)
+    limiter.init_app(app)
 
 
 def _init(limiter: Limiter, app: Flask) -> None:
-    """Let the Limiter read its configuration.
-
-    :raises ValueError: instead of what Flask-Limiter and its libraries raise.
-    """
+    """Initialize a Limiter, and explain what Flask-Limiter or a driver raises."""
     from limits.errors import ConfigurationError
     from limits.strategies import STRATEGIES
 
     strategy = app.config.get("RATELIMIT_STRATEGY", "fixed-window")
     if strategy not in STRATEGIES:
-        raise ValueError(
-            f"RATELIMIT_STRATEGY = {strategy!r}: choose from {', '.join(sorted(STRATEGIES))}."
-        )
+        choices = ", ".join(sorted(STRATEGIES))
+        raise ValueError(f"RATELIMIT_STRATEGY = {strategy!r}: choose from {choices}.")
     try:
         limiter.init_app(app)
         if limiter.enabled:
-            remote = getattr(limiter.storage, "remote", None)
-            STRATEGIES[strategy](remote or limiter.storage)
+            STRATEGIES[strategy](getattr(limiter.storage, "remote", None) or limiter.storage)
     except (ConfigurationError, ImportError, TypeError, ValueError) as error:
-        raise _storage_error(app, error) from None
+        raise _storage_error(storage_scheme(storage_uri(app.config)), error) from None
     except NotImplementedError:
         raise ValueError(
-            f"RATELIMIT_STRATEGY = {strategy!r} needs another storage than RATELIMIT_STORAGE_URI names."
+            f"RATELIMIT_STRATEGY = {strategy!r} needs another storage than the one that"
+            " RATELIMIT_STORAGE_URI names."
         ) from None
 
 
-def _storage_error(app: Flask, error: Exception) -> ValueError:
-    """Says what is wrong with the storage, without its URI: that may hold a password."""
-    scheme = storage_scheme(storage_uri(app.config))
+def _storage_error(scheme: str, error: Exception) -> ValueError:
+    """Say what is wrong with the storage, without its URI, which may hold a password."""
     text = str(error)
     if "unknown storage scheme" in text:
         return ValueError(
-            f"RATELIMIT_STORAGE_URI begins with {scheme!r}. Begin it with memory://, redis://, or another storage."
+            f"RATELIMIT_STORAGE_URI begins with {scheme!r}."
+            " Begin it with memory://, redis://, or another storage."
         )
     if "prerequisite" in text or "minimum version" in text or isinstance(error, ImportError):
         driver = scheme.partition("+")[0]
         extra = {"rediss": "redis", "valkeys": "valkey"}.get(driver, driver)
         return ValueError(
-            f"RATELIMIT_STORAGE_URI: the driver for {scheme} is missing. Install it: pip install 'limits[{extra}]'."
+            f"RATELIMIT_STORAGE_URI: the driver for {scheme} is missing."
+            f" Install it: pip install 'limits[{extra}]'."
         )
     return ValueError(
-        f"RATELIMIT_STORAGE_URI ({scheme}) or RATELIMIT_STORAGE_OPTIONS cannot be used ({type(error).__name__}). "
-        "The first is a URI such as redis://host:6379, the second a dict of options of its driver."
+        f"RATELIMIT_STORAGE_URI ({scheme}) or RATELIMIT_STORAGE_OPTIONS cannot be used"
+        f" ({type(error).__name__}). The first is a URI such as redis://host:6379, the second a"
+        " dict of options for its driver."
     )
 
 
+# -- a Limiter
+
+
 def read_settings(limiter: Limiter, app: Flask, *, hooked: bool) -> LimiterSettings:
-    """The settings of a Limiter, and of the app that it limits."""
+    """Read the settings of a Limiter and of the app that it limits."""
     config = app.config
     return LimiterSettings(
         hooked=hooked,
@@ -149,6 +160,202 @@ def read_settings(limiter: Limiter, app: Flask, *, hooked: bool) -> LimiterSetti
     )
 
 
+def storage_of(limiter: Limiter) -> Storage:
+    """The storage that a Limiter counts in."""
+    return limiter.limiter.storage
+
+
+def replace_storage(limiter: Limiter, storage: Storage) -> None:
+    """Make a Limiter count in another storage."""
+    limiter.limiter.storage = storage
+
+
+def driver_of(storage: Storage | None) -> Any:
+    """The client of a storage's driver; ``None`` if it has none."""
+    return getattr(storage, "storage", None)
+
+
+class QuotaReader:
+    """Reads the limits of a Limiter as quotas.
+
+    ``identity`` is the name of the endpoint in the keys of its counters.
+    """
+
+    def __init__(self, limiter: Limiter, key_prefix: str) -> None:
+        self._limiter = limiter
+        self._key_prefix = key_prefix
+
+    def application(self, identity: str, method: str) -> tuple[Quota, ...]:
+        """The limits of the whole app."""
+        limits = self._limiter.limit_manager.application_limits
+        return self._quotas("application", limits, identity, method)
+
+    def default(self, identity: str, method: str) -> tuple[Quota, ...]:
+        """The limits of an endpoint that has none of its own."""
+        limits = self._limiter.limit_manager.default_limits
+        return self._quotas("default", limits, identity, method)
+
+    def hooked(self, app: Flask, endpoint: str, method: str) -> tuple[Quota, ...]:
+        """The limits that Flask-Limiter's own hooks and decorators count."""
+        blueprint = endpoint.rpartition(".")[0] or None
+        default, own = self._limiter.limit_manager.resolve_limits(app, endpoint, blueprint)
+        return (
+            self.application(endpoint, method)
+            + self._quotas("default", default, endpoint, method)
+            + self._quotas("endpoint", own, endpoint, method)
+        )
+
+    def parse(
+        self,
+        source: str,
+        limit: str | Callable[[], str],
+        identity: str,
+        method: str,
+        **options: Any,
+    ) -> tuple[Quota, ...]:
+        """The limits that a text holds, or that a function returns.
+
+        :param options: The options of ``Limiter.limit``.
+        """
+        return self._quotas(source, self._limiter.limit(limit, **options), identity, method)
+
+    def meta(
+        self,
+        limit: str | Callable[[], str] | None,
+        quotas: Iterable[Quota],
+        identity: str,
+        method: str,
+    ) -> tuple[Quota, ...]:
+        """The limits on how often a client may exceed quotas: a common one, and those of each quota."""
+        limits = list(self._limiter.shared_limit(limit, scope="meta")) if limit else []
+        for quota in quotas:
+            limits.extend(quota.meta_limits)
+        active = [limit for limit in limits if not limit.is_exempt]
+        return self._quotas("meta", active, identity, method)
+
+    def _quotas(
+        self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str
+    ) -> tuple[Quota, ...]:
+        return by_window(
+            _quota(source, limit, limit.scope_for(identity, method), self._key_prefix)
+            for limit in limits
+        )
+
+
+def _quota(source: str, limit: RuntimeLimit, scope: str, key_prefix: str = "") -> Quota:
+    return Quota(
+        source,
+        limit.limit,
+        scope,
+        key_prefix,
+        key_func=None if limit.key_func is client_key else limit.key_func,
+        cost=limit.cost,
+        methods=limit.methods,
+        exempt_when=limit.exempt_when,
+        deduct_when=limit.deduct_when,
+        error_message=limit.error_message,
+        on_breach=limit.on_breach,
+        shared=limit.shared,
+        meta_limits=limit.meta_limits or (),
+    )
+
+
+# -- what Flask-Limiter counts itself
+
+
+def exceeded_quota(exc: RateLimitExceeded) -> Quota:
+    """The quota that Flask-Limiter's own 429 is about."""
+    return _quota("default", exc.limit, "")
+
+
+def request_limit(limiter: Limiter, charge: Charge) -> RequestLimit:
+    """An exceeded quota, as Flask-Limiter hands it to ``on_breach``."""
+    from flask_limiter import RequestLimit
+
+    quota = charge.quota
+    identifiers = list(quota.identifiers(charge.client))
+    return RequestLimit(limiter, quota.item, identifiers, True, quota.shared)
+
+
+def reset_time(limit: RequestLimit) -> float:
+    """When there is more of a limit again, in seconds since the epoch. Asks the storage."""
+    return limit.window.reset_time
+
+
 def is_native(view: Any) -> bool:
-    """Has a view one of Flask-Limiter's own decorators?"""
-    return hasattr(view, "__wrapper-limiter-instance")
+    """Whether a view has a decorator of Flask-Limiter's own."""
+    return hasattr(view, _WRAPPED_BY)
+
+
+def native_limiter_of(view: Any) -> Limiter | None:
+    """The Limiter whose decorator a view has."""
+    limiter: Limiter | None = getattr(view, _WRAPPED_BY, None)
+    return limiter
+
+
+def has_native_limits(limiter: Limiter, view: Any) -> bool:
+    """Whether a Limiter knows limits of a function, even if the function is not wrapped."""
+    from flask_limiter.util import get_qualified_name
+
+    return bool(limiter.limit_manager.decorated_limits(get_qualified_name(view)))
+
+
+# -- the counters in memory
+
+
+class _Sweep:
+    """Takes the place of the timer of a ``MemoryStorage``, which starts one when it has ended.
+
+    It ends when the interval is over, not when the sweep is done.
+    """
+
+    def __init__(self) -> None:
+        self.timer: threading.Timer | None = None
+        self._due = time.monotonic() + SWEEP_INTERVAL
+
+    def is_alive(self) -> bool:
+        return time.monotonic() < self._due
+
+    def start(self) -> None:
+        self._due = time.monotonic() + SWEEP_INTERVAL
+        assert self.timer is not None
+        self.timer.daemon = True
+        self.timer.start()
+
+
+class RareSweeps:
+    """Mixed into ``MemoryStorage``: forgets expired counters each :data:`SWEEP_INTERVAL`.
+
+    ``MemoryStorage`` starts a thread for that every 10 milliseconds while requests come, which
+    costs more than to count them. An expired counter is recognized whenever it is read.
+    """
+
+    storage: Counter[str]
+    expirations: dict[str, float]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._lock = threading.Lock()
+        super().__init__(*args, **options)
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Add to a counter, and return its value, which no other request gets."""
+        with self._lock:
+            if not self._sweep.is_alive():
+                return super().incr(key, expiry, amount)  # type: ignore[misc,no-any-return]
+            now = time.time()
+            if self.expirations.get(key, 0.0) <= now:
+                self.expirations[key] = now + expiry
+                self.storage[key] = 0
+            value = self.storage[key] = self.storage[key] + amount
+            return value
+
+    @property
+    def timer(self) -> Any:
+        """The timer that ``MemoryStorage`` starts when none is alive."""
+        return self._sweep
+
+    @timer.setter
+    def timer(self, timer: threading.Timer) -> None:
+        if "_sweep" not in self.__dict__:
+            self._sweep = _Sweep()
+        self._sweep.timer = timer

@@ -1,34 +1,112 @@
-"""One limit on one endpoint, what a request takes of it, and what the client is told is left."""
+"""Quotas: a limit as it counts for one endpoint, what a request takes of it, and the 429 when that is too much."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from .._core.errors import ApiError
 from .._core.http import HeaderPairs
 from .._core.problem import too_many_requests
 
 if TYPE_CHECKING:
-    from flask_limiter._limits import RuntimeLimit
+    from flask import Response
+    from flask_limiter import RequestLimit
     from limits import RateLimitItem
     from limits.storage import Storage
     from limits.strategies import RateLimiter
 
+    OnBreach = Callable[[RequestLimit], Response | None]
+
 _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
-#: Below the resolution of what the storages tell: added, so that a client that waits this long is not a moment too early.
+#: Added to each wait, in seconds: storages round the end of a window, and a client must not come too early.
 _RESOLUTION = 0.002
 
 
-def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
-    """Read a limit, or several.
+@dataclass(slots=True, eq=False)
+class Quota:
+    """One limit, as it counts for one endpoint and method, with everything that is the same for each request."""
 
-    :param source: Where it was found, for the message.
-    :raises ValueError: when it cannot be read.
+    #: Where the limit comes from: ``application``, ``default``, ``endpoint``, ``fallback`` or ``meta``.
+    source: str
+    item: RateLimitItem
+    #: What the counter counts together, usually the endpoint.
+    scope: str
+    key_prefix: str = ""
+    #: Names the client; ``None`` where it is named as everywhere in the app.
+    key_func: Callable[[], str] | None = None
+    cost: int | Callable[[], int] = 1
+    #: The methods that are limited, in lower case; ``None`` for all.
+    methods: Sequence[str] | None = None
+    exempt_when: Callable[[], bool] | None = None
+    deduct_when: Callable[[Response], bool] | None = None
+    error_message: str | Callable[[], str] | None = None
+    on_breach: OnBreach | None = None
+    shared: bool = False
+    #: How often a client may exceed this limit, as Flask-Limiter has it.
+    meta_limits: Sequence[Any] = ()
+
+    amount: int = field(init=False)
+    #: The length of the window in seconds.
+    window: int = field(init=False)
+    #: The key of the counter, before and after the name of the client. To make a key takes as long as to count.
+    key_start: str = field(init=False)
+    key_end: str = field(init=False)
+    #: Whether it depends on the request if this quota holds for it.
+    is_conditional: bool = field(init=False)
+    #: Whether each request of a client takes the same from one counter, when it comes.
+    is_plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.amount = self.item.amount
+        self.window = self.item.get_expiry()
+        key = self.item.key_for(*self.identifiers("\0"))
+        self.key_start, _, self.key_end = key.partition("\0")
+        self.is_conditional = self.exempt_when is not None or self.methods is not None
+        self.is_plain = not (
+            callable(self.cost)
+            or self.is_conditional
+            or self.deduct_when
+            or self.key_func
+            or self.meta_limits
+        )
+
+    @property
+    def text(self) -> str:
+        """The limit in words: ``10 per 1 second``."""
+        return limit_text(self.item)
+
+    def identifiers(self, client: str) -> tuple[str, ...]:
+        """What identifies the counter of a client, in the order of Flask-Limiter."""
+        return (self.key_prefix, client, self.scope) if self.key_prefix else (client, self.scope)
+
+    def holds_for(self, method: str) -> bool:
+        """Whether this quota holds for the current request, which has this method."""
+        if self.exempt_when is not None and self.exempt_when():
+            return False
+        return self.methods is None or method.lower() in self.methods
+
+    def cost_of_request(self) -> int:
+        """How much the current request takes."""
+        return self.cost() if callable(self.cost) else self.cost
+
+
+def limit_text(item: RateLimitItem) -> str:
+    """A limit in words: ``10 per 1 second``, ``100 per 5 minutes``."""
+    plural = "s" if item.multiples > 1 else ""
+    return f"{item.amount} per {item.multiples} {item.GRANULARITY.name}{plural}"
+
+
+def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
+    """Read a text that holds one limit, or several.
+
+    :param source: Where the text comes from, for the message.
+    :raises ValueError: when the text is not a limit.
     """
     from limits import parse_many
 
@@ -38,222 +116,157 @@ def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
         raise ValueError(f"{source} is not a rate limit. {_REMEDY}") from None
 
 
-class Quota:
-    """One limit of one endpoint, parsed, with all that is the same for each request."""
-
-    __slots__ = (
-        "amount",
-        "conditional",
-        "cost",
-        "counts_later",
-        "head",
-        "is_plain",
-        "item",
-        "key_func",
-        "parameters",
-        "policy",
-        "runtime",
-        "scope",
-        "source",
-        "tail",
-        "window",
-    )
-
-    def __init__(
-        self,
-        source: str,
-        runtime: RuntimeLimit,
-        prefix: str,
-        scope: str,
-        default_key: Callable[[], str],
-    ) -> None:
-        self.source = source
-        self.runtime = runtime
-        self.item = runtime.limit
-        self.amount = self.item.amount
-        self.window = self.item.get_expiry()
-        self.scope = scope
-        self.key_func = None if runtime.key_func is default_key else runtime.key_func
-        self.parameters = f";q={self.amount};w={self.window}"
-        self.policy = f'"{source}"{self.parameters}'
-        self.cost = None if callable(runtime.cost) else runtime.cost
-        self.conditional = runtime.exempt_when is not None or runtime.methods is not None
-        self.counts_later = runtime.deduct_when is not None
-        self.is_plain = self.cost is not None and not (
-            self.conditional or self.counts_later or self.key_func
-        )
-        # The key as `limits` makes it, but for the client: making it anew for each request costs as much as counting.
-        key = self.item.key_for(*identifiers(prefix, "\0", scope))
-        self.head, _, self.tail = key.partition("\0")
-
-    @property
-    def text(self) -> str:
-        """The limit in words: ``10 per 1 second``."""
-        return limit_text(self.item)
-
-
-def in_order(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
-    """Shortest window first: what a client meets most often, and soonest has again."""
+def by_window(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
+    """Sort quotas by their windows, the shortest first: a client meets it most often."""
     return tuple(sorted(quotas, key=lambda quota: quota.window))
 
 
-def limit_text(item: RateLimitItem) -> str:
-    """A limit in words: ``10 per 1 second``, ``100 per 5 minutes``."""
-    plural = "s" if item.multiples > 1 else ""
-    return f"{item.amount} per {item.multiples} {item.GRANULARITY.name}{plural}"
+class Charge:
+    """What one request takes of a quota, and what is left of the quota then."""
 
-
-def identifiers(prefix: str, client: str, scope: str) -> tuple[str, ...]:
-    """What a counter is known by, in Flask-Limiter's order."""
-    return (prefix, client, scope) if prefix else (client, scope)
-
-
-class Spent:
-    """A quota as one request met it."""
-
-    __slots__ = ("client", "cost", "exceeded", "key", "left", "quota", "reset")
+    __slots__ = ("client", "cost", "exceeded", "key", "quota", "remaining", "reset")
 
     def __init__(self, quota: Quota, client: str, cost: int) -> None:
         self.quota = quota
         self.client = client
         self.cost = cost
-        self.key = quota.head + client + quota.tail
+        self.key = quota.key_start + client + quota.key_end
         self.exceeded = False
-        #: What is left of it; `None` when only the storage knows.
-        self.left: int | None = None
-        #: Seconds until there is (more) quota again, when that has been asked for.
+        #: What is left of the quota; ``None`` until it is measured.
+        self.remaining: int | None = None
+        #: The seconds until more is left; ``None`` until it is measured.
         self.reset: int | None = None
 
 
 class Counters:
-    """Flask-Limiter's strategy and storage, with at most one more round trip to learn what is left."""
+    """The counters of an app: Flask-Limiter's strategy and storage.
 
-    def __init__(self, strategy: RateLimiter, prefix: str) -> None:
+    To take from a quota is one call of the storage. To measure what is left is at most one more.
+    """
+
+    def __init__(self, strategy: RateLimiter, storage: Storage) -> None:
         from limits.storage import MemoryStorage
         from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
-        self.strategy = strategy
-        self.prefix = prefix
-        self._storage: Storage = strategy.storage
-        self._fixed = isinstance(strategy, FixedWindowRateLimiter)
-        self._moving = isinstance(strategy, MovingWindowRateLimiter)
+        self._strategy = strategy
+        self._storage = storage
+        self._is_fixed = isinstance(strategy, FixedWindowRateLimiter)
+        self._is_moving = isinstance(strategy, MovingWindowRateLimiter)
         self._margin = _RESOLUTION
-        if self._fixed:
-            # Redis tells the life of a counter in whole seconds, rounded to the nearest.
-            self._margin = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
+        if self._is_fixed:
+            # Redis rounds the life of a counter to the nearest second.
+            self._margin = 0.0 if isinstance(storage, MemoryStorage) else 0.5
 
-    def _identifiers(self, spent: Spent) -> tuple[str, ...]:
-        return identifiers(self.prefix, spent.client, spent.quota.scope)
+    @property
+    def healthy(self) -> bool:
+        """Whether the storage that the administrator chose is in use."""
+        return bool(getattr(self._storage, "healthy", True))
 
-    def take(self, spent: Spent) -> bool:
-        """Count a request; is it within the limit? A fixed window tells at once what is left of it."""
-        quota = spent.quota
-        if not self._fixed:
-            return self.strategy.hit(quota.item, *self._identifiers(spent), cost=spent.cost)
-        spent.left = left = quota.amount - self._storage.incr(spent.key, quota.window, spent.cost)
-        return left >= 0
-
-    def has_room(self, spent: Spent) -> bool:
-        """Would the request be within the limit? Counts nothing."""
-        return self.strategy.test(spent.quota.item, *self._identifiers(spent), cost=spent.cost)
-
-    def measure(self, spent: Spent) -> None:
-        """Learn what is left and when there is more."""
-        if self._fixed:
-            if spent.left is None:
-                spent.left = spent.quota.amount - self._storage.get(spent.key)
-            reset_at = self._storage.get_expiry(spent.key)
-        else:
-            reset_at, spent.left = self.strategy.get_window_stats(
-                spent.quota.item, *self._identifiers(spent)
+    def take(self, charge: Charge) -> bool:
+        """Count a request, and return whether it is within its quota."""
+        quota = charge.quota
+        if not self._is_fixed:
+            return self._strategy.hit(
+                quota.item, *quota.identifiers(charge.client), cost=charge.cost
             )
-        spent.reset = self.seconds_until(reset_at, spent.quota.window)
+        count = self._storage.incr(charge.key, quota.window, charge.cost)
+        charge.remaining = remaining = quota.amount - count
+        return remaining >= 0
 
-    def nearest(self, spent: list[Spent]) -> Spent:
-        """The quota that limits a client first, measured; of several also what only the storage knows to be left of them."""
-        if len(spent) > 1 and not any(one.exceeded for one in spent):
-            for one in spent:
-                if one.left is None:
-                    self.measure(one)
-        found = nearest_of(spent)
-        if found.reset is None:
-            self.measure(found)
-        return found
+    def has_room(self, charge: Charge) -> bool:
+        """Return whether a request would be within its quota, without counting it."""
+        quota = charge.quota
+        return self._strategy.test(quota.item, *quota.identifiers(charge.client), cost=charge.cost)
 
-    def measure_exceeded(self, spent: Spent) -> None:
-        """Learn how long to wait until a request of this cost is within the limit again."""
-        if spent.cost > 1 and not self._fixed:
-            # The storage tells when the first place is free again, not the one that this request needs.
-            spent.reset = spent.quota.window * (1 if self._moving else 2)
+    def measure(self, charge: Charge) -> None:
+        """Ask the storage what is left of a quota, and when more is."""
+        quota = charge.quota
+        if self._is_fixed:
+            if charge.remaining is None:
+                charge.remaining = quota.amount - self._storage.get(charge.key)
+            reset_at = self._storage.get_expiry(charge.key)
         else:
-            self.measure(spent)
-            spent.reset = max(1, spent.reset or 0)
-        spent.left = 0
-        spent.exceeded = True
+            reset_at, charge.remaining = self._strategy.get_window_stats(
+                quota.item, *quota.identifiers(charge.client)
+            )
+        charge.reset = self.seconds_until(reset_at, quota.window)
+
+    def measure_nearest(self, charges: list[Charge]) -> Charge:
+        """Measure the quota that the client runs out of first, and return its charge."""
+        if len(charges) > 1 and not any(charge.exceeded for charge in charges):
+            for charge in charges:
+                if charge.remaining is None:
+                    self.measure(charge)
+        nearest = nearest_of(charges)
+        if nearest.reset is None:
+            self.measure(nearest)
+        return nearest
+
+    def measure_exceeded(self, charge: Charge) -> None:
+        """Measure how long the client has to wait, when a quota is exceeded."""
+        if charge.cost > 1 and not self._is_fixed:
+            # The storage knows when the next request is free, but this one needs several.
+            charge.reset = charge.quota.window * (1 if self._is_moving else 2)
+        else:
+            self.measure(charge)
+            charge.reset = max(1, charge.reset or 0)
+        charge.remaining = 0
+        charge.exceeded = True
 
     def seconds_until(self, reset_at: float, window: int) -> int:
-        """Whole seconds, rounded up, until a moment of which the storage told, seconds since the epoch."""
-        left = reset_at - time.time() + self._margin
-        if left <= 0:
+        """Whole seconds, rounded up, until a moment that the storage named."""
+        seconds = reset_at - time.time() + self._margin
+        if seconds <= 0:
             return 0
-        return min(window, math.ceil(left)) if self._fixed else math.ceil(left)
+        return min(window, math.ceil(seconds)) if self._is_fixed else math.ceil(seconds)
 
 
-def rate_limit_fields(spent: list[Spent], nearest: Spent) -> HeaderPairs:
-    """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4)."""
-    name, policy = nearest.quota.source, nearest.quota.policy
-    if len(spent) > 1:
-        names = policy_names(spent)
-        name = names[spent.index(nearest)]
-        policy = ", ".join(
-            f'"{each}"{one.quota.parameters}' for each, one in zip(names, spent, strict=True)
-        )
-    left = nearest.left if nearest.left is not None and nearest.left > 0 else 0
-    time_left = "" if nearest.reset is None else f";t={nearest.reset}"
-    return ("RateLimit-Policy", policy), ("RateLimit", f'"{name}";r={left}{time_left}')
+def nearest_of(charges: list[Charge]) -> Charge:
+    """The charge whose quota the client runs out of first.
 
-
-def nearest_of(spent: list[Spent]) -> Spent:
-    """The quota that limits a client first: the exceeded one, else the one of which the smallest part is left."""
-    if len(spent) == 1:
-        return spent[0]
-    exceeded = [one for one in spent if one.exceeded]
+    Of exceeded quotas, that is the one to wait longest for. Of others, the one with the smallest
+    part left.
+    """
+    if len(charges) == 1:
+        return charges[0]
+    exceeded = [charge for charge in charges if charge.exceeded]
     if exceeded:
-        return max(exceeded, key=lambda one: one.reset or 0)
-    return min(
-        spent, key=lambda one: 1 if one.left is None else one.left / max(1, one.quota.amount)
-    )
+        return max(exceeded, key=lambda charge: charge.reset or 0)
+    return min(charges, key=_part_left)
 
 
-def policy_names(spent: list[Spent]) -> list[str]:
-    """A name for each quota of a request, by where it comes from: ``default``, ``endpoint``, ``endpoint-2``."""
-    if len(spent) == 1:
-        return [spent[0].quota.source]
-    return numbered([one.quota.source for one in spent])
-
-
-def numbered(sources: list[str]) -> list[str]:
-    """Each name once: the second of the same gets a ``-2``."""
-    names: list[str] = []
-    for index, source in enumerate(sources):
-        before = sources[:index].count(source)
-        names.append(f"{source}-{before + 1}" if before else source)
-    return names
+def _part_left(charge: Charge) -> float:
+    if charge.remaining is None:
+        return 1
+    return charge.remaining / max(1, charge.quota.amount)
 
 
 class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
-    """The client has made more requests than its limit allows. It may make the next one after ``Retry-After`` seconds."""
+    """The client exceeded its rate limit. It may try again after ``Retry-After`` seconds."""
 
     type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     title = "Request cannot be satisfied as assigned quota has been exceeded"
 
 
+class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
+    """Rate limits cannot be enforced while their storage is unavailable."""
+
+    type = None
+    title = None
+
+
 def quota_exceeded(
-    limit: RuntimeLimit, seconds: int, policies: list[str], fields: HeaderPairs = ()
+    quota: Quota, seconds: int, policies: list[str], fields: HeaderPairs = ()
 ) -> QuotaExceeded:
-    """The 429 for a limit, to retry after so many seconds; an ``error_message`` of the author replaces the sentence."""
-    message = limit.error_message() if callable(limit.error_message) else limit.error_message
-    text = limit_text(limit.limit)
-    detail = too_many_requests(seconds, text) if message is None else message
-    members: dict[str, Any] = {"limit": text, "violated-policies": policies}
+    """The 429 for a quota.
+
+    :param seconds: When the client may try again.
+    :param policies: The names of the quotas that are exceeded.
+    :param fields: The header fields that describe the quotas.
+    """
+    message = quota.error_message
+    if callable(message):
+        message = message()
+    detail = too_many_requests(seconds, quota.text) if message is None else message
+    members: dict[str, Any] = {"limit": quota.text, "violated-policies": policies}
     return QuotaExceeded(detail, headers=fields, retry_after=seconds, **members)

@@ -1,4 +1,4 @@
-"""The storage of rate limits, guarded: when the remote one fails, counting goes on in memory until it is back."""
+"""The storage of rate limits: while a remote one fails, requests are counted in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import importlib
 import logging
 import threading
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from limits.errors import ConfigurationError
 from limits.storage import (
@@ -16,18 +17,18 @@ from limits.storage import (
     Storage,
     storage_from_string,
 )
-from werkzeug.exceptions import ServiceUnavailable
 
-from .._core.errors import ApiError
-from .settings import storage_scheme
+from .flask_limiter import RareSweeps, driver_of, replace_storage, storage_of
+from .quotas import StorageFailed
+from .settings import falls_back, storage_scheme, storage_uri
 
-#: What a request may wait for a connection, and then for an answer, in seconds: less than one second together.
+if TYPE_CHECKING:
+    from flask_limiter import Limiter
+
+#: Seconds that a request may wait for a connection, and then for an answer: together less than one.
 TIME_OUT = 0.4
-#: Seconds between two looks at a storage that failed.
+#: Seconds between two attempts to use a storage that failed.
 PROBE_INTERVAL = 1.0
-
-#: Seconds between two sweeps of the counters in memory.
-SWEEP_INTERVAL = 5.0
 
 _SCHEME = "guarded"
 _MEMORY_SCHEME = "swept-memory"
@@ -35,87 +36,43 @@ _PROBE_KEY = "apierrors-probe"
 _logger = logging.getLogger("flask_apierrors")
 
 
-class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
-    """Requests cannot be counted, because the storage of the rate limits is away, and shall not pass uncounted."""
-
-    type = None
-    title = None
-
-
-def guarded_uri(uri: str) -> str:
-    """The URI by which ``limits`` makes what this module puts around, or in the place of, the storage of a URI."""
-    return f"{_MEMORY_SCHEME}://" if storage_scheme(uri) == "memory" else f"{_SCHEME}:{uri}"
+def storage_arguments(config: Mapping[str, Any], retry_after: int) -> tuple[str, dict[str, Any]]:
+    """The URI and the options by which ``limits`` makes the storage of an app, guarded."""
+    uri = storage_uri(config)
+    if storage_scheme(uri) == "memory":
+        return f"{_MEMORY_SCHEME}://", {}
+    return f"{_SCHEME}:{uri}", {"fallback": falls_back(config), "retry_after": retry_after}
 
 
-class _Sweep:
-    """Stands where ``MemoryStorage`` keeps its timer: lets a new one begin when the interval is over, not at once."""
-
-    def __init__(self) -> None:
-        self.timer: threading.Timer | None = None
-        self._due = time.monotonic() + SWEEP_INTERVAL
-
-    def is_alive(self) -> bool:
-        return time.monotonic() < self._due
-
-    def start(self) -> None:
-        self._due = time.monotonic() + SWEEP_INTERVAL
-        assert self.timer is not None
-        self.timer.daemon = True
-        self.timer.start()
+def guard_storage(limiter: Limiter, config: Mapping[str, Any], retry_after: int) -> None:
+    """Guard the storage of an author's Limiter, for its own decorators too."""
+    storage = storage_of(limiter)
+    if not isinstance(storage, MemoryStorage | GuardedStorage):
+        fallback = falls_back(config)
+        guarded = GuardedStorage(storage, fallback=fallback, retry_after=retry_after)
+        replace_storage(limiter, guarded)
 
 
-class SweptMemory(MemoryStorage):
-    """The counters of one process, which forgets the expired ones each :data:`SWEEP_INTERVAL`.
-
-    ``MemoryStorage`` itself starts a thread for that every 10 milliseconds while requests come, which costs them more
-    than the counting, and looks at each counter each time. That a counter has expired is seen whenever it is read.
-    """
+class SweptMemory(RareSweeps, MemoryStorage):
+    """The counters of one process."""
 
     STORAGE_SCHEME = [_MEMORY_SCHEME]  # noqa: RUF012 - declared so by the base class
-
-    def __init__(
-        self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any
-    ) -> None:
-        super().__init__(uri, wrap_exceptions, **options)
-        self._lock = threading.Lock()
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter, and give the value that this made: no two requests are told the same."""
-        with self._lock:
-            if not self._sweep.is_alive():
-                return super().incr(key, expiry, amount)  # begins a sweep
-            now = time.time()
-            if self.expirations.get(key, 0.0) <= now:
-                self.expirations[key] = now + expiry
-                self.storage[key] = 0
-            value = self.storage[key] = self.storage[key] + amount
-            return value
-
-    @property
-    def timer(self) -> Any:
-        """What ``MemoryStorage`` asks whether a sweep is under way, and starts when not."""
-        return self._sweep
-
-    @timer.setter
-    def timer(self, timer: threading.Timer) -> None:
-        if "_sweep" not in self.__dict__:
-            self._sweep = _Sweep()
-        self._sweep.timer = timer
 
 
 class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     """A remote storage that never fails its callers.
 
-    Two states. *Healthy*: calls go to the remote storage; the first that fails changes the state, with one warning.
-    *Fallen back*: calls go to memory, where each process counts alone; a thread of its own asks the remote storage, once
-    each :data:`PROBE_INTERVAL`, and the first good answer changes the state back. So a request waits for a broken
-    storage only while nobody knows yet that it is broken.
+    It has two states. While it is *healthy*, calls go to the remote storage. The first call that
+    fails changes the state, with one warning. While it has *fallen back*, calls go to memory, where
+    each process counts alone. A thread tries the remote storage each :data:`PROBE_INTERVAL`, and
+    the first success changes the state back. So a request waits for a broken storage only until the
+    failure is discovered.
 
     :param remote: The URI of the remote storage, after ``guarded:``, or the storage itself.
-    :param fallback: Count in memory meanwhile? Else each call raises a 503.
+    :param fallback: Whether to count in memory meanwhile. Otherwise each call raises a 503.
     :param retry_after: Seconds for the ``Retry-After`` of that 503.
-    :param options: For the remote storage; they win over the short time-outs that it has by default.
-    :raises ConfigurationError: for a URI that no storage of ``limits`` has, or a driver that is not installed.
+    :param options: Options of the remote storage. They replace the short time-outs it has by default.
+    :raises ConfigurationError: for an unknown storage, or a driver that is not installed.
     """
 
     STORAGE_SCHEME = [_SCHEME]  # noqa: RUF012 - declared so by the base class
@@ -138,32 +95,32 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     @property
     def healthy(self) -> bool:
-        """Do calls go to the remote storage?"""
+        """Whether calls go to the remote storage."""
         return self._healthy
 
     @property
     def remote(self) -> Storage | None:
-        """The storage itself; ``None`` when it could not be reached since the start, if it has to be to exist."""
+        """The remote storage; ``None`` if it has to be reached to exist, and never was."""
         return self._remote
 
     @property
     def storage(self) -> Any:
-        """The driver's client, which `flask limiter config` shows; `None` while there is none."""
-        return getattr(self._remote, "storage", None)
+        """The client of the driver, for ``flask limiter config``."""
+        return driver_of(self._remote)
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What may come out of here as an error of the storage: nothing."""
+        """The errors of the storage that a call may raise: none."""
         return ()
 
     # -- the two states
 
     def _connect_at_start(self) -> None:
-        """Make the remote storage. Most connect on first use; that of a Redis cluster does at once."""
+        """Make the remote storage. Most connect on first use, but that of a Redis cluster at once."""
         try:
             self._remote = _remote_storage(self._uri, self._options)
         except (ConfigurationError, ImportError, TypeError, ValueError):
-            raise  # a mistake in the configuration, which no waiting will mend
+            raise  # a mistake in the configuration, which does not pass with time
         except Exception as failure:
             self._fall_back(failure)
 
@@ -185,7 +142,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
                 return
             self._next_probe = time.monotonic() + PROBE_INTERVAL
             self._healthy = False
-        instead = (
+        meanwhile = (
             "Limits are counted in memory, by each process alone,"
             if self._memory
             else "Limited requests get a 503"
@@ -194,12 +151,12 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             "The storage of the rate limits failed: %s: %s. %s until it is back.",
             type(failure).__name__,
             failure,
-            instead,
+            meanwhile,
         )
 
     def _start_probe(self) -> None:
         with self._lock:
-            # A thread that was running when the process forked is not alive in the child.
+            # After a fork, the prober of the parent process is not alive in the child.
             if self._healthy or (self._prober is not None and self._prober.is_alive()):
                 return
             self._next_probe = time.monotonic() + PROBE_INTERVAL
@@ -209,7 +166,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             self._prober.start()
 
     def _probe(self) -> None:
-        """Do what requests do, with a key of no consequence: a storage can answer a ping and refuse to count."""
+        """Count once, as requests do: a storage may answer a ping and refuse to count."""
         try:
             if self._remote is None:
                 self._remote = _remote_storage(self._uri, self._options)
@@ -220,18 +177,18 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             self._healthy = True
         _logger.warning("The storage of the rate limits is back.")
 
-    # -- what limits asks of a storage
+    # -- the interface of limits
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter that expires ``expiry`` seconds after it was begun; gives its value."""
+        """Add to a counter that expires ``expiry`` seconds after its start, and return its value."""
         return self._call("incr", key, expiry, amount)  # type: ignore[no-any-return]
 
     def get(self, key: str) -> int:
-        """The value of a counter."""
+        """Return the value of a counter."""
         return self._call("get", key)  # type: ignore[no-any-return]
 
     def get_expiry(self, key: str) -> float:
-        """When a counter expires: seconds since the epoch."""
+        """Return when a counter expires, in seconds since the epoch."""
         return self._call("get_expiry", key)  # type: ignore[no-any-return]
 
     def clear(self, key: str) -> None:
@@ -239,21 +196,23 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         self._call("clear", key)
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Take a place in a moving window, if there is one."""
+        """Take places in a moving window, if it has them."""
         return self._call("acquire_entry", key, limit, expiry, amount)  # type: ignore[no-any-return]
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """When a moving window began, and the places taken in it."""
+        """Return when a moving window began, and how many of its places are taken."""
         return self._call("get_moving_window", key, limit, expiry)  # type: ignore[no-any-return]
 
     def acquire_sliding_window_entry(
         self, key: str, limit: int, expiry: int, amount: int = 1
     ) -> bool:
-        """Take a place in a sliding window, if there is one."""
-        return self._call("acquire_sliding_window_entry", key, limit, expiry, amount)  # type: ignore[no-any-return]
+        """Take places in a sliding window, if it has them."""
+        return self._call(  # type: ignore[no-any-return]
+            "acquire_sliding_window_entry", key, limit, expiry, amount
+        )
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """The counters of the previous and of the current window, each with the seconds that it has left."""
+        """Return the counters of the previous and the current window, each with its time left."""
         return self._call("get_sliding_window", key, expiry)  # type: ignore[no-any-return]
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
@@ -261,24 +220,24 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         self._call("clear_sliding_window", key, expiry)
 
     def check(self) -> bool:
-        """Does the remote storage answer? For the command line; waits for it."""
+        """Return whether the remote storage answers. For the command line: waits for it."""
         return self._remote is not None and self._remote.check()
 
     def reset(self) -> int | None:
-        """Forget all counters: the remote ones, and those of this process."""
+        """Forget all counters, the remote ones and those of this process."""
         if self._memory is not None:
             self._memory.reset()
         return self._call("reset")  # type: ignore[no-any-return]
 
 
 def _remote_storage(uri: str, options: dict[str, Any]) -> Storage:
-    made = storage_from_string(uri, **options)
-    assert isinstance(made, Storage)
-    return made
+    storage = storage_from_string(uri, **options)
+    assert isinstance(storage, Storage)
+    return storage
 
 
 def default_options(scheme: str) -> dict[str, Any]:
-    """Short time-outs and no second attempts, in the words of the driver behind a scheme."""
+    """Short time-outs, and no retries, as the driver of a storage calls them."""
     driver, _, kind = scheme.partition("+")
     if driver in ("redis", "rediss", "valkey", "valkeys"):
         return _redis_options(driver, kind)
@@ -298,9 +257,9 @@ def default_options(scheme: str) -> dict[str, Any]:
 
 def _redis_options(driver: str, kind: str) -> dict[str, Any]:
     options: dict[str, Any] = {"socket_timeout": TIME_OUT, "socket_connect_timeout": TIME_OUT}
-    retry = _no_retry("valkey" if driver.startswith("valkey") else "redis")
     if kind == "cluster":
-        return options  # its retries follow a slot to the node that has it now
+        return options  # its retries follow a slot that has moved to another node
+    retry = _no_retry("valkey" if driver.startswith("valkey") else "redis")
     if retry is not None:
         options["retry"] = retry
     if kind == "sentinel":
@@ -309,7 +268,7 @@ def _redis_options(driver: str, kind: str) -> dict[str, Any]:
 
 
 def _no_retry(driver: str) -> Any:
-    """The driver's object for "try once"; ``None`` where the driver, or that object, is missing."""
+    """The driver's object for a single attempt; ``None`` if the driver has none."""
     try:
         backoff = importlib.import_module(f"{driver}.backoff")
         retry = importlib.import_module(f"{driver}.retry")

@@ -14,7 +14,9 @@ from tests.conftest import limited_app, statuses
 
 
 def test_settings_are_frozen(make_app: Callable[..., Flask]) -> None:
-    settings = make_app(RATELIMIT_DEFAULT="1/minute").extensions["apierrors"].rate_limits.settings
+    settings = (
+        make_app(RATELIMIT_DEFAULT="1/minute").extensions["apierrors"].rate_limits.active().settings
+    )
     with pytest.raises(FrozenInstanceError):
         settings.key_prefix = "shop"
 

@@ -16,17 +16,20 @@ import pytest
 from flask import Flask, request
 from flask.cli import FlaskGroup
 from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from flask_apierrors import ApiErrors, rate_limit
+from flask_apierrors._limits import flask_limiter
 from flask_apierrors._limits import storage as rate_limit_storage
 from flask_apierrors._limits.storage import (
     PROBE_INTERVAL,
     TIME_OUT,
     GuardedStorage,
     default_options,
+    guard_storage,
 )
 
 from .storages import (
@@ -87,7 +90,7 @@ def gunicorn(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
 
 
 def storage_of(app: Flask) -> GuardedStorage:
-    found = app.extensions["apierrors"].rate_limits.native_limiter.storage
+    found = app.extensions["apierrors"].rate_limits.limiter.storage
     assert isinstance(found, GuardedStorage)
     return found
 
@@ -374,7 +377,24 @@ def test_the_command_line_of_flask_limiter_shows_and_clears(redis: Redis) -> Non
 
 def test_memory_is_not_guarded() -> None:
     app = limited_app(RATELIMIT_DEFAULT="1/minute")
-    assert isinstance(app.extensions["apierrors"].rate_limits.native_limiter.storage, MemoryStorage)
+    assert isinstance(app.extensions["apierrors"].rate_limits.limiter.storage, MemoryStorage)
+
+
+def test_the_remote_storage_of_an_author_is_guarded_once_and_memory_never() -> None:
+    pytest.importorskip("redis")
+    remote, memory = (
+        Limiter(get_remote_address, storage_uri=uri) for uri in ("redis://127.0.0.1:1", "memory://")
+    )
+    app = Flask(__name__)
+    for limiter in (remote, memory):
+        limiter.init_app(app)
+    driver = remote.limiter.storage
+    for _ in range(2):
+        guard_storage(remote, app.config, 30)
+        guard_storage(memory, app.config, 30)
+    assert isinstance(remote.limiter.storage, GuardedStorage)
+    assert remote.limiter.storage.remote is driver
+    assert isinstance(memory.limiter.storage, MemoryStorage)
 
 
 # -- other storages
@@ -590,7 +610,7 @@ def test_counting_in_memory_starts_no_thread_for_each_request(
 
 
 def test_expired_counters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit_storage, "SWEEP_INTERVAL", 0.1)
+    monkeypatch.setattr(flask_limiter, "SWEEP_INTERVAL", 0.1)
     storage = rate_limit_storage.SweptMemory()
     for number in range(50):
         storage.incr(f"client-{number}", 1)

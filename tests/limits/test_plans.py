@@ -1,0 +1,99 @@
+"""Promises of plans: which limits hold at which endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Blueprint, Flask
+
+from tests.conftest import limited_app, statuses
+
+
+def test_default_limits_hold_for_each_endpoint_by_itself_but_static(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = limited_app(make_app, "5/minute", RATELIMIT_DEFAULT="1/minute")
+    app.add_url_rule("/other", "other", lambda: {})
+    client = app.test_client()
+    assert statuses(client, "/free", 2) == [200, 429]
+    assert statuses(client, "/other", 2) == [200, 429]
+    assert statuses(client, "/limited", 5) == [200] * 5
+    assert statuses(client, "/static/x.css", 3) == [404] * 3
+    assert statuses(client, "/nowhere", 3) == [404] * 3
+
+
+def test_a_default_limit_may_be_a_function(make_app: Callable[..., Flask]) -> None:
+    limits = ["1/minute"]
+    client = limited_app(make_app, RATELIMIT_DEFAULT=lambda: limits[-1]).test_client()
+    assert statuses(client, "/free", 2) == [200, 429]
+    limits.append("9/minute")
+    assert statuses(client, "/free", 2) == [200, 200]
+
+
+def test_the_application_limit_counts_all_endpoints_and_unknown_urls_together(
+    make_app: Callable[..., Flask],
+) -> None:
+    client = limited_app(make_app, RATELIMIT_APPLICATION="3/minute").test_client()
+    paths = ("/free", "/limited", "/nowhere", "/free", "/limited", "/nowhere")
+    assert [client.get(path).status_code for path in paths] == [200, 200, 404, 429, 429, 429]
+
+
+def test_limits_by_endpoint_from_configuration_alone(make_app: Callable[..., Flask]) -> None:
+    limits = {
+        "admin.*": "1/minute",
+        "admin.list": "2/minute",
+        "health": None,
+        "limited": "1/minute",
+    }
+    app = limited_app(
+        make_app,
+        "5/minute",
+        RATELIMIT_DEFAULT="3/minute",
+        RATELIMIT_APPLICATION="100/minute",
+        APIERRORS_RATE_LIMITS=limits,
+    )
+    admin = Blueprint("admin", __name__)
+    admin.add_url_rule("/admin/list", "list", lambda: {})
+    admin.add_url_rule("/admin/users", "users", lambda: {})
+    app.register_blueprint(admin)
+    app.add_url_rule("/health", "health", lambda: {})
+    client = app.test_client()
+    assert statuses(client, "/admin/list", 3) == [200, 200, 429], "the endpoint before its pattern"
+    assert statuses(client, "/admin/users", 2) == [200, 429]
+    assert statuses(client, "/health", 120) == [200] * 120
+    assert statuses(client, "/limited", 2) == [200, 429], "the administrator's word is the last"
+    assert statuses(client, "/free", 4) == [200, 200, 200, 429]
+
+
+def test_a_decorator_counts_where_the_configuration_names_other_endpoints(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = limited_app(make_app, "2/minute", APIERRORS_RATE_LIMITS={"free": "1/minute"})
+    client = app.test_client()
+    assert statuses(client, "/limited", 3) == [200, 200, 429]
+    assert statuses(client, "/free", 2) == [200, 429]
+
+
+def test_files_are_limited_when_the_administrator_names_them(
+    make_app: Callable[..., Flask],
+) -> None:
+    client = make_app(APIERRORS_RATE_LIMITS={"static": "1/minute"}).test_client()
+    assert statuses(client, "/static/x.css", 2) == [404, 429]
+
+
+def test_none_lifts_a_decorators_limit(make_app: Callable[..., Flask]) -> None:
+    client = limited_app(
+        make_app, "1/minute", APIERRORS_RATE_LIMITS={"limited": None}
+    ).test_client()
+    assert statuses(client, "/limited", 3) == [200] * 3
+
+
+def test_an_unknown_endpoint_fails_each_request_and_names_the_remedy(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = limited_app(
+        make_app, APIERRORS_RATE_LIMITS={"limitd": "1/minute", "no.such.*": None}
+    ).test_client()
+    assert statuses(client, "/free", 2) == [500, 500]
+    assert "names 'limitd', no endpoint of this app. Did you mean 'limited'?" in caplog.text
