@@ -1,4 +1,4 @@
-"""Who is counted for a request."""
+"""Who a request is counted for."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ _logger = logging.getLogger("flask_apierrors")
 
 
 def client_key() -> str:
-    """Whom the current request is counted for: its principal, when a valid token came, else the remote address.
+    """Return the client that the current request is counted for.
 
-    A token that is not valid counts for the address it came from: nobody gets a bucket of his own by inventing tokens.
+    That is its principal if it has a valid token, otherwise the remote address. So an invented
+    token does not get a counter of its own.
     """
     req = current_request()
     return client_of(req, request_state(req))
 
 
 def client_of(req: Request, state: RequestState) -> str:
-    """Whom a request is counted for."""
+    """Return the client that a request is counted for."""
     if state.app.hooks.verify_token is not None and "HTTP_AUTHORIZATION" in req.environ:
         try:
             name = _name_of(principal_of(req))
@@ -40,24 +41,29 @@ def client_of(req: Request, state: RequestState) -> str:
 
 
 def _name_of(principal: Any) -> str | None:
-    """The principal's ``sub`` or ``id``, as key or attribute, or itself when it is a text; safe as a part of any key."""
-    found = principal
+    """Return the name of a principal, so that it can stand in the key of a counter.
+
+    The name is its ``sub`` or ``id``, as a key or an attribute, or the principal itself if it is a
+    string.
+    """
+    identifier = principal
     if not isinstance(principal, str):
-        found = member_of(principal, "sub")
-        if found is None:
-            found = member_of(principal, "id")
-    if found is None or found == "":
+        identifier = member_of(principal, "sub")
+        if identifier is None:
+            identifier = member_of(principal, "id")
+    if identifier is None or identifier == "":
         return None
-    name = quote(str(found), safe="@:")
+    name = quote(str(identifier), safe="@:")
     # memcached takes keys of up to 250 bytes.
     return name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
 
 
 def _check_forwarded(req: Request, app: AppState) -> None:
-    """Warn, once, when a proxy names the client in a header that nothing reads: all then share the proxy's limit."""
+    """Warn once if a proxy names the client in a header that the app ignores."""
     if not app.unread_forwarded and "werkzeug.proxy_fix.orig" not in req.environ:
         app.unread_forwarded = True
         _logger.warning(
-            "A request to limit came with X-Forwarded-For, and the app has no ProxyFix. If that is from a proxy of yours, "
-            "all clients without a token share one limit. See `flask apierrors doctor`."
+            "A limited request has the header X-Forwarded-For, but the app has no ProxyFix. If your"
+            " proxy sets the header, all clients without a token share one limit."
+            " See `flask apierrors doctor`."
         )

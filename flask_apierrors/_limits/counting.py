@@ -1,4 +1,4 @@
-"""Counting: what one request takes of its quotas, when it is refused, and what its answer says."""
+"""Counting: what one request takes from its quotas, and what its response says about them."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Counting:
         self._by_endpoint = state.config.rate_limits
         self._unchecked = bool(self._by_endpoint)
 
-    # -- what a request is counted for
+    # -- which quotas a request has
 
     def count_plan(self, req: Request, state: RequestState) -> None:
-        """Count a request for the limits of the configuration."""
+        """Count a request for the plan of its endpoint."""
         if self._unchecked:
             check_endpoints(self._state.app, self._by_endpoint)
             self._unchecked = False
@@ -63,7 +63,7 @@ class Counting:
     def count_declaration(
         self, declaration: Declaration, req: Request, state: RequestState
     ) -> None:
-        """Count a request for a ``rate_limit`` of its view."""
+        """Count a request for a ``rate_limit`` on its view."""
         method = req.method
         if method == "OPTIONS":
             return
@@ -73,7 +73,7 @@ class Counting:
         self._count(quotas, req, state)
 
     def bypasses_hooks(self, req: Request) -> bool:
-        """Whether all limits of a request are counted here, and none by Flask-Limiter's hooks."""
+        """Return whether Flask-Limiter's hooks have nothing to count for a request."""
         if self.settings.fallback_limit and not self.counters.healthy:
             return True
         return self._plan(req).bypasses_hooks
@@ -111,7 +111,7 @@ class Counting:
     def _take_plain(
         self, quota: Quota, charges: list[Charge], req: Request, state: RequestState
     ) -> None:
-        """Take from a quota without options, in as few steps as possible: most requests do."""
+        """Take from a quota without options. Most requests do, so this has few steps."""
         charge = Charge(quota, client_of(req, state), quota.cost_of_request())
         charges.append(charge)
         if not self.counters.take(charge):
@@ -120,27 +120,27 @@ class Counting:
     def _take(
         self, quotas: tuple[Quota, ...], charges: list[Charge], req: Request, state: RequestState
     ) -> None:
-        """Take from each quota until one is exceeded.
+        """Take from each quota, in order.
 
-        :raises QuotaExceeded: when one is.
+        :raises QuotaExceeded: if one is exceeded.
         """
-        self._check_meta_limits(quotas, charges, req, state)
+        has_meta_limits = self.settings.meta_limit or any(quota.meta_limits for quota in quotas)
+        if has_meta_limits:
+            self._check_meta_limits(quotas, charges, req, state)
         exceeded: list[Charge] = []
         for quota in quotas:
             if quota.is_conditional and not quota.holds_for(req.method):
                 continue
-            charge = self._charge(quota, req, state)
+            charge = Charge(quota, self._client(quota, req, state), quota.cost_of_request())
             charges.append(charge)
             only_looks = quota.deduct_when or (exceeded and self.settings.stops_at_first_breach)
             count = self.counters.has_room if only_looks else self.counters.take
             if not count(charge):
                 exceeded.append(charge)
         if exceeded:
-            self._count_meta_limits(exceeded, req, state)
+            if has_meta_limits:
+                self._count_meta_limits(exceeded, req, state)
             raise self._refusal(exceeded, charges, self.settings.on_breach)
-
-    def _charge(self, quota: Quota, req: Request, state: RequestState) -> Charge:
-        return Charge(quota, self._client(quota, req, state), quota.cost_of_request())
 
     def _client(self, quota: Quota, req: Request, state: RequestState) -> str:
         client = None if quota.key_func is None else quota.key_func()
@@ -152,7 +152,7 @@ class Counting:
         self, quotas: tuple[Quota, ...], charges: list[Charge], req: Request, state: RequestState
     ) -> None:
         for quota in self._meta_quotas(quotas, req):
-            charge = self._charge(quota, req, state)
+            charge = Charge(quota, self._client(quota, req, state), quota.cost_of_request())
             if not self.counters.has_room(charge):
                 charges.append(charge)
                 on_breach = self.settings.on_meta_breach or self.settings.on_breach
@@ -163,8 +163,6 @@ class Counting:
             self.counters.take(Charge(quota, self._client(quota, req, state), 1))
 
     def _meta_quotas(self, quotas: tuple[Quota, ...], req: Request) -> tuple[Quota, ...]:
-        if not self.settings.meta_limit and not any(quota.meta_limits for quota in quotas):
-            return ()
         return self._reader.meta(self.settings.meta_limit, quotas, self._identity(req), req.method)
 
     # -- the 429
@@ -172,7 +170,7 @@ class Counting:
     def _refusal(
         self, exceeded: list[Charge], charges: list[Charge], on_breach: OnBreach | None
     ) -> QuotaExceeded:
-        """The 429. It names the first limit that is exceeded, and the time to wait for all of them."""
+        """Make the 429. It names the first exceeded limit, and the time to wait for all of them."""
         for charge in exceeded:
             self.counters.measure_exceeded(charge)
             _exceeded_logger.info(
@@ -193,7 +191,7 @@ class Counting:
         return refusal
 
     def _response_on_breach(self, charge: Charge, on_breach: OnBreach | None) -> Response | None:
-        """Call the author's functions, and return the last response that one of them gives."""
+        """Call the author's functions, and return the last response among their results."""
         limit = request_limit(self._limiter, charge)
         response = None
         for function in dict.fromkeys((on_breach, charge.quota.on_breach)):
@@ -201,7 +199,7 @@ class Counting:
             response = result if isinstance(result, Response) else response
         return response
 
-    # -- the answer
+    # -- the response
 
     def _complete(self, response: Response, state: RequestState) -> None:
         """Count what depends on the answer, and tell the client what is left."""
@@ -215,4 +213,4 @@ class Counting:
                 nearest = self.counters.measure_nearest(charges)
                 add_limit_fields(response, charges, nearest, self.settings.legacy_field_names)
         except Exception:
-            _logger.exception("Telling the client its rate limits failed")
+            _logger.exception("Adding the rate limits to a response failed")

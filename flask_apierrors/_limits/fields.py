@@ -1,4 +1,4 @@
-"""The header fields that tell a client its limits: the only place that writes them.
+"""The header fields that tell a client its limits. Only this module writes them.
 
 ``RateLimit`` and ``RateLimit-Policy`` are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
@@ -16,17 +16,17 @@ from .quotas import Charge
 
 
 def format_policy(name: str, amount: int, window: int) -> str:
-    """One item of ``RateLimit-Policy`` (section 3)."""
+    """Return one item of ``RateLimit-Policy`` (section 3)."""
     return f'"{name}";q={amount};w={window}'
 
 
 def format_limit(name: str, remaining: int, reset: int | None) -> str:
-    """The value of ``RateLimit`` (section 4)."""
+    """Return the value of ``RateLimit`` (section 4)."""
     return f'"{name}";r={remaining}' if reset is None else f'"{name}";r={remaining};t={reset}'
 
 
 def rate_limit_fields(charges: list[Charge], nearest: Charge) -> HeaderPairs:
-    """``RateLimit-Policy`` with each quota of a request, and ``RateLimit`` with the nearest."""
+    """Return ``RateLimit-Policy`` for all quotas, and ``RateLimit`` for the nearest."""
     quota, remaining = nearest.quota, nearest.remaining or 0
     name = quota.source
     if len(charges) == 1:
@@ -43,7 +43,7 @@ def rate_limit_fields(charges: list[Charge], nearest: Charge) -> HeaderPairs:
 
 
 def legacy_fields(names: tuple[str, ...], nearest: Charge) -> HeaderPairs:
-    """The older ``X-RateLimit-*`` fields, under the names that the app gives them, if any."""
+    """Return the older ``X-RateLimit-*`` fields under their names in this app, if it has any."""
     if not names:
         return ()
     reset_at = math.ceil(time.time()) + (nearest.reset or 0)
@@ -54,7 +54,7 @@ def legacy_fields(names: tuple[str, ...], nearest: Charge) -> HeaderPairs:
 def add_limit_fields(
     response: Response, charges: list[Charge], nearest: Charge, legacy_names: tuple[str, ...]
 ) -> None:
-    """Add the fields to a response, unless it is a 429 that has those of its exception."""
+    """Add the fields to a response, unless it is a 429, which has them from its exception."""
     if nearest.exceeded and (is_ready(response) or response.headers.get("RateLimit") is not None):
         return
     if is_error(response):
@@ -65,21 +65,21 @@ def add_limit_fields(
 
 
 def _agree_with_retry_after(charge: Charge, response: Response) -> None:
-    """Leave the time out, which is optional, where ``Retry-After`` names an earlier one (section 6)."""
+    """Omit the reset time, which is optional, if ``Retry-After`` is earlier (section 6)."""
     delay = delay_seconds(field_of(response, "Retry-After"))
     if delay is not None and charge.reset is not None and delay < charge.reset:
         charge.reset = None
 
 
 def policy_names(charges: list[Charge]) -> list[str]:
-    """A name for each quota of a request, by its source: ``default``, ``endpoint``, ``endpoint-2``."""
+    """Name each quota of a request by its source: ``default``, ``endpoint``, ``endpoint-2``."""
     if len(charges) == 1:
         return [charges[0].quota.source]
     return unique_names([charge.quota.source for charge in charges])
 
 
 def unique_names(sources: list[str]) -> list[str]:
-    """Number the names that occur again: the second ``endpoint`` is ``endpoint-2``."""
+    """Number the sources that occur again: the second ``endpoint`` is ``endpoint-2``."""
     names: list[str] = []
     for index, source in enumerate(sources):
         before = sources[:index].count(source)

@@ -40,7 +40,7 @@ _WRAPPED_BY = "__wrapper-limiter-instance"
 
 
 class Limiters(set["Limiter"]):
-    """Flask-Limiter's set of the Limiters of an app, which reports each that an author adds."""
+    """Flask-Limiter's set of the Limiters of an app. It reports each Limiter that is added."""
 
     def __init__(self, limiters: Collection[Limiter], adopt: Callable[[Limiter], None]) -> None:
         super().__init__(limiters)
@@ -52,12 +52,12 @@ class Limiters(set["Limiter"]):
             self._adopt(limiter)
 
     def add_ours(self, limiter: Limiter) -> None:
-        """Add a Limiter without a report."""
+        """Add a Limiter of this package without reporting it."""
         super().add(limiter)
 
 
 def limiters_of(app: Flask) -> Collection[Limiter]:
-    """The Limiters of an app."""
+    """Return the Limiters of an app."""
     limiters: Collection[Limiter] = app.extensions.get("limiter", ())
     return limiters
 
@@ -71,19 +71,22 @@ def watch_limiters(app: Flask, adopt: Callable[[Limiter], None]) -> Limiters:
 def make_limiter(
     app: Flask, limiters: Limiters, key_func: Callable[[], str], uri: str, options: dict[str, Any]
 ) -> Limiter:
-    """Make a Limiter as the ``RATELIMIT_*`` configuration says, without its hooks.
+    """Make a Limiter with the ``RATELIMIT_*`` configuration, but without its hooks.
 
+    :param key_func: Returns the client of the current request.
+    :param uri: The URI of the storage.
+    :param options: The options of the storage.
     :raises ValueError: for a storage or a strategy that cannot be right.
     """
     from flask_limiter import Limiter
 
     limiter = Limiter(key_func, storage_uri=uri, storage_options=options)
-    # Flask-Limiter leaves its hooks out where the app has the Limiter already. They would look up
-    # the limits anew for each request, even where a view has none.
+    # Flask-Limiter installs no hooks if the app has the Limiter already. Its hooks would look up
+    # the limits for each request, even for a view without limits.
     limiters.add_ours(limiter)
     _init(limiter, app)
     if not limiter.enabled:
-        # It has no storage, and the command line of Flask-Limiter would ask for one.
+        # Flask-Limiter's command line expects a storage, which a disabled Limiter does not have.
         limiters.discard(limiter)
     return limiter
 
@@ -95,7 +98,7 @@ def install_hooks(limiter: Limiter, app: Flask, limiters: Limiters) -> None:
 
 
 def _init(limiter: Limiter, app: Flask) -> None:
-    """Initialize a Limiter, and explain what Flask-Limiter or a driver raises."""
+    """Initialize a Limiter, and explain the errors of Flask-Limiter and of the drivers."""
     from limits.errors import ConfigurationError
     from limits.strategies import STRATEGIES
 
@@ -111,18 +114,18 @@ def _init(limiter: Limiter, app: Flask) -> None:
         raise _storage_error(storage_scheme(storage_uri(app.config)), error) from None
     except NotImplementedError:
         raise ValueError(
-            f"RATELIMIT_STRATEGY = {strategy!r} needs another storage than the one that"
-            " RATELIMIT_STORAGE_URI names."
+            f"RATELIMIT_STRATEGY = {strategy!r} needs another storage. Choose one in"
+            " RATELIMIT_STORAGE_URI that supports the strategy."
         ) from None
 
 
 def _storage_error(scheme: str, error: Exception) -> ValueError:
-    """Say what is wrong with the storage, without its URI, which may hold a password."""
+    """Explain what is wrong with the storage, without its URI, which may contain a password."""
     text = str(error)
     if "unknown storage scheme" in text:
         return ValueError(
-            f"RATELIMIT_STORAGE_URI begins with {scheme!r}."
-            " Begin it with memory://, redis://, or another storage."
+            f"RATELIMIT_STORAGE_URI begins with {scheme!r}, which is no storage."
+            " Begin it with memory://, redis:// or another storage."
         )
     if "prerequisite" in text or "minimum version" in text or isinstance(error, ImportError):
         driver = scheme.partition("+")[0]
@@ -142,7 +145,7 @@ def _storage_error(scheme: str, error: Exception) -> ValueError:
 
 
 def read_settings(limiter: Limiter, app: Flask, *, hooked: bool) -> LimiterSettings:
-    """Read the settings of a Limiter and of the app that it limits."""
+    """Read the settings of a Limiter and its app."""
     config = app.config
     return LimiterSettings(
         hooked=hooked,
@@ -161,7 +164,7 @@ def read_settings(limiter: Limiter, app: Flask, *, hooked: bool) -> LimiterSetti
 
 
 def storage_of(limiter: Limiter) -> Storage:
-    """The storage that a Limiter counts in."""
+    """Return the storage that a Limiter counts in."""
     return limiter.limiter.storage
 
 
@@ -171,14 +174,14 @@ def replace_storage(limiter: Limiter, storage: Storage) -> None:
 
 
 def driver_of(storage: Storage | None) -> Any:
-    """The client of a storage's driver; ``None`` if it has none."""
+    """Return the driver's client of a storage, or ``None``."""
     return getattr(storage, "storage", None)
 
 
 class QuotaReader:
-    """Reads the limits of a Limiter as quotas.
+    """Converts the limits of a Limiter to quotas.
 
-    ``identity`` is the name of the endpoint in the keys of its counters.
+    ``identity`` is the name of an endpoint in the keys of its counters.
     """
 
     def __init__(self, limiter: Limiter, key_prefix: str) -> None:
@@ -186,17 +189,17 @@ class QuotaReader:
         self._key_prefix = key_prefix
 
     def application(self, identity: str, method: str) -> tuple[Quota, ...]:
-        """The limits of the whole app."""
+        """Return the limits of the whole app."""
         limits = self._limiter.limit_manager.application_limits
         return self._quotas("application", limits, identity, method)
 
     def default(self, identity: str, method: str) -> tuple[Quota, ...]:
-        """The limits of an endpoint that has none of its own."""
+        """Return the limits of an endpoint without limits of its own."""
         limits = self._limiter.limit_manager.default_limits
         return self._quotas("default", limits, identity, method)
 
     def hooked(self, app: Flask, endpoint: str, method: str) -> tuple[Quota, ...]:
-        """The limits that Flask-Limiter's own hooks and decorators count."""
+        """Return the limits that Flask-Limiter's own hooks and decorators count."""
         blueprint = endpoint.rpartition(".")[0] or None
         default, own = self._limiter.limit_manager.resolve_limits(app, endpoint, blueprint)
         return (
@@ -213,7 +216,7 @@ class QuotaReader:
         method: str,
         **options: Any,
     ) -> tuple[Quota, ...]:
-        """The limits that a text holds, or that a function returns.
+        """Return the limits in a text, or in what a function returns.
 
         :param options: The options of ``Limiter.limit``.
         """
@@ -226,7 +229,10 @@ class QuotaReader:
         identity: str,
         method: str,
     ) -> tuple[Quota, ...]:
-        """The limits on how often a client may exceed quotas: a common one, and those of each quota."""
+        """Return the limits on how often a client may exceed quotas.
+
+        :param limit: The limit for all quotas, besides those that each quota has.
+        """
         limits = list(self._limiter.shared_limit(limit, scope="meta")) if limit else []
         for quota in quotas:
             limits.extend(quota.meta_limits)
@@ -260,16 +266,16 @@ def _quota(source: str, limit: RuntimeLimit, scope: str, key_prefix: str = "") -
     )
 
 
-# -- what Flask-Limiter counts itself
+# -- Flask-Limiter's own hooks and decorators
 
 
 def exceeded_quota(exc: RateLimitExceeded) -> Quota:
-    """The quota that Flask-Limiter's own 429 is about."""
+    """Return the quota that Flask-Limiter's own 429 is about."""
     return _quota("default", exc.limit, "")
 
 
 def request_limit(limiter: Limiter, charge: Charge) -> RequestLimit:
-    """An exceeded quota, as Flask-Limiter hands it to ``on_breach``."""
+    """Describe an exceeded quota as Flask-Limiter does for ``on_breach``."""
     from flask_limiter import RequestLimit
 
     quota = charge.quota
@@ -278,23 +284,23 @@ def request_limit(limiter: Limiter, charge: Charge) -> RequestLimit:
 
 
 def reset_time(limit: RequestLimit) -> float:
-    """When there is more of a limit again, in seconds since the epoch. Asks the storage."""
+    """Ask the storage when more of a limit is left, in seconds since the epoch."""
     return limit.window.reset_time
 
 
 def is_native(view: Any) -> bool:
-    """Whether a view has a decorator of Flask-Limiter's own."""
+    """Return whether a view has a decorator of Flask-Limiter."""
     return hasattr(view, _WRAPPED_BY)
 
 
 def native_limiter_of(view: Any) -> Limiter | None:
-    """The Limiter whose decorator a view has."""
+    """Return the Limiter whose decorator a view has."""
     limiter: Limiter | None = getattr(view, _WRAPPED_BY, None)
     return limiter
 
 
 def has_native_limits(limiter: Limiter, view: Any) -> bool:
-    """Whether a Limiter knows limits of a function, even if the function is not wrapped."""
+    """Return whether a Limiter has limits for a function, even one that it does not wrap."""
     from flask_limiter.util import get_qualified_name
 
     return bool(limiter.limit_manager.decorated_limits(get_qualified_name(view)))
@@ -304,9 +310,9 @@ def has_native_limits(limiter: Limiter, view: Any) -> bool:
 
 
 class _Sweep:
-    """Takes the place of the timer of a ``MemoryStorage``, which starts one when it has ended.
+    """Replaces the timer of a ``MemoryStorage``, which starts a timer when none is alive.
 
-    It ends when the interval is over, not when the sweep is done.
+    This one is alive until the interval is over, even if the sweep is done.
     """
 
     def __init__(self) -> None:
@@ -324,10 +330,11 @@ class _Sweep:
 
 
 class RareSweeps:
-    """Mixed into ``MemoryStorage``: forgets expired counters each :data:`SWEEP_INTERVAL`.
+    """Makes a ``MemoryStorage`` look for expired counters only each :data:`SWEEP_INTERVAL`.
 
-    ``MemoryStorage`` starts a thread for that every 10 milliseconds while requests come, which
-    costs more than to count them. An expired counter is recognized whenever it is read.
+    ``MemoryStorage`` starts a thread for that every 10 milliseconds, which takes longer than
+    counting the requests. An expired counter is recognized when it is read, so this can wait. The
+    base class is missing here because ``limits`` is imported later.
     """
 
     storage: Counter[str]
@@ -338,7 +345,7 @@ class RareSweeps:
         super().__init__(*args, **options)
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter, and return its value, which no other request gets."""
+        """Add to a counter, and return its new value. No two requests get the same value."""
         with self._lock:
             if not self._sweep.is_alive():
                 return super().incr(key, expiry, amount)  # type: ignore[misc,no-any-return]
@@ -351,7 +358,7 @@ class RareSweeps:
 
     @property
     def timer(self) -> Any:
-        """The timer that ``MemoryStorage`` starts when none is alive."""
+        """The timer that ``MemoryStorage`` asks whether it is alive."""
         return self._sweep
 
     @timer.setter

@@ -1,4 +1,4 @@
-"""Flask-Limiter's own hooks and decorators: their 429 and their header fields are those of this package."""
+"""Flask-Limiter's own hooks and decorators: their 429s and responses look like ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _logger = logging.getLogger("flask_apierrors")
 
 
 def bypasses_hooks() -> bool:
-    """The request filter of Flask-Limiter: whether its hooks leave a request alone."""
+    """Request filter: tell Flask-Limiter to skip requests that this package counts."""
     state = current_app.extensions.get("apierrors")
     if state is None:
         return False
@@ -33,7 +33,7 @@ def bypasses_hooks() -> bool:
 
 
 def convert(exc: RateLimitExceeded) -> HTTPException:
-    """The 429 of Flask-Limiter as one of this package, unless the author gave it a response."""
+    """Convert Flask-Limiter's 429, unless an author's ``on_breach`` returned a response."""
     if exc.response is not None:
         return exc
     quota = exceeded_quota(exc)
@@ -44,12 +44,12 @@ def convert(exc: RateLimitExceeded) -> HTTPException:
             counters: Counters = current_app.extensions["apierrors"].rate_limits.active().counters
             seconds = max(1, counters.seconds_until(reset_time(limit), seconds))
         except Exception:
-            _logger.exception("Asking the storage when a limit ends failed")
+            _logger.exception("Asking the storage for the end of a limit failed")
     return quota_exceeded(quota, seconds, ["default"])
 
 
 def _exceeded_limit(item: RateLimitItem) -> RequestLimit | None:
-    """The limit that the current request exceeded; ``None`` if it exceeded another one, or none."""
+    """Return the exceeded limit of the current request, if it is this one."""
     for limiter in limiters_of(current_app):
         limits: list[RequestLimit] = limiter.current_limits
         for limit in limits:
@@ -59,7 +59,7 @@ def _exceeded_limit(item: RateLimitItem) -> RequestLimit | None:
 
 
 def add_native_fields(response: Response) -> Response:
-    """Tell the client what is left of the limits that Flask-Limiter counted."""
+    """Add the header fields for the limits that Flask-Limiter counted."""
     state = request_state(current_request())
     limits = state.app.rate_limits
     nearest = limits.limiter.current_limit if limits.limiter else None
@@ -68,7 +68,7 @@ def add_native_fields(response: Response) -> Response:
     try:
         _write_fields(response, limits.limiter.current_limits, nearest, limits.active().counters)
     except Exception:
-        _logger.exception("Telling the client its rate limits failed")
+        _logger.exception("Adding the rate limits to a response failed")
     return response
 
 

@@ -20,19 +20,20 @@ _MAX_ENTRIES = 4_096
 
 
 class Plan(NamedTuple):
-    """What holds for a method of an endpoint, besides the declarations of its view."""
+    """What limits a method of an endpoint, besides the declarations of its view."""
 
     quotas: tuple[Quota, ...] = ()
-    #: Whether the hooks of Flask-Limiter have nothing to count here.
+    #: Whether Flask-Limiter's hooks have nothing to count.
     bypasses_hooks: bool = False
-    #: Whether the administrator replaced the declarations of the view.
+    #: Whether ``APIERRORS_RATE_LIMITS`` replaces the declarations of the view.
     replaces_declarations: bool = False
 
 
 class Plans:
-    """The plans of an app on one Limiter. A plan is made once, unless a function gives the limit.
+    """The plans of the endpoints of an app.
 
-    ``identity`` is the name of the endpoint in the keys of its counters.
+    Each plan is made once, unless a function returns the limit. ``identity`` is the name of an
+    endpoint in the keys of its counters.
     """
 
     def __init__(self, reader: QuotaReader, settings: LimiterSettings, state: AppState) -> None:
@@ -44,7 +45,7 @@ class Plans:
         self._declared: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
 
     def plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
-        """The plan for an endpoint; ``None`` is a request that no route matches."""
+        """Return the plan for an endpoint, or for ``None``: a request that no route matches."""
         key = (endpoint, identity, method)
         plan = self._plans.get(key)
         if plan is None:
@@ -59,7 +60,7 @@ class Plans:
             hooked = self._settings.hooked
             return Plan() if hooked else Plan(self._reader.application("", method))
         if endpoint == REFERENCE_ENDPOINT:
-            # The reference page explains the 429 that a client got, and costs nothing.
+            # The reference page explains the 429 that a client got.
             return Plan(bypasses_hooks=True)
         is_configured, limit = configured_limit(self._by_endpoint, endpoint)
         if is_configured:
@@ -77,12 +78,12 @@ class Plans:
 
     def _plan_of_view(self, view: Any, identity: str, method: str) -> Plan:
         declarations = declarations_of(view, method)
-        # As in Flask-Limiter: a declared limit replaces the default ones, for the methods it names.
+        # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
         has_own = any(each.holds_for(method) for each in declarations) and any(
             each.overrides_defaults for each in declarations
         )
         if self._settings.hooked:
-            # The hooks count where a view has their own decorators, and where it has none at all.
+            # The hooks count for a view with Flask-Limiter's decorators, or with none at all.
             if not has_own or is_native(view):
                 return Plan()
             return Plan(self._reader.application(identity, method), bypasses_hooks=True)
@@ -92,7 +93,7 @@ class Plans:
         return Plan(by_window(application + self._reader.default(identity, method)))
 
     def declared(self, declaration: Declaration, identity: str, method: str) -> tuple[Quota, ...]:
-        """The quotas of a declaration."""
+        """Return the quotas of a declaration."""
         key = (declaration, identity, method)
         quotas = self._declared.get(key)
         if quotas is None:
@@ -104,9 +105,9 @@ class Plans:
         return quotas
 
     def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
-        """All quotas of an endpoint, for the catalogue.
+        """Return all quotas of an endpoint, for the catalogue.
 
-        :raises Exception: what a function raises that cannot give a limit without a request.
+        :raises Exception: if a function needs a request to return its limit.
         """
         identity = endpoint or ""
         plan = self.plan(endpoint, identity, method)
@@ -123,9 +124,9 @@ class Plans:
 
 
 def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[bool, str | None]:
-    """Whether ``APIERRORS_RATE_LIMITS`` names an endpoint, and the limit that it gives.
+    """Return whether ``APIERRORS_RATE_LIMITS`` names an endpoint, and its limit there.
 
-    The name of the endpoint comes before a pattern, a longer pattern before a shorter one.
+    An exact name wins over a pattern, and a longer pattern over a shorter one.
     """
     if endpoint in limits:
         return True, limits[endpoint]
@@ -134,9 +135,9 @@ def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[b
 
 
 def check_endpoints(app: Flask, limits: Mapping[str, str | None]) -> None:
-    """Check that each endpoint of ``APIERRORS_RATE_LIMITS`` exists. A pattern may match nothing.
+    """Check that each endpoint in ``APIERRORS_RATE_LIMITS`` exists. A pattern may match none.
 
-    :raises ValueError: for one that does not.
+    :raises ValueError: for an endpoint that does not exist.
     """
     for endpoint in limits:
         is_pattern = any(character in endpoint for character in "*?[")

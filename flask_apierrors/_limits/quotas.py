@@ -1,4 +1,4 @@
-"""Quotas: a limit as it counts for one endpoint, what a request takes of it, and the 429 when that is too much."""
+"""Quotas, their counters, and the exceptions when a quota is exceeded or cannot be counted."""
 
 from __future__ import annotations
 
@@ -24,45 +24,49 @@ if TYPE_CHECKING:
     OnBreach = Callable[[RequestLimit], Response | None]
 
 _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
-#: Added to each wait, in seconds: storages round the end of a window, and a client must not come too early.
+#: Seconds that are added to each wait: storages round the end of a window, and a client that waits
+#: as long as it is told must not be too early.
 _RESOLUTION = 0.002
 
 
 @dataclass(slots=True, eq=False)
 class Quota:
-    """One limit, as it counts for one endpoint and method, with everything that is the same for each request."""
+    """A limit for one endpoint and method, with everything that is the same for each request."""
 
-    #: Where the limit comes from: ``application``, ``default``, ``endpoint``, ``fallback`` or ``meta``.
+    #: ``application``, ``default``, ``endpoint``, ``fallback`` or ``meta``.
     source: str
     item: RateLimitItem
-    #: What the counter counts together, usually the endpoint.
+    #: What shares one counter, usually the endpoint.
     scope: str
     key_prefix: str = ""
-    #: Names the client; ``None`` where it is named as everywhere in the app.
+    #: Returns the client; ``None`` for the default of this package.
     key_func: Callable[[], str] | None = None
     cost: int | Callable[[], int] = 1
-    #: The methods that are limited, in lower case; ``None`` for all.
+    #: The limited methods in lower case; ``None`` for all.
     methods: Sequence[str] | None = None
     exempt_when: Callable[[], bool] | None = None
     deduct_when: Callable[[Response], bool] | None = None
     error_message: str | Callable[[], str] | None = None
     on_breach: OnBreach | None = None
     shared: bool = False
-    #: How often a client may exceed this limit, as Flask-Limiter has it.
+    #: How often a client may exceed this limit: objects of Flask-Limiter.
     meta_limits: Sequence[Any] = ()
 
+    #: The limit in words: ``10 per 1 second``.
+    text: str = field(init=False)
     amount: int = field(init=False)
     #: The length of the window in seconds.
     window: int = field(init=False)
-    #: The key of the counter, before and after the name of the client. To make a key takes as long as to count.
+    #: The key of the counter before and after the client. Making a key takes as long as counting.
     key_start: str = field(init=False)
     key_end: str = field(init=False)
-    #: Whether it depends on the request if this quota holds for it.
+    #: Whether some requests are exempt.
     is_conditional: bool = field(init=False)
-    #: Whether each request of a client takes the same from one counter, when it comes.
+    #: Whether every request is counted at once, for the default client, at a fixed cost.
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.text = limit_text(self.item)
         self.amount = self.item.amount
         self.window = self.item.get_expiry()
         key = self.item.key_for(*self.identifiers("\0"))
@@ -76,37 +80,32 @@ class Quota:
             or self.meta_limits
         )
 
-    @property
-    def text(self) -> str:
-        """The limit in words: ``10 per 1 second``."""
-        return limit_text(self.item)
-
     def identifiers(self, client: str) -> tuple[str, ...]:
-        """What identifies the counter of a client, in the order of Flask-Limiter."""
+        """Return what identifies the counter of a client, in Flask-Limiter's order."""
         return (self.key_prefix, client, self.scope) if self.key_prefix else (client, self.scope)
 
     def holds_for(self, method: str) -> bool:
-        """Whether this quota holds for the current request, which has this method."""
+        """Return whether this quota limits the current request, which has this method."""
         if self.exempt_when is not None and self.exempt_when():
             return False
         return self.methods is None or method.lower() in self.methods
 
     def cost_of_request(self) -> int:
-        """How much the current request takes."""
+        """Return how much the current request takes from the quota."""
         return self.cost() if callable(self.cost) else self.cost
 
 
 def limit_text(item: RateLimitItem) -> str:
-    """A limit in words: ``10 per 1 second``, ``100 per 5 minutes``."""
+    """Return a limit in words: ``10 per 1 second``, ``100 per 5 minutes``."""
     plural = "s" if item.multiples > 1 else ""
     return f"{item.amount} per {item.multiples} {item.GRANULARITY.name}{plural}"
 
 
 def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
-    """Read a text that holds one limit, or several.
+    """Parse a text with one or more limits.
 
     :param source: Where the text comes from, for the message.
-    :raises ValueError: when the text is not a limit.
+    :raises ValueError: if the text is not a limit.
     """
     from limits import parse_many
 
@@ -117,12 +116,12 @@ def parse_limit(text: Any, source: str) -> list[RateLimitItem]:
 
 
 def by_window(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
-    """Sort quotas by their windows, the shortest first: a client meets it most often."""
+    """Sort quotas by their windows, the shortest first: a client exceeds it most often."""
     return tuple(sorted(quotas, key=lambda quota: quota.window))
 
 
 class Charge:
-    """What one request takes of a quota, and what is left of the quota then."""
+    """What one request takes from a quota, and what is then left."""
 
     __slots__ = ("client", "cost", "exceeded", "key", "quota", "remaining", "reset")
 
@@ -141,7 +140,7 @@ class Charge:
 class Counters:
     """The counters of an app: Flask-Limiter's strategy and storage.
 
-    To take from a quota is one call of the storage. To measure what is left is at most one more.
+    Taking from a quota is one call of the storage. Measuring what is left is at most one more.
     """
 
     def __init__(self, strategy: RateLimiter, storage: Storage) -> None:
@@ -192,7 +191,7 @@ class Counters:
         charge.reset = self.seconds_until(reset_at, quota.window)
 
     def measure_nearest(self, charges: list[Charge]) -> Charge:
-        """Measure the quota that the client runs out of first, and return its charge."""
+        """Return the charge whose quota the client runs out of first, measured."""
         if len(charges) > 1 and not any(charge.exceeded for charge in charges):
             for charge in charges:
                 if charge.remaining is None:
@@ -203,9 +202,9 @@ class Counters:
         return nearest
 
     def measure_exceeded(self, charge: Charge) -> None:
-        """Measure how long the client has to wait, when a quota is exceeded."""
+        """Mark a quota as exceeded, and measure how long the client has to wait."""
         if charge.cost > 1 and not self._is_fixed:
-            # The storage knows when the next request is free, but this one needs several.
+            # The storage knows when one place is free again, but this request takes several.
             charge.reset = charge.quota.window * (1 if self._is_moving else 2)
         else:
             self.measure(charge)
@@ -214,7 +213,7 @@ class Counters:
         charge.exceeded = True
 
     def seconds_until(self, reset_at: float, window: int) -> int:
-        """Whole seconds, rounded up, until a moment that the storage named."""
+        """Return whole seconds, rounded up, until a moment that the storage named."""
         seconds = reset_at - time.time() + self._margin
         if seconds <= 0:
             return 0
@@ -222,10 +221,10 @@ class Counters:
 
 
 def nearest_of(charges: list[Charge]) -> Charge:
-    """The charge whose quota the client runs out of first.
+    """Return the charge whose quota the client runs out of first.
 
-    Of exceeded quotas, that is the one to wait longest for. Of others, the one with the smallest
-    part left.
+    If quotas are exceeded, it is the one with the longest wait. Otherwise it is the one with the
+    smallest part left.
     """
     if len(charges) == 1:
         return charges[0]
@@ -258,10 +257,10 @@ class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
 def quota_exceeded(
     quota: Quota, seconds: int, policies: list[str], fields: HeaderPairs = ()
 ) -> QuotaExceeded:
-    """The 429 for a quota.
+    """Make the 429 for a quota.
 
     :param seconds: When the client may try again.
-    :param policies: The names of the quotas that are exceeded.
+    :param policies: The names of the exceeded quotas.
     :param fields: The header fields that describe the quotas.
     """
     message = quota.error_message

@@ -1,4 +1,4 @@
-"""The ``rate_limit`` decorator, and what it declares for a view."""
+"""The ``rate_limit`` decorator, and the limits that it declares for views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .quotas import parse_limit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declaration:
-    """What one ``rate_limit`` declares for a view."""
+    """The arguments of one ``rate_limit`` on a view."""
 
     limit: str | Callable[[], str]
     #: The options of Flask-Limiter's ``Limiter.limit``.
@@ -25,16 +25,16 @@ class Declaration:
 
     @property
     def overrides_defaults(self) -> bool:
-        """Whether the default limits do not hold where this one does."""
+        """Whether this limit replaces the default ones."""
         return bool(self.options.get("override_defaults", True))
 
     @property
     def varies(self) -> bool:
-        """Whether a function gives the limit, or what it counts together, for each request."""
+        """Whether the limit, or its scope, can differ from request to request."""
         return callable(self.limit) or callable(self.options.get("scope"))
 
     def holds_for(self, method: str) -> bool:
-        """Whether a method is among those that the declaration names, if it names any."""
+        """Return whether the limit applies to a method."""
         methods = self.options.get("methods")
         return methods is None or method.lower() in {name.lower() for name in methods}
 
@@ -42,15 +42,15 @@ class Declaration:
 def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View], View]:
     """Limit how often a client may call a view.
 
-    A client that calls more often gets a 429 that says when to try again (RFC 6585 section 4).
+    A client that calls more often gets a 429 that says when to retry (RFC 6585 section 4).
 
     :param limit: A text such as ``"10/second"`` or ``"10/second; 1000/day"``, or a function that
-        returns one.
+        returns such a text.
     :param options: The options of Flask-Limiter's ``Limiter.limit``: ``key_func``, ``per_method``,
         ``methods``, ``error_message``, ``exempt_when``, ``override_defaults``, ``deduct_when``,
         ``on_breach``, ``cost``, ``scope``, ``meta_limits``.
-    :returns: The decorator for the view.
-    :raises ValueError: when the limit cannot be read.
+    :returns: The decorator.
+    :raises ValueError: if the limit cannot be parsed.
     :raises TypeError: for an option that Flask-Limiter does not have.
     """
     from flask_limiter import Limiter
@@ -75,7 +75,7 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
 
 
 def declarations_of(view: Any, method: str) -> list[Declaration]:
-    """What ``rate_limit`` declares for a view, on itself or on the method of its class."""
+    """Return the declarations on a view, or on the method of its class."""
     cls = getattr(view, "view_class", None)
     handler = getattr(cls, method.lower(), None)
     if handler is None and method == "HEAD":

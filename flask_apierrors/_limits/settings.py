@@ -1,4 +1,4 @@
-"""What the configuration and the Limiter of an app say about limits: read once, then frozen."""
+"""The settings of the limits of an app, from its configuration and its Limiter."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ if TYPE_CHECKING:
 
     OnBreach = Callable[[RequestLimit], Response | None]
 
-#: Each of these keys gives endpoints a limit that their code does not mention.
+#: Keys that limit endpoints whose code has no limit.
 LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimiterSettings:
-    """The settings of a Limiter and its app, as they are when the Limiter is installed."""
+    """The settings of a Limiter and its app. They are read once, when the Limiter is installed."""
 
-    #: Whether Flask-Limiter's own hooks are installed in the app.
+    #: Whether Flask-Limiter's own hooks are installed.
     hooked: bool
-    #: The first part of the key of each counter.
+    #: The first part of each counter's key.
     key_prefix: str
     on_breach: OnBreach | None
     on_meta_breach: OnBreach | None
-    #: Whether the limits after an exceeded one are looked at, not counted.
+    #: Whether the limits after an exceeded one are only checked, not counted.
     stops_at_first_breach: bool
-    #: Whether a request passes uncounted when the storage fails and nothing replaces it.
+    #: Whether requests pass uncounted if the storage fails without a fallback.
     swallows_errors: bool
-    #: Whether a function names the request in the keys of its counters, instead of its endpoint.
+    #: Whether a function names requests in the keys of counters. Otherwise the endpoint does.
     has_request_identifier: bool
-    #: The limit of every endpoint while the storage is down.
+    #: The limit for every endpoint while the storage is down.
     fallback_limit: str | Callable[[], str] | None
-    #: How often a client may exceed limits before it is locked out.
+    #: How often a client may exceed limits.
     meta_limit: str | Callable[[], str] | None
-    #: Whether the limits of an endpoint may differ from one request to the next.
+    #: Whether the limits of an endpoint can differ from request to request.
     limits_vary: bool
     #: Whether a limited request gets a 503 while the storage is down.
     refuses_without_storage: bool
-    #: The names of the ``X-RateLimit-*`` fields: limit, remaining, reset. Empty when they are off.
+    #: The names of the ``X-RateLimit-*`` fields for limit, remaining and reset, if they are on.
     legacy_field_names: tuple[str, ...]
 
 
 def storage_uri(config: Mapping[str, Any]) -> str:
-    """The URI of the storage. It may hold a password, so it belongs in no message."""
+    """Return the URI of the storage. It may contain a password, so do not show it."""
     return config.get("RATELIMIT_STORAGE_URI") or "memory://"
 
 
 def storage_scheme(uri: str) -> str:
-    """The part of a storage's URI that a message may show."""
+    """Return the part of a storage's URI that is safe to show."""
     return urlsplit(uri).scheme
 
 
 def falls_back(config: Mapping[str, Any]) -> bool:
-    """Whether requests are counted in memory while the storage is down."""
+    """Return whether requests are counted in memory while the storage is down."""
     return bool(
         config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
         or config.get("RATELIMIT_IN_MEMORY_FALLBACK")
@@ -66,7 +66,7 @@ def falls_back(config: Mapping[str, Any]) -> bool:
 
 
 def refuses_without_storage(config: Mapping[str, Any]) -> bool:
-    """Whether a limited request gets a 503 while the storage is down."""
+    """Return whether a limited request gets a 503 while the storage is down."""
     return not (
         storage_scheme(storage_uri(config)) == "memory"
         or falls_back(config)
@@ -75,7 +75,7 @@ def refuses_without_storage(config: Mapping[str, Any]) -> bool:
 
 
 def legacy_field_names(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the fields that ``RATELIMIT_HEADERS_ENABLED`` switches on."""
+    """Return the names of the fields that ``RATELIMIT_HEADERS_ENABLED`` turns on."""
     return (
         config.get("RATELIMIT_HEADER_LIMIT", "X-RateLimit-Limit"),
         config.get("RATELIMIT_HEADER_REMAINING", "X-RateLimit-Remaining"),
@@ -84,9 +84,9 @@ def legacy_field_names(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def check_limits(config: Mapping[str, Any], by_endpoint: Mapping[str, str | None]) -> None:
-    """Check each configured limit, except those that a function returns.
+    """Check each configured limit, except for functions.
 
-    :raises ValueError: for a limit that cannot be read.
+    :raises ValueError: for a limit that cannot be parsed.
     """
     for key in (*LIMITING_KEYS, "RATELIMIT_META"):
         value = config.get(key)

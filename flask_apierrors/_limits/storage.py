@@ -25,7 +25,7 @@ from .settings import falls_back, storage_scheme, storage_uri
 if TYPE_CHECKING:
     from flask_limiter import Limiter
 
-#: Seconds that a request may wait for a connection, and then for an answer: together less than one.
+#: Seconds that a request waits for a connection, and then for an answer. Together less than one.
 TIME_OUT = 0.4
 #: Seconds between two attempts to use a storage that failed.
 PROBE_INTERVAL = 1.0
@@ -37,7 +37,7 @@ _logger = logging.getLogger("flask_apierrors")
 
 
 def storage_arguments(config: Mapping[str, Any], retry_after: int) -> tuple[str, dict[str, Any]]:
-    """The URI and the options by which ``limits`` makes the storage of an app, guarded."""
+    """Return the URI and the options with which ``limits`` makes the guarded storage of an app."""
     uri = storage_uri(config)
     if storage_scheme(uri) == "memory":
         return f"{_MEMORY_SCHEME}://", {}
@@ -45,7 +45,7 @@ def storage_arguments(config: Mapping[str, Any], retry_after: int) -> tuple[str,
 
 
 def guard_storage(limiter: Limiter, config: Mapping[str, Any], retry_after: int) -> None:
-    """Guard the storage of an author's Limiter, for its own decorators too."""
+    """Guard the storage of an author's Limiter. Its own decorators then use the guarded one."""
     storage = storage_of(limiter)
     if not isinstance(storage, MemoryStorage | GuardedStorage):
         fallback = falls_back(config)
@@ -54,7 +54,7 @@ def guard_storage(limiter: Limiter, config: Mapping[str, Any], retry_after: int)
 
 
 class SweptMemory(RareSweeps, MemoryStorage):
-    """The counters of one process."""
+    """The counters of one process, without the cost of ``MemoryStorage``'s frequent sweeps."""
 
     STORAGE_SCHEME = [_MEMORY_SCHEME]  # noqa: RUF012 - declared so by the base class
 
@@ -71,7 +71,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     :param remote: The URI of the remote storage, after ``guarded:``, or the storage itself.
     :param fallback: Whether to count in memory meanwhile. Otherwise each call raises a 503.
     :param retry_after: Seconds for the ``Retry-After`` of that 503.
-    :param options: Options of the remote storage. They replace the short time-outs it has by default.
+    :param options: Options of the remote storage, which replace its short default time-outs.
     :raises ConfigurationError: for an unknown storage, or a driver that is not installed.
     """
 
@@ -116,7 +116,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     # -- the two states
 
     def _connect_at_start(self) -> None:
-        """Make the remote storage. Most connect on first use, but that of a Redis cluster at once."""
+        """Make the remote storage. A Redis cluster connects now, the others on first use."""
         try:
             self._remote = _remote_storage(self._uri, self._options)
         except (ConfigurationError, ImportError, TypeError, ValueError):
@@ -180,7 +180,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     # -- the interface of limits
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter that expires ``expiry`` seconds after its start, and return its value."""
+        """Add to a counter, and return its value. It expires ``expiry`` seconds after its start."""
         return self._call("incr", key, expiry, amount)  # type: ignore[no-any-return]
 
     def get(self, key: str) -> int:
@@ -197,7 +197,9 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Take places in a moving window, if it has them."""
-        return self._call("acquire_entry", key, limit, expiry, amount)  # type: ignore[no-any-return]
+        return self._call(  # type: ignore[no-any-return]
+            "acquire_entry", key, limit, expiry, amount
+        )
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """Return when a moving window began, and how many of its places are taken."""
@@ -237,7 +239,7 @@ def _remote_storage(uri: str, options: dict[str, Any]) -> Storage:
 
 
 def default_options(scheme: str) -> dict[str, Any]:
-    """Short time-outs, and no retries, as the driver of a storage calls them."""
+    """Return options for short time-outs and no retries, by the names that the driver uses."""
     driver, _, kind = scheme.partition("+")
     if driver in ("redis", "rediss", "valkey", "valkeys"):
         return _redis_options(driver, kind)
@@ -268,7 +270,7 @@ def _redis_options(driver: str, kind: str) -> dict[str, Any]:
 
 
 def _no_retry(driver: str) -> Any:
-    """The driver's object for a single attempt; ``None`` if the driver has none."""
+    """Return the driver's object for a single attempt, or ``None``."""
     try:
         backoff = importlib.import_module(f"{driver}.backoff")
         retry = importlib.import_module(f"{driver}.retry")

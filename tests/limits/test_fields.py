@@ -1,4 +1,4 @@
-"""Promises of the header fields: which limits they name, and what they say is left."""
+"""Promises of the header fields: which limits they name, and how much they say is left."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from .samples import charge
 SOURCES = st.sampled_from(["application", "default", "endpoint", "fallback", "meta"])
 
 
-def test_limited_routes_tell_their_policy_and_what_is_left(
+def test_the_fields_of_a_limited_route_have_its_policy_and_what_is_left(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
     client = limited_app(make_app, "2/minute").test_client()
-    told = [client.get("/limited").headers for _ in range(3)]
-    assert [headers["RateLimit-Policy"] for headers in told] == ['"endpoint";q=2;w=60'] * 3
-    assert [headers["RateLimit"] for headers in told] == [
+    answers = [client.get("/limited").headers for _ in range(3)]
+    assert [headers["RateLimit-Policy"] for headers in answers] == ['"endpoint";q=2;w=60'] * 3
+    assert [headers["RateLimit"] for headers in answers] == [
         f'"endpoint";r={left};t=60' for left in (1, 0, 0)
     ]
-    assert "Retry-After" not in told[0]
-    assert told[2]["Retry-After"] == "60"
+    assert "Retry-After" not in answers[0]
+    assert answers[2]["Retry-After"] == "60"
     assert "RateLimit" not in client.get("/free").headers
 
 
-def test_several_limits_tell_the_one_that_is_nearest(
+def test_of_several_limits_the_nearest_is_sent(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
     client = limited_app(
@@ -59,17 +59,17 @@ def test_several_limits_tell_the_one_that_is_nearest(
 @pytest.mark.parametrize(
     "options", [{}, {"deduct_when": lambda response: response.status_code == 200}]
 )
-def test_the_nearest_is_told_whatever_the_strategy_and_whenever_it_is_counted(
+def test_the_nearest_is_sent_for_each_strategy_and_with_deduct_when(
     make_app: Callable[..., Flask], clock: Clock, strategy: str, options: dict[str, Any]
 ) -> None:
     app = make_app(RATELIMIT_STRATEGY=strategy, RATELIMIT_APPLICATION="100/hour")
     app.add_url_rule("/x", "x", rate_limit("2/hour", **options)(lambda: {}))
     client = app.test_client()
-    told = [client.get("/x").headers["RateLimit"].split(";t=")[0] for _ in range(3)]
-    assert told == ['"endpoint";r=1', '"endpoint";r=0', '"endpoint";r=0']
+    limits = [client.get("/x").headers["RateLimit"].split(";t=")[0] for _ in range(3)]
+    assert limits == ['"endpoint";r=1', '"endpoint";r=0', '"endpoint";r=0']
 
 
-def test_an_error_of_the_view_tells_them_too_and_keeps_its_retry_after(
+def test_an_error_of_the_view_has_the_fields_too_and_keeps_its_retry_after(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app()
@@ -96,7 +96,7 @@ def test_each_name_is_unique_and_says_where_its_limit_comes_from(sources: list[s
         )
 
 
-def test_a_quota_that_is_alone_has_the_name_of_its_source() -> None:
+def test_a_single_quota_has_the_name_of_its_source() -> None:
     assert policy_names([charge(source="application")]) == ["application"]
     assert policy_names(
         [charge(source=source) for source in ("default", "endpoint", "default", "default")]
@@ -123,19 +123,19 @@ def test_a_quota_that_is_alone_has_the_name_of_its_source() -> None:
     st.data(),
 )
 def test_the_fields_name_each_quota_once_and_the_nearest_among_them(
-    met: list[Charge], data: st.DataObject
+    charges: list[Charge], data: st.DataObject
 ) -> None:
-    nearest = data.draw(st.sampled_from(met))
-    fields = dict(rate_limit_fields(met, nearest))
+    nearest = data.draw(st.sampled_from(charges))
+    fields = dict(rate_limit_fields(charges, nearest))
     assert list(fields) == ["RateLimit-Policy", "RateLimit"]
     policies = [
         re.fullmatch(r'"([a-z0-9-]+)";q=(\d+);w=(\d+)', each)
         for each in fields["RateLimit-Policy"].split(", ")
     ]
-    told = {each[1]: (int(each[2]), int(each[3])) for each in policies if each}
-    assert list(told.values()) == [(one.quota.amount, one.quota.window) for one in met]
+    sent = {each[1]: (int(each[2]), int(each[3])) for each in policies if each}
+    assert list(sent.values()) == [(charge.quota.amount, charge.quota.window) for charge in charges]
     limit = re.fullmatch(r'"([a-z0-9-]+)";r=(\d+)(?:;t=(\d+))?', fields["RateLimit"])
     assert limit is not None
-    assert list(told).index(limit[1]) == met.index(nearest)
+    assert list(sent).index(limit[1]) == charges.index(nearest)
     assert int(limit[2]) == max(0, nearest.remaining or 0)
     assert limit[3] == (None if nearest.reset is None else str(nearest.reset))

@@ -1,4 +1,4 @@
-"""Promises of the adapter to Flask-Limiter: all that it relies on is there, and mistakes are explained at start."""
+"""Promises of the adapter: what it relies on is there, and mistakes are explained at start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.conftest import view_of
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         (
             {"RATELIMIT_DEFAULT": "often"},
@@ -53,9 +53,9 @@ from tests.conftest import view_of
     ],
 )
 def test_a_wrong_configuration_fails_at_start_with_the_remedy(
-    make_app: Callable[..., Flask], config: dict[str, Any], said: str
+    make_app: Callable[..., Flask], config: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         make_app(**config)
     assert "secret" not in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_a_storage_that_cannot_be_read_fails_at_start_and_keeps_its_password(
 
 
 class Missing(MetaPathFinder):
-    """Makes a package one that is not installed."""
+    """Pretends that a package is not installed."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -198,18 +198,18 @@ def test_no_other_module_uses_an_undocumented_name() -> None:
             assert not names & used, path
 
 
-def test_a_limiter_is_told_of_once_and_ours_never() -> None:
+def test_an_authors_limiter_is_reported_once_and_ours_never() -> None:
     first, second, ours = (Limiter(get_remote_address, storage_uri="memory://") for _ in range(3))
-    told: list[Limiter] = []
-    limiters = Limiters([first], told.append)
+    reported: list[Limiter] = []
+    limiters = Limiters([first], reported.append)
     limiters.add_ours(ours)
     for limiter in (first, second, second, ours):
         limiters.add(limiter)
-    assert told == [second]
+    assert reported == [second]
     assert limiters == {first, second, ours}
 
 
-def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(
+def test_a_limiter_that_the_app_already_has_installs_no_hooks(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(RATELIMIT_STORAGE_URI="memory://")
@@ -218,7 +218,7 @@ def test_a_limiter_that_the_app_knows_already_leaves_its_hooks_out(
     assert [function.__name__ for function in app.after_request_funcs[None]] == ["finish"]
 
 
-def test_a_limiter_has_the_attributes_that_are_read() -> None:
+def test_the_attributes_of_a_limiter_have_the_expected_values() -> None:
     limiter = Limiter(
         get_remote_address, storage_uri="memory://", key_prefix="shop", default_limits=["1/hour"]
     )

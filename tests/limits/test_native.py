@@ -1,4 +1,4 @@
-"""Promises of Flask-Limiter's own decorators: the same 429, the same fields, and nothing counted twice."""
+"""Promises of Flask-Limiter's own decorators: the same 429, the same fields, counted once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_on_breach_response_of_a_native_limit_is_the_answer(
     assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
 
 
-def test_native_deduct_when_works(make_app: Callable[..., Flask]) -> None:
+def test_deduct_when_of_a_native_limit_is_respected(make_app: Callable[..., Flask]) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     with app.app_context():
@@ -79,7 +79,7 @@ def test_native_deduct_when_works(make_app: Callable[..., Flask]) -> None:
     assert statuses(app.test_client(), "/x", 2) == [200, 429]
 
 
-def test_a_native_limit_inside_a_view(make_app: Callable[..., Flask]) -> None:
+def test_a_native_limit_inside_a_view_is_enforced(make_app: Callable[..., Flask]) -> None:
     errors = ApiErrors()
     app = make_app(errors)
 
@@ -91,7 +91,7 @@ def test_a_native_limit_inside_a_view(make_app: Callable[..., Flask]) -> None:
     assert statuses(app.test_client(), "/x", 2) == [200, 429]
 
 
-def test_the_author_sees_flask_limiters_exception_in_a_handler_of_his_own(
+def test_the_authors_handler_gets_flask_limiters_exception(
     make_app: Callable[..., Flask],
 ) -> None:
     errors = ApiErrors()
@@ -104,7 +104,7 @@ def test_the_author_sees_flask_limiters_exception_in_a_handler_of_his_own(
     assert [client.get("/x").text for _ in range(2)] == ["ok", "own"]
 
 
-def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]) -> None:
+def test_fallback_limits_hold_besides_native_ones(make_app: Callable[..., Flask]) -> None:
     pytest.importorskip("redis")
     errors = ApiErrors()
     app = make_app(
@@ -121,7 +121,7 @@ def test_emergency_limits_hold_beside_native_ones(make_app: Callable[..., Flask]
     assert 429 in statuses(client, "/native", 3)
 
 
-def test_a_native_429_of_another_request_is_answered_with_the_whole_window(
+def test_a_native_429_of_another_request_names_the_whole_window(
     make_app: Callable[..., Flask],
 ) -> None:
     errors = ApiErrors()
@@ -146,7 +146,7 @@ def test_a_native_429_of_another_request_is_answered_with_the_whole_window(
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
 
 
-def test_a_storage_that_fails_while_a_native_limit_is_told_costs_the_fields_alone(
+def test_if_the_storage_fails_after_a_native_limit_only_the_fields_are_missing(
     make_app: Callable[..., Flask],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask
 from tests.conftest import limited_app, statuses
 
 
-def test_default_limits_hold_for_each_endpoint_by_itself_but_static(
+def test_default_limits_hold_for_each_endpoint_by_itself_except_static(
     make_app: Callable[..., Flask],
 ) -> None:
     app = limited_app(make_app, "5/minute", RATELIMIT_DEFAULT="1/minute")
@@ -89,7 +89,7 @@ def test_none_lifts_a_decorators_limit(make_app: Callable[..., Flask]) -> None:
     assert statuses(client, "/limited", 3) == [200] * 3
 
 
-def test_an_unknown_endpoint_fails_each_request_and_names_the_remedy(
+def test_an_unknown_endpoint_fails_each_request_with_the_remedy(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = limited_app(

@@ -55,16 +55,16 @@ def counters(
 @example("1/second:;2/minute")
 @example("9" * 5_000 + "/second")
 @example("10 per \ud800")
-def test_any_limit_is_read_or_refused_with_its_place_and_the_remedy(found: Any) -> None:
+def test_any_limit_is_parsed_or_refused_with_its_source_and_the_remedy(text: Any) -> None:
     try:
-        limits = parse_limit(found, "KEY")
+        limits = parse_limit(text, "KEY")
     except ValueError as error:
-        said = str(error)
+        message = str(error)
     else:
         assert limits
         assert all(limit.amount >= 0 and limit.get_expiry() >= 1 for limit in limits)
         return
-    assert said.startswith("KEY is not a rate limit. Write it as '10 per second'")
+    assert message.startswith("KEY is not a rate limit. Write it as '10 per second'")
 
 
 @given(
@@ -72,9 +72,7 @@ def test_any_limit_is_read_or_refused_with_its_place_and_the_remedy(found: Any) 
     st.integers(1),
     st.sampled_from(["second", "minute", "hour", "day", "month", "year"]),
 )
-def test_a_limit_is_said_in_words_that_a_configuration_takes(
-    amount: int, multiples: int, unit: str
-) -> None:
+def test_a_limit_in_words_can_be_parsed_again(amount: int, multiples: int, unit: str) -> None:
     text = limit_text(parse(f"{amount}/{multiples} {unit}"))
     assert text == f"{amount} per {multiples} {unit}{'s' if multiples > 1 else ''}"
     assert limit_text(parse(text)) == text
@@ -82,7 +80,7 @@ def test_a_limit_is_said_in_words_that_a_configuration_takes(
 
 def test_the_shortest_window_comes_first_and_equal_ones_stay_in_order() -> None:
     quotas = [quota(limit) for limit in ("1/hour", "9/minute", "5/second", "2 per 60 seconds")]
-    assert [one.text for one in by_window(quotas)] == [
+    assert [quota.text for quota in by_window(quotas)] == [
         "5 per 1 second",
         "9 per 1 minute",
         "2 per 60 seconds",
@@ -94,28 +92,28 @@ def test_the_shortest_window_comes_first_and_equal_ones_stay_in_order() -> None:
 @example("shop", "a\0b", "")
 @example("", "127.0.0.1", "/ships/\0/x")
 def test_a_counter_has_the_key_that_limits_gives_it(prefix: str, client: str, scope: str) -> None:
-    made = quota(prefix=prefix, scope=scope)
+    limited = quota(prefix=prefix, scope=scope)
     identifiers = (prefix, client, scope) if prefix else (client, scope)
-    assert Charge(made, client, 1).key == made.item.key_for(*identifiers)
+    assert Charge(limited, client, 1).key == limited.item.key_for(*identifiers)
 
 
 # -- what a request takes
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_looking_whether_there_is_room_counts_nothing(
-    clock: Clock, strategy: type[RateLimiter]
-) -> None:
-    counted, one = counters(strategy), Charge(quota("2/hour"), "a", 2)
-    assert [counted.has_room(one), counted.has_room(one), counted.take(one)] == [True, True, True]
-    assert [counted.has_room(one), counted.take(one)] == [False, False]
-    assert counted.has_room(Charge(one.quota, "b", 2)), "another client has a counter of its own"
+def test_checking_for_room_counts_nothing(clock: Clock, strategy: type[RateLimiter]) -> None:
+    counted, sample = counters(strategy), Charge(quota("2/hour"), "a", 2)
+    assert [counted.has_room(sample), counted.has_room(sample), counted.take(sample)] == [
+        True,
+        True,
+        True,
+    ]
+    assert [counted.has_room(sample), counted.take(sample)] == [False, False]
+    assert counted.has_room(Charge(sample.quota, "b", 2)), "another client has a counter of its own"
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_what_is_left_is_what_others_have_not_taken(
-    clock: Clock, strategy: type[RateLimiter]
-) -> None:
+def test_what_is_left_is_counted_for_each_client(clock: Clock, strategy: type[RateLimiter]) -> None:
     counted, limited = counters(strategy), quota("10/hour")
     assert counted.take(Charge(limited, "a", 3))
     assert counted.take(Charge(limited, "b", 5))
@@ -125,16 +123,16 @@ def test_what_is_left_is_what_others_have_not_taken(
     assert seen.reset is not None
 
 
-def test_a_fixed_window_tells_at_once_what_is_left() -> None:
-    counted, one = counters(), Charge(quota("5/hour"), "a", 3)
-    assert [(counted.take(one), one.remaining) for _ in range(2)] == [(True, 2), (False, -1)]
-    assert one.reset is None, "for when, the storage has to be asked again"
+def test_in_a_fixed_window_taking_measures_what_is_left() -> None:
+    counted, sample = counters(), Charge(quota("5/hour"), "a", 3)
+    assert [(counted.take(sample), sample.remaining) for _ in range(2)] == [(True, 2), (False, -1)]
+    assert sample.reset is None, "only the storage knows when"
 
 
-def test_a_counter_that_ends_meanwhile_is_waited_for_a_second() -> None:
-    one = Charge(quota(), "a", 1)
-    counters().measure_exceeded(one)
-    assert (one.remaining, one.reset) == (0, 1)
+def test_the_wait_for_an_expired_counter_is_one_second() -> None:
+    sample = Charge(quota(), "a", 1)
+    counters().measure_exceeded(sample)
+    assert (sample.remaining, sample.reset) == (0, 1)
 
 
 @given(
@@ -145,15 +143,15 @@ def test_a_counter_that_ends_meanwhile_is_waited_for_a_second() -> None:
 )
 @example(60, 60_000, 1.8e9, True)
 @example(60, 59_499, 1.8e9, True)
-def test_waiting_for_a_fixed_window_is_enough_and_never_longer_than_it(
+def test_the_wait_for_a_fixed_window_is_enough_and_never_longer_than_the_window(
     window: int, milliseconds: int, now: float, remote: bool
 ) -> None:
     # Redis tells the life of a counter in whole seconds, rounded to the nearest.
-    told = (milliseconds + 500) // 1000 if remote else milliseconds / 1000
+    life = (milliseconds + 500) // 1000 if remote else milliseconds / 1000
     counted = counters(storage=GuardedStorage(SweptMemory()) if remote else None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "time", lambda: now)
-        seconds = counted.seconds_until(now + told, window)
+        seconds = counted.seconds_until(now + life, window)
     assert 0 <= seconds <= window
     if milliseconds <= window * 1000:
         assert seconds * 1000 >= milliseconds
@@ -165,7 +163,7 @@ def test_waiting_for_a_fixed_window_is_enough_and_never_longer_than_it(
 @given(
     st.integers(-10_000_000, 200_000_000), st.floats(1.7e9, 2.1e9), st.sampled_from(STRATEGIES[1:])
 )
-def test_waiting_for_another_window_is_enough_and_hardly_longer(
+def test_the_wait_for_another_window_is_enough_and_hardly_longer(
     milliseconds: int, now: float, strategy: type[RateLimiter]
 ) -> None:
     counted = counters(strategy)
@@ -178,7 +176,7 @@ def test_waiting_for_another_window_is_enough_and_hardly_longer(
 # -- the nearest
 
 
-def test_the_nearest_is_the_one_of_which_the_smallest_part_is_left() -> None:
+def test_the_nearest_quota_is_the_one_with_the_smallest_part_left() -> None:
     rich, poor, unknown = (
         charge("100/hour", remaining=50),
         charge("1000/hour", remaining=60),
@@ -191,7 +189,7 @@ def test_the_nearest_is_the_one_of_which_the_smallest_part_is_left() -> None:
     assert nearest_of([rich, nothing]) is nothing
 
 
-def test_the_nearest_of_exceeded_ones_is_the_one_to_wait_longest_for() -> None:
+def test_the_nearest_exceeded_quota_is_the_one_with_the_longest_wait() -> None:
     first, second = (
         charge("1/second", remaining=0, reset=1),
         charge("2/minute", remaining=0, reset=59),

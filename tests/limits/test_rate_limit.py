@@ -1,4 +1,4 @@
-"""Promises of ``rate_limit``: what it declares for a view, and what it refuses where it stands."""
+"""Promises of ``rate_limit``: what it declares for a view, and which arguments it refuses."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_async_views_and_method_views_are_limited(make_app: Callable[..., Flask]
 # -- the options of Flask-Limiter
 
 
-def test_per_method_and_methods(make_app: Callable[..., Flask]) -> None:
+def test_per_method_and_methods_are_respected(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_DEFAULT="3/minute")
 
     @app.route("/each", methods=["GET", "POST"])
@@ -129,7 +129,7 @@ def test_per_method_and_methods(make_app: Callable[..., Flask]) -> None:
     )
 
 
-def test_exempt_when(make_app: Callable[..., Flask]) -> None:
+def test_exempt_when_lifts_the_limit(make_app: Callable[..., Flask]) -> None:
     app = make_app()
 
     @app.get("/x")
@@ -142,7 +142,7 @@ def test_exempt_when(make_app: Callable[..., Flask]) -> None:
     assert statuses(client, "/x", 2) == [200, 429]
 
 
-def test_deduct_when_counts_by_the_answer(make_app: Callable[..., Flask]) -> None:
+def test_deduct_when_counts_by_the_response(make_app: Callable[..., Flask]) -> None:
     app = make_app()
 
     @app.get("/x/<int:status>")
@@ -191,7 +191,7 @@ def test_key_func_of_the_author_wins_and_an_empty_one_is_the_address(
     assert [
         client.get(path).status_code for path in ("/x?tenant=a", "/x?tenant=b", "/x?tenant=a")
     ] == [200, 200, 429]
-    assert statuses(client, "/x", 2) == [200, 429], "nobody is unlimited because a key is missing"
+    assert statuses(client, "/x", 2) == [200, 429], "a missing key does not mean unlimited"
 
 
 def test_error_message_replaces_the_sentence(make_app: Callable[..., Flask]) -> None:
@@ -230,7 +230,9 @@ def test_an_on_breach_response_is_the_answer(make_app: Callable[..., Flask]) -> 
     assert seen == [("1 per 1 minute", True, 0)]
 
 
-def test_a_shared_scope_and_the_default_one(make_app: Callable[..., Flask]) -> None:
+def test_views_with_the_same_decorator_are_counted_separately(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app()
     decorate = rate_limit("1/minute")
 
@@ -286,7 +288,7 @@ def test_a_limit_may_be_a_function(make_app: Callable[..., Flask]) -> None:
     assert statuses(client, "/x", 1) == [200]
 
 
-def test_meta_limits_lock_out_who_exceeds_limits_too_often(
+def test_meta_limits_lock_out_a_client_that_exceeds_limits_too_often(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
     app = make_app()

@@ -47,7 +47,7 @@ def test_a_setting_that_changes_later_has_no_effect(make_app: Callable[..., Flas
         ),
     ],
 )
-def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(
+def test_memory_replaces_a_failing_storage_unless_the_administrator_says_no(
     config: dict[str, Any], falls: bool
 ) -> None:
     assert falls_back(config) is falls
@@ -62,7 +62,7 @@ def test_memory_stands_in_for_a_storage_unless_the_administrator_says_no(
         ({"RATELIMIT_STORAGE_URI": "redis://x", "RATELIMIT_SWALLOW_ERRORS": True}, False),
     ],
 )
-def test_a_limited_request_is_refused_only_where_nothing_stands_in_for_the_storage(
+def test_limited_requests_are_refused_only_if_nothing_replaces_the_storage(
     config: dict[str, Any], refuses: bool
 ) -> None:
     assert (

@@ -1,4 +1,4 @@
-"""Storages of rate limits that break: killed, frozen, restarted, late, answering errors. With real servers."""
+"""Promises of the storage when it fails: killed, frozen, restarted, late. With real servers."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from .storages import (
     wait_until,
 )
 
-#: Far below what a client of Redis waits by itself (5 seconds, and tries again), far above what a loaded machine adds.
+#: Seconds. Far less than a client of Redis waits by default, far more than a loaded machine adds.
 PATIENCE = 3.0
 
 
 def patient(redis: Redis) -> dict[str, Any]:
-    """For what is not about time-outs: a loaded machine may stop a healthy Redis for half a second."""
+    """Return long time-outs: on a loaded machine a healthy Redis may stop for half a second."""
     return {
         "RATELIMIT_STORAGE_URI": redis.uri,
         "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 10, "socket_connect_timeout": 10},
     }
 
 
-# A client of Redis leaves its connections to the garbage collector: here, not in the next module.
+# A client of Redis leaves its connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
@@ -90,9 +90,9 @@ def gunicorn(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
 
 
 def storage_of(app: Flask) -> GuardedStorage:
-    found = app.extensions["apierrors"].rate_limits.limiter.storage
-    assert isinstance(found, GuardedStorage)
-    return found
+    storage = app.extensions["apierrors"].rate_limits.limiter.storage
+    assert isinstance(storage, GuardedStorage)
+    return storage
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -127,7 +127,7 @@ def test_redis_counts_by_each_strategy_and_waiting_is_enough(redis: Redis, strat
     assert client.get("/").status_code == 200
 
 
-def test_a_success_takes_one_round_trip_more_at_most(redis: Redis) -> None:
+def test_a_success_takes_at_most_one_more_round_trip(redis: Redis) -> None:
     for strategy in ("fixed-window", "moving-window", "sliding-window-counter"):
         app = limited_app(RATELIMIT_STRATEGY=strategy, **patient(redis))
         client = app.test_client()
@@ -163,7 +163,7 @@ def test_a_killed_redis_is_replaced_by_memory_with_one_warning_and_used_again(
     assert redis.keys()
 
 
-def test_a_frozen_redis_delays_only_those_who_find_it_out(
+def test_a_frozen_redis_delays_only_the_requests_that_discover_it(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
@@ -185,12 +185,14 @@ def test_a_frozen_redis_delays_only_those_who_find_it_out(
         assert len(warnings_in(caplog)) == 1
         time.sleep(PROBE_INTERVAL)
         again = list(pool.map(ask, range(100)))
-        assert sum(taken >= TIME_OUT * 0.9 for _, taken in again) <= 4, "the probe delays nobody"
+        assert sum(taken >= TIME_OUT * 0.9 for _, taken in again) <= 4, (
+            "the probe delays no request"
+        )
     redis.thaw()
     recover(app)
 
 
-def test_one_prober_at_a_time(redis: Redis) -> None:
+def test_there_is_one_prober_at_a_time(redis: Redis) -> None:
     app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
     client = app.test_client()
     client.get("/")
@@ -227,7 +229,7 @@ def test_a_redis_that_starts_after_the_app_is_used(redis: Redis) -> None:
     assert redis.keys()
 
 
-def test_a_redis_that_answers_errors_is_not_asked_by_requests(
+def test_requests_do_not_use_a_redis_that_answers_errors(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
@@ -266,7 +268,7 @@ def test_without_a_fallback_requests_get_a_503_until_it_is_back(
     recover(app)
 
 
-def test_errors_are_swallowed_where_flask_limiter_is_told_so(redis: Redis) -> None:
+def test_errors_are_swallowed_if_flask_limiter_is_configured_so(redis: Redis) -> None:
     app = limited_app(
         "1/hour",
         RATELIMIT_STORAGE_URI=redis.uri,
@@ -277,7 +279,7 @@ def test_errors_are_swallowed_where_flask_limiter_is_told_so(redis: Redis) -> No
     assert [app.test_client().get("/").status_code for _ in range(3)] == [200] * 3
 
 
-def test_limits_of_their_own_hold_during_the_fallback(redis: Redis) -> None:
+def test_the_fallback_can_have_a_limit_of_its_own(redis: Redis) -> None:
     app = limited_app(
         "100/hour", RATELIMIT_STORAGE_URI=redis.uri, RATELIMIT_IN_MEMORY_FALLBACK="2/hour"
     )
@@ -331,21 +333,21 @@ def test_the_limiter_of_an_author_falls_back_too(redis: Redis) -> None:
     assert [client.get("/ours").status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_a_blackholed_address_delays_the_first_request_alone() -> None:
+def test_a_blackholed_address_delays_only_the_first_request() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
         app = limited_app(RATELIMIT_STORAGE_URI=f"redis://127.0.0.1:{port}")
         begun = time.monotonic()
         assert app.test_client().get("/").status_code == 200
         assert time.monotonic() - begun < PATIENCE
-        for one in waiting:
-            one.close()
+        for client in waiting:
+            client.close()
 
 
 def test_options_of_the_administrator_win(redis: Redis) -> None:
@@ -400,7 +402,7 @@ def test_the_remote_storage_of_an_author_is_guarded_once_and_memory_never() -> N
 # -- other storages
 
 
-def test_a_redis_behind_sentinels(tmp_path: Path, redis: Redis) -> None:
+def test_a_redis_behind_sentinels_is_found_and_guarded(tmp_path: Path, redis: Redis) -> None:
     settings = tmp_path / "sentinel.conf"
     port = free_port()
     settings.write_text(
@@ -426,7 +428,7 @@ def test_a_redis_behind_sentinels(tmp_path: Path, redis: Redis) -> None:
         sentinel.kill()
 
 
-def test_a_redis_cluster_may_be_away_at_the_start(tmp_path: Path) -> None:
+def test_a_redis_cluster_may_be_down_at_the_start(tmp_path: Path) -> None:
     node = Redis(tmp_path, "--cluster-enabled", "yes")
     app = limited_app("2/hour", RATELIMIT_STORAGE_URI=f"redis+cluster://127.0.0.1:{node.port}")
     client = app.test_client()
@@ -459,7 +461,7 @@ def test_memcached_counts_and_falls_back() -> None:
         server.kill()
 
 
-def test_a_strategy_that_the_storage_does_not_have_fails_at_start() -> None:
+def test_a_strategy_that_the_storage_does_not_support_fails_at_start() -> None:
     pytest.importorskip("pymemcache")
     with pytest.raises(
         ValueError, match="RATELIMIT_STRATEGY = 'moving-window' needs another storage"
@@ -475,7 +477,7 @@ def test_a_strategy_that_the_storage_does_not_have_fails_at_start() -> None:
     "scheme",
     ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached", "mongodb"],
 )
-def test_each_driver_gets_time_outs_in_its_own_words(scheme: str) -> None:
+def test_each_driver_gets_time_outs_by_its_own_names(scheme: str) -> None:
     values = default_options(scheme).values()
     assert TIME_OUT in values or int(TIME_OUT * 1000) in values
 
@@ -483,18 +485,16 @@ def test_each_driver_gets_time_outs_in_its_own_words(scheme: str) -> None:
 # -- several processes
 
 
-def test_limits_are_exact_over_several_workers(
-    redis: Redis, gunicorn: Callable[..., Gunicorn]
-) -> None:
+def test_limits_are_exact_across_workers(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
     server = gunicorn(limit="31/hour", **patient(redis))
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda _: server.get()[0], range(120)))
     assert (statuses.count(200), statuses.count(429)) == (30, 90), (
-        "one went to see that the server is up"
+        "the first request checked that the server is up"
     )
 
 
-def test_under_load_redis_is_killed_and_restarted(
+def test_under_load_a_restart_of_redis_loses_no_request(
     redis: Redis, gunicorn: Callable[..., Gunicorn]
 ) -> None:
     server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
@@ -509,7 +509,9 @@ def test_under_load_redis_is_killed_and_restarted(
     survived(load, server)
 
 
-def test_under_load_redis_is_frozen(redis: Redis, gunicorn: Callable[..., Gunicorn]) -> None:
+def test_under_load_a_frozen_redis_loses_no_request(
+    redis: Redis, gunicorn: Callable[..., Gunicorn]
+) -> None:
     server = gunicorn(RATELIMIT_STORAGE_URI=redis.uri)
     with Load(server) as load:
         time.sleep(1)
@@ -520,7 +522,7 @@ def test_under_load_redis_is_frozen(redis: Redis, gunicorn: Callable[..., Gunico
     survived(load, server)
 
 
-def test_under_load_redis_is_started_late_and_answers_errors(
+def test_under_load_a_late_redis_that_answers_errors_loses_no_request(
     redis: Redis, gunicorn: Callable[..., Gunicorn]
 ) -> None:
     redis.kill()
@@ -559,7 +561,7 @@ def test_the_counters_of_a_guarded_storage_can_be_forgotten(fallback: bool) -> N
     assert window.hit(item, "a")
 
 
-def test_while_one_prober_waits_no_other_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_a_prober_waits_no_other_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit_storage, "PROBE_INTERVAL", 0.0)
     asked: list[str] = []
     gate = threading.Event()
@@ -583,11 +585,11 @@ def test_while_one_prober_waits_no_other_begins(monkeypatch: pytest.MonkeyPatch)
 # -- counters in memory
 
 
-def test_counting_in_memory_is_exact_over_threads() -> None:
+def test_counting_in_memory_is_exact_across_threads() -> None:
     app = limited_app("100/hour")
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: app.test_client().get("/").status_code, range(300)))
-    assert (found.count(200), found.count(429)) == (100, 200)
+        codes = list(pool.map(lambda _: app.test_client().get("/").status_code, range(300)))
+    assert (codes.count(200), codes.count(429)) == (100, 200)
 
 
 def test_counting_in_memory_starts_no_thread_for_each_request(

@@ -1,4 +1,4 @@
-"""Promises of the Limiter of an app: ours or the author's, made when it is needed, one for each app."""
+"""Promises of the Limiter of an app: ours or the author's, and one for each app."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_flask_limiter_is_not_imported_before_an_app_needs_it() -> None:
     )
 
 
-def test_the_switch_turns_everything_off(make_app: Callable[..., Flask]) -> None:
+def test_ratelimit_enabled_turns_everything_off(make_app: Callable[..., Flask]) -> None:
     errors = ApiErrors()
     app = limited_app(
         make_app,
@@ -55,7 +55,7 @@ def test_the_switch_turns_everything_off(make_app: Callable[..., Flask]) -> None
     assert not app.extensions["limiter"]
 
 
-def test_more_of_the_configuration_of_flask_limiter(
+def test_the_configuration_of_flask_limiter_is_respected(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
     app = limited_app(
@@ -167,7 +167,7 @@ def test_a_limiter_of_the_author_replaces_ours_that_the_configuration_made(
     assert statuses(client, "/limited", 6) == [200] * 5 + [429]
 
 
-def test_an_authors_limiter_that_is_switched_off_limits_nothing() -> None:
+def test_a_disabled_limiter_of_the_author_limits_nothing() -> None:
     app = Flask(__name__)
     limiter = Limiter(
         get_remote_address, app=app, default_limits=["1/minute"], storage_uri="memory://"
@@ -178,7 +178,7 @@ def test_an_authors_limiter_that_is_switched_off_limits_nothing() -> None:
     assert statuses(app.test_client(), "/x", 3) == [200, 200, 200]
 
 
-def test_a_limiter_may_limit_another_app_too_that_has_no_contract(
+def test_a_limiter_may_also_limit_an_app_without_the_contract(
     make_app: Callable[..., Flask],
 ) -> None:
     ours, other = make_app(), Flask("other")
@@ -219,7 +219,9 @@ def test_apps_of_one_instance_share_no_limits_storages_or_switches(
     assert len(set(limiters)) == 4
 
 
-def test_an_app_with_limits_goes_with_its_last_user(make_app: Callable[..., Flask]) -> None:
+def test_an_app_with_limits_is_freed_with_its_last_reference(
+    make_app: Callable[..., Flask],
+) -> None:
     gc.collect()
     app = limited_app(make_app, RATELIMIT_DEFAULT="1/minute")
     assert statuses(app.test_client(), "/limited", 1) == [200]
