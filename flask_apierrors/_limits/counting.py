@@ -69,7 +69,7 @@ class Counting:
             return
         if self._by_endpoint and self._plan(req).replaces_declarations:
             return
-        quotas = self.plans.declared(declaration, self._identity(req), method)
+        quotas = self.plans.quotas_of(declaration, self._identity(req), method)
         self._count(quotas, req, state)
 
     def bypasses_hooks(self, req: Request) -> bool:

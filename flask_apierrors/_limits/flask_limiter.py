@@ -198,7 +198,7 @@ class QuotaReader:
         limits = self._limiter.limit_manager.default_limits
         return self._quotas("default", limits, identity, method)
 
-    def hooked(self, app: Flask, endpoint: str, method: str) -> tuple[Quota, ...]:
+    def of_hooks(self, app: Flask, endpoint: str, method: str) -> tuple[Quota, ...]:
         """Return the limits that Flask-Limiter's own hooks and decorators count."""
         blueprint = endpoint.rpartition(".")[0] or None
         default, own = self._limiter.limit_manager.resolve_limits(app, endpoint, blueprint)

@@ -42,7 +42,7 @@ class Plans:
         self._state = state
         self._by_endpoint = state.config.rate_limits
         self._plans: dict[tuple[str | None, str, str], Plan] = {}
-        self._declared: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
+        self._of_declarations: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
 
     def plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
         """Return the plan for an endpoint, or for ``None``: a request that no route matches."""
@@ -64,13 +64,15 @@ class Plans:
             return Plan(bypasses_hooks=True)
         is_configured, limit = configured_limit(self._by_endpoint, endpoint)
         if is_configured:
-            quotas = self._configured(limit, identity, method)
+            quotas = self._configured_quotas(limit, identity, method)
             return Plan(quotas, bypasses_hooks=True, replaces_declarations=True)
         if endpoint.rpartition(".")[2] == "static":
             return Plan()
         return self._plan_of_view(self._state.app.view_functions.get(endpoint), identity, method)
 
-    def _configured(self, limit: str | None, identity: str, method: str) -> tuple[Quota, ...]:
+    def _configured_quotas(
+        self, limit: str | None, identity: str, method: str
+    ) -> tuple[Quota, ...]:
         if not limit:
             return ()
         application = self._reader.application(identity, method)
@@ -92,16 +94,16 @@ class Plans:
             return Plan(application)
         return Plan(by_window(application + self._reader.default(identity, method)))
 
-    def declared(self, declaration: Declaration, identity: str, method: str) -> tuple[Quota, ...]:
+    def quotas_of(self, declaration: Declaration, identity: str, method: str) -> tuple[Quota, ...]:
         """Return the quotas of a declaration."""
         key = (declaration, identity, method)
-        quotas = self._declared.get(key)
+        quotas = self._of_declarations.get(key)
         if quotas is None:
             quotas = self._reader.parse(
                 "endpoint", declaration.limit, identity, method, **declaration.options
             )
-            if not declaration.varies and len(self._declared) < _MAX_ENTRIES:
-                self._declared[key] = quotas
+            if not declaration.varies and len(self._of_declarations) < _MAX_ENTRIES:
+                self._of_declarations[key] = quotas
         return quotas
 
     def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
@@ -116,10 +118,10 @@ class Plans:
         quotas = list(plan.quotas)
         app = self._state.app
         if self._settings.hooked and not plan.bypasses_hooks and endpoint is not None:
-            quotas += self._reader.hooked(app, endpoint, method)
+            quotas += self._reader.of_hooks(app, endpoint, method)
         for declaration in declarations_of(app.view_functions.get(identity), method):
             if declaration.holds_for(method):
-                quotas += self.declared(declaration, identity, method)
+                quotas += self.quotas_of(declaration, identity, method)
         return tuple(quotas)
 
 
