@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	"$$name" -c "$(NEW_ENOUGH)" 2>/dev/null && command -v "$$name" && break; done)
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --constraint constraints.txt
+# setuptools, which pip builds this package with
+export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: run test test-browser lint docs bench clean
+.PHONY: run test test-browser test-versions smoke lint hooks docs bench dist pins clean
 .NOTPARALLEL:
 
 run: $(VENV)/run
@@ -22,10 +24,23 @@ test: $(VENV)/test
 test-browser: $(VENV)/browser
 	$(BIN)/python -m pytest tests/browser
 
+# On each Python that is there, with the newest and the lowest dependencies, without each extra. One of them: TOXENV=3.12
+test-versions: dist $(VENV)/versions
+	rm -rf build/tests
+	mkdir -p build/tests
+	tar -xzf dist/*.tar.gz -C build/tests --strip-components 1
+	rm -r build/tests/flask_apierrors
+	$(BIN)/tox run
+
 lint: $(VENV)/lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)" basedpyright --verifytypes flask_apierrors --ignoreexternal
+
+# What pre-commit runs on a commit, on all files.
+hooks: $(VENV)/lint
+	$(BIN)/pre-commit run --all-files
 
 docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
@@ -33,13 +48,30 @@ docs: $(VENV)/docs
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
+# The wheel is built from the sdist.
+dist: $(VENV)/dist
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
+# The wheel in an environment of its own, away from this folder.
+smoke: dist
+	rm -rf build/smoke
+	"$(PYTHON)" -m venv build/smoke
+	build/smoke/bin/python -m pip --disable-pip-version-check install -qq --constraint constraints.txt dist/*.whl
+	cd / && $(CURDIR)/build/smoke/bin/python $(CURDIR)/.ci/smoke.py
+
+# Everything above but test-versions installs these versions.
+pins: $(VENV)/versions
+	echo pip | $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-python-downloads --no-annotate --no-header \
+		--all-extras $(foreach group,test browser bench lint docs versions,--group $(group)) -o constraints.txt pyproject.toml -
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info instance docs/_build htmlcov .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info instance docs/_build htmlcov .coverage* .*_cache .hypothesis .tox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Each file in .venv says that what has its name is installed, for this pyproject.toml.
+# Each file in .venv says that what has its name is installed, as pyproject.toml and constraints.txt ask.
 
-$(VENV)/pip:
+$(VENV)/pip: constraints.txt
 	@"$(PYTHON)" -c "$(NEW_ENOUGH)" 2>/dev/null || { \
 		echo "make: needs Python 3.10 or newer with venv and ensurepip (Debian: python3-venv). Name one: make PYTHON=/path" >&2; \
 		exit 1; }
@@ -47,11 +79,15 @@ $(VENV)/pip:
 	$(PIP) --upgrade pip
 	@touch $@
 
-$(VENV)/run: $(VENV)/pip pyproject.toml setup.cfg
+$(VENV)/run: $(VENV)/pip pyproject.toml
 	$(PIP) --editable '.[jwt,openapi]'
 	@touch $@
 
 $(VENV)/test $(VENV)/docs: $(VENV)/run
+	$(PIP) --group $(@F)
+	@touch $@
+
+$(VENV)/dist $(VENV)/versions: $(VENV)/pip pyproject.toml
 	$(PIP) --group $(@F)
 	@touch $@
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
 from ._core.text import as_text
 from ._core.validation import FieldMessage
+
+# In marshmallow 4 a field has a type parameter; in marshmallow 3 it takes none.
+if TYPE_CHECKING:
+    _Field = Field[datetime]
+else:
+    _Field = Field
 
 _DATE_TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>(?:[01]\d|2[0-3]):\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
@@ -27,7 +33,7 @@ _OPENAPI = {
 }
 
 
-class Timestamp(Field):  # type: ignore[type-arg,unused-ignore]
+class Timestamp(_Field):
     """A moment: an ISO 8601 date-time with an offset or ``Z``, or ``YYYY-MM-DD``, which is midnight UTC.
 
     Loads to an aware ``datetime`` in UTC, to the microsecond; a date-time without an offset is refused, for nobody knows

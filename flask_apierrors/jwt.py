@@ -8,10 +8,10 @@ from typing import Any
 
 try:
     import jwt
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "flask_apierrors.jwt needs PyJWT. Install it with: pip install 'flask-apierrors[jwt]'"
-    ) from missing
+    ) from _missing
 
 from ._core.errors import ApiError, InvalidToken
 from ._core.sentences import Sentence

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -28,6 +27,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
+
+pytest.importorskip("apispec")
+pytest.importorskip("jwt")
+
+import jwt
 
 from example_app import create_app, store
 from example_app.commands import commands

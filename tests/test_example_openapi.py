@@ -14,6 +14,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
+pytest.importorskip("apispec")
+pytest.importorskip("jwt")
+
 from example_app import create_app
 
 Json = dict[str, Any]

@@ -376,6 +376,7 @@ def test_maintenance_answers_for_the_whole_api(
 
 
 def test_maintenance_can_be_registered_before_init_app_and_asynchronously() -> None:
+    pytest.importorskip("asgiref")
     errors = ApiErrors()
 
     @errors.unavailable_when

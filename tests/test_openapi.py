@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, NoReturn
 
+import pytest
+
+pytest.importorskip("apispec")
+
 import apiflask
 import flask_smorest
 import marshmallow
-import pytest
 from apiflask import APIFlask
 from apispec import APISpec
 from apispec.exceptions import DuplicateComponentNameError

@@ -21,6 +21,9 @@ from marshmallow import Schema, fields
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+pytest.importorskip("apispec")
+pytest.importorskip("jwt")
+
 from example_app import create_app
 from flask_apierrors import ApiErrors, produces, rate_limit, requires_json, requires_permissions
 from flask_apierrors.openapi import add_errors

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from example_app import create_app
-
+pytest.importorskip("apispec")
+pytest.importorskip("jwt")
 pytest.importorskip("schemathesis", reason="needs Python 3.11")
+
+from example_app import create_app
 
 COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
 AUTHENTICATION = """

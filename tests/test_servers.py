@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 import pytest
 from flask import Flask, request
 
+pytest.importorskip("apispec")
+pytest.importorskip("jwt")
+
 from example_app import store
 
 #: Each takes a listening socket, so that nobody has to guess a free port or to wait until it answers.

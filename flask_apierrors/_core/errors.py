@@ -135,10 +135,10 @@ class ApiError(HTTPException):
         **extensions: Any,
     ) -> None:
         super().__init__(description=detail)
-        self.code = status or self.code or 500
+        self.code: int = status or self.code or 500
         self.headers = headers
         self.retry_after = retry_after
-        self.errors = tuple(errors)
+        self.errors: tuple[FieldError | Mapping[str, Any], ...] = tuple(errors)
         self.extensions = extensions
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:

@@ -6,6 +6,9 @@ import sys
 
 from werkzeug.exceptions import ClientDisconnected
 
+#: Before gunicorn 27, the last two are no parse exceptions.
+_NAMES = ("ParseException", "NoMoreData", "InvalidChunkSize", "ChunkMissingTerminator")
+
 
 def body_errors() -> tuple[type[Exception], ...]:
     """Return gunicorn's exceptions for a chunked body that is malformed or truncated.
@@ -13,7 +16,7 @@ def body_errors() -> tuple[type[Exception], ...]:
     They are the client's mistake. :class:`ClientDisconnected` is Werkzeug's word for it.
     """
     errors = sys.modules.get("gunicorn.http.errors")
-    return (errors.ParseException, errors.NoMoreData) if errors else ()
+    return tuple(getattr(errors, name) for name in _NAMES) if errors else ()
 
 
 def to_client_disconnected(exc: Exception) -> ClientDisconnected:

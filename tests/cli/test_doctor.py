@@ -96,6 +96,8 @@ def test_a_sound_app_has_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_example_has_no_finding(tmp_path: Path) -> None:
+    pytest.importorskip("apispec")
+    pytest.importorskip("jwt")
     example_app = pytest.importorskip("example_app")
     assert diagnose(example_app.create_app({"DATABASE": str(tmp_path / "store.sqlite")})) == ()
 

@@ -165,6 +165,7 @@ def test_the_authors_format_gets_the_whole_problem() -> None:
 
 
 def test_an_async_format_works() -> None:
+    pytest.importorskip("asgiref")
     app, errors = make(lambda: abort(404))
 
     @errors.format

@@ -210,6 +210,7 @@ def test_permissions_are_found_where_tokens_have_them(principal: Any, status: in
 
 
 def test_an_author_says_what_the_permissions_are_even_asynchronously() -> None:
+    pytest.importorskip("asgiref")
     app, errors = make()
 
     @errors.permissions_of
@@ -295,6 +296,8 @@ def test_a_verifier_whose_answer_is_to_be_awaited_lets_nobody_in(
 
 
 def test_async_verifiers_guard_sync_and_async_views() -> None:
+    pytest.importorskip("asgiref")
+
     async def verifier(token: str) -> Any:
         return verify(token)
 

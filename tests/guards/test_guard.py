@@ -195,6 +195,7 @@ def test_attributes_and_arguments_survive(make_app: Callable[..., Flask]) -> Non
 
 
 def test_async_views_are_guarded(make_app: Callable[..., Flask]) -> None:
+    pytest.importorskip("asgiref")
     seen: list[str] = []
 
     @recorder(Order.ACCEPT, seen)
@@ -210,6 +211,8 @@ def test_async_views_are_guarded(make_app: Callable[..., Flask]) -> None:
 def test_method_views_are_guarded_whole_and_method_by_method(
     make_app: Callable[..., Flask],
 ) -> None:
+    pytest.importorskip("asgiref")
+
     class Whole(MethodView):
         decorators = [produces("text/csv")]  # noqa: RUF012
 

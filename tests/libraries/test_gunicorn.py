@@ -16,7 +16,11 @@ def test_without_gunicorn_there_is_nothing_to_convert(monkeypatch: pytest.Monkey
 
 def test_gunicorns_exceptions_for_bad_bodies_are_the_clients_mistake() -> None:
     errors: ModuleType = pytest.importorskip("gunicorn.http.errors")
-    assert body_errors() == (errors.ParseException, errors.NoMoreData)
-    for cls in (errors.ChunkMissingTerminator, errors.InvalidChunkSize):
+    for cls in (
+        errors.ParseException,
+        errors.NoMoreData,
+        errors.ChunkMissingTerminator,
+        errors.InvalidChunkSize,
+    ):
         assert issubclass(cls, body_errors())
     assert isinstance(to_client_disconnected(errors.NoMoreData()), ClientDisconnected)

@@ -91,20 +91,20 @@ class Missing(MetaPathFinder):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "package", "extra"),
+    ("uri", "package", "extra"),
     [
-        ("redis", "redis", "redis"),
-        ("rediss", "redis", "redis"),
-        ("redis+sentinel", "redis", "redis"),
-        ("redis+cluster", "redis", "redis"),
-        ("valkeys", "valkey", "valkey"),
-        ("memcached", "pymemcache", "memcached"),
+        ("redis://:secret@127.0.0.1:1/name", "redis", "redis"),
+        ("rediss://:secret@127.0.0.1:1/name", "redis", "redis"),
+        ("redis+sentinel://:secret@127.0.0.1:1/name", "redis", "redis"),
+        ("redis+cluster://:secret@127.0.0.1:1/name", "redis", "redis"),
+        ("valkeys://:secret@127.0.0.1:1/name", "valkey", "valkey"),
+        ("memcached://127.0.0.1:1", "pymemcache", "memcached"),
     ],
 )
 def test_a_missing_driver_is_named_as_pip_knows_it(
     make_app: Callable[..., Flask],
     monkeypatch: pytest.MonkeyPatch,
-    scheme: str,
+    uri: str,
     package: str,
     extra: str,
 ) -> None:
@@ -113,7 +113,8 @@ def test_a_missing_driver_is_named_as_pip_knows_it(
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Missing(package), *sys.meta_path])
     with pytest.raises(ValueError, match=r"Install it: pip install 'limits\[.*\]'\.$") as caught:
-        make_app(RATELIMIT_STORAGE_URI=f"{scheme}://:secret@127.0.0.1:1/name")
+        make_app(RATELIMIT_STORAGE_URI=uri)
+    scheme = uri.partition(":")[0]
     assert f"the driver for {scheme} is missing" in str(caught.value)
     assert f"'limits[{extra}]'" in str(caught.value)
     assert "secret" not in str(caught.value)

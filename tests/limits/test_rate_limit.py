@@ -64,6 +64,7 @@ def test_stacked_limits_all_hold(make_app: Callable[..., Flask]) -> None:
 
 
 def test_async_views_and_method_views_are_limited(make_app: Callable[..., Flask]) -> None:
+    pytest.importorskip("asgiref")
     app = make_app(RATELIMIT_DEFAULT="1/minute")
 
     @app.get("/async")
