@@ -86,28 +86,38 @@ def error_status(exc: HTTPException) -> int:
 
 
 def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
-    if not isinstance(exc, HTTPException):
-        invalid = describe_invalid(exc, req, app)
-        if invalid is None:
+    if isinstance(exc, HTTPException):
+        status = error_status(exc)
+        if status == 500:
             return _draft_of_status(500)
-        return _draft_of_invalid(invalid, app.config.validation_status)
-    status = error_status(exc)
-    if status == 500:
-        return _draft_of_status(500)
-    # Validators that raise an HTTPException keep what they found in its `data`.
-    invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
-    if invalid is not None:
-        draft = _draft_of_invalid(
-            invalid, app.config.validation_status if status == 422 else status
-        )
+        # Validators that raise an HTTPException keep what they found in its `data`.
+        invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
+        if invalid is None:
+            return _draft_of_http_exception(exc, status, req)
+        is_usual = status == 422
+        draft = _draft_of_invalid(invalid, app.config.validation_status if is_usual else status)
         draft.headers = _own_headers(exc, req) + invalid.headers
         return draft
-    draft = _draft_of_status(status)
-    draft.text = _own_text(exc)
+    invalid = describe_invalid(exc, req, app)
+    if invalid is None:
+        return _draft_of_status(500)
+    return _draft_of_invalid(invalid, app.config.validation_status)
+
+
+def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> Draft:
+    text = _own_text(exc)
+    if isinstance(exc, ApiError):
+        if exc.type:
+            draft = Draft(status, exc.type, as_text(exc.title or status_title(status)))
+            text = text or exc._sentence or Sentence("titled", title=draft.title)
+        else:
+            draft = _draft_of_status(status)
+        draft.errors, draft.extensions = exc.errors, exc.extensions
+    else:
+        draft = _draft_of_status(status)
+    draft.text = text
     if type(exc).get_headers is not _PLAIN_GET_HEADERS:
         draft.headers = _own_headers(exc, req)
-    if isinstance(exc, ApiError):
-        _add_members(draft, exc)
     return draft
 
 
@@ -121,17 +131,6 @@ def _draft_of_invalid(invalid: Invalid, status: int) -> Draft:
         draft.text = Sentence("validation-failed", errors=invalid.sentence)
     draft.errors = invalid.errors
     return draft
-
-
-def _add_members(draft: Draft, exc: ApiError) -> None:
-    draft.errors = exc.errors
-    draft.extensions = exc.extensions
-    if exc.type:
-        draft.type = exc.type
-    if exc.title:
-        draft.title = as_text(exc.title)
-        if draft.text is None and exc.type:
-            draft.text = exc._sentence or Sentence("titled", title=draft.title)
 
 
 def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | None:
@@ -251,11 +250,10 @@ def too_many_requests(seconds: int, limit: str | None = None) -> Sentence:
     :param seconds: When to try again.
     :param limit: The limit in words, if it is known.
     """
-    delay = Sentence("second" if seconds == 1 else "seconds", count=seconds)
-    values: dict[str, object] = {"retry_after": seconds, "delay": delay}
-    if limit is not None:
-        values["limit"] = limit
-    return Sentence(429, **values)
+    unit = "second" if seconds == 1 else "seconds"
+    if limit is None:
+        return Sentence(429, retry_after=seconds, unit=unit)
+    return Sentence(429, limit=limit, retry_after=seconds, unit=unit)
 
 
 _SENTENCES = {401: _unauthorized, 413: _content_too_large, 429: _too_many_requests}

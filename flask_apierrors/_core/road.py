@@ -97,9 +97,10 @@ def convert(exc: Exception, app: AppState) -> Exception:
 
 def _converter_for(exc: Exception, app: AppState) -> Converter | None:
     """Return the converter for the nearest class of an exception."""
-    if app.converters or app.hooks.converters:
+    own, for_libraries = app.hooks.converters, app.converters
+    if own or for_libraries:
         for cls in type(exc).__mro__:
-            converter = app.hooks.converters.get(cls) or app.converters.get(cls)
+            converter = own.get(cls) or for_libraries.get(cls)
             if converter is not None or cls is HTTPException:
                 # A missing form field is an HTTPException before it is a KeyError.
                 return converter

@@ -50,8 +50,6 @@ NAMED = {
     # other parts
     "titled": "{title}.",
     "several-types": "one of {types}",
-    "second": "{count} second",
-    "seconds": "{count} seconds",
     "unknown-error": "No error of this type is known.",
 }
 #: Sentences that say what is wrong with this request. A text for their status is no substitute.

@@ -194,12 +194,12 @@ STATUSES: dict[int, Status] = {
         "Fetch the resource, then send its `ETag` in `If-Match`.",
     ),
     429: Status(
-        "Too many requests: the limit is {limit}. Retry after {delay}.",
+        "Too many requests: the limit is {limit}. Retry after {retry_after} {unit}.",
         "You sent more requests than the limit allows. The server did not process this one.",
         "Wait for the number of seconds in the `Retry-After` header, then send the request again. "
         "If this happens often, send requests more slowly.",
         "after-delay",
-        short="Too many requests. Retry after {delay}.",
+        short="Too many requests. Retry after {retry_after} {unit}.",
         fields=("Retry-After",),
     ),
     431: Status(

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
 from .._core.errors import ApiError, InvalidToken
-from .._core.http import HeaderPairs
+from .._core.http import HeaderPairs, header_pairs
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, current_request, request_state
 from .guard import Check, Order, guard
@@ -127,9 +127,8 @@ def _forbidden(names: tuple[str, ...], app: AppState) -> ApiError:
 
 @cache
 def _challenges(names: tuple[str, ...], realm: str) -> HeaderPairs:
-    return tuple(
-        ("WWW-Authenticate", scheme.permission_challenge(names, realm)) for scheme in SCHEMES
-    )
+    challenges = [scheme.permission_challenge(names, realm) for scheme in SCHEMES]
+    return header_pairs([("WWW-Authenticate", challenge) for challenge in challenges])
 
 
 def _verify_once(req: Request, state: RequestState) -> None:

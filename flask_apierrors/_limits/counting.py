@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Request, Response
 
+from .._core.http import CheckedPairs
 from .._core.state import AppState, RequestState
 from .clients import client_of
 from .fields import add_limit_fields, legacy_fields, policy_names, rate_limit_fields
@@ -180,9 +181,8 @@ class Counting:
                 charge.quota.scope,
             )
         nearest, names = nearest_of(charges), policy_names(charges)
-        fields = rate_limit_fields(charges, nearest) + legacy_fields(
-            self.settings.legacy_field_names, nearest
-        )
+        legacy = legacy_fields(self.settings.legacy_field_names, nearest)
+        fields = CheckedPairs(rate_limit_fields(charges, nearest) + legacy)
         violated = [names[charges.index(charge)] for charge in exceeded]
         quota = exceeded[0].quota
         refusal = quota_exceeded(quota, nearest.reset or 1, violated, fields)
