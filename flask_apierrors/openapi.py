@@ -15,7 +15,8 @@ from apispec import APISpec, BasePlugin
 from apispec.exceptions import DuplicateComponentNameError
 from flask import Flask
 
-from ._catalogue.catalogue import Entry, HeaderField, Operation, catalogue, find
+from ._catalogue.catalogue import catalogue, find
+from ._catalogue.model import Entry, HeaderField, Operation
 from ._catalogue.routes import path_of
 from ._core.accept import PROBLEM_JSON
 from ._core.config import Config

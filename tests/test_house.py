@@ -44,7 +44,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("wiring",),
     ),
     "_catalogue": (
-        ("routes", "source"),
+        ("model", "routes", "source"),
         ("causes",),
         ("examples",),
         ("catalogue",),

@@ -1,11 +1,10 @@
-"""The catalogue: every error that an app can answer, known before anything fails."""
+"""Builds the catalogue: every error that an app can answer, known before anything fails."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -22,7 +21,6 @@ from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask
 from .._core.statuses import Explanation, Retry, explanation, retry_for
 from .._core.text import as_text, paragraphs
-from .._guards.marks import Mark
 from .._limits.quotas import QuotaExceeded
 from .causes import (
     Cause,
@@ -34,125 +32,28 @@ from .causes import (
     possible_kinds,
 )
 from .examples import example_exception
+from .model import Catalogue, Entry, HeaderField, Occurrence, Operation
 from .routes import NOWHERE, Route, path_of, routes_of
 
 _EXAMPLE_REQUEST_ID = "6f9619ff8b86d011b42d00cf4fc964ff"
+#: Classes of this package. Their docstrings are for authors, not for clients.
+_OWN_CLASSES = (InvalidToken, QuotaExceeded)
 
-
-@dataclass(frozen=True, slots=True)
-class HeaderField:
-    """A header field of an error."""
-
-    name: str
-    meaning: str
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """An error at an endpoint."""
-
-    endpoint: str
-    method: str
-    rule: str
-    status: int
-    type: str
-    #: What makes it possible: the name of a guard, of a configuration key, or ``routing``, ``method``, ``raises``,
-    #: ``convert``, ``unavailable_when``, ``crash``.
-    cause: str
-    #: May the same request be sent again? ``never`` or ``after-delay``.
-    retry: Retry
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one rule: what it checks, and how it can fail."""
-
-    rule: str
-    method: str
-    endpoint: str
-    #: The first paragraph of the route's docstring.
-    summary: str
-    guards: tuple[Mark, ...]
-    limits: tuple[str, ...]
-    errors: tuple[Occurrence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One error, explained: what it means, what to do, what it looks like, and where it occurs."""
-
-    #: The last part of the address of its page.
-    name: str
-    #: RFC 9457 ``type`` as its author gave it: a short name or an absolute URI.
-    type: str
-    status: int
-    title: str
-    meaning: str
-    #: What the caller is to do about it.
-    action: str
-    retry: Retry
-    #: The fields that this error has and not every other.
-    headers: tuple[HeaderField, ...]
-    #: The sentence when no author wrote one.
-    sentence: str
-    #: A plain body, in the shape that the app gives it, and an RFC 9457 one.
-    example: Mapping[str, Any]
-    problem_example: Mapping[str, Any]
-    #: Does it occur where no route matches, too?
-    anywhere: bool = False
-    occurrences: tuple[Occurrence, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Everything that an app can answer when it fails, for each endpoint and for each error."""
-
-    operations: tuple[Operation, ...]
-    #: In the order of status and name.
-    errors: tuple[Entry, ...]
-    #: The fields that every error has.
-    headers: tuple[HeaderField, ...]
-
-    def error(self, type: str) -> Entry:
-        """The error of a type.
-
-        :raises KeyError: when the app does not answer it.
-        """
-        for entry in self.errors:
-            if entry.type == type:
-                return entry
-        raise KeyError(type)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same in values that JSON has."""
-        members: dict[str, Any] = _as_json(self)
-        return members
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Mark):
-        return {"name": value.name, "values": _as_json(value.values)}
-    if is_dataclass(value):
-        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _as_json(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
-
-
-_Place = tuple[str, str, str]
+#: A route where an error occurs, and the name of the cause.
+_Place = tuple[Route, str]
 
 
 def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catalogue:
-    """What the app can answer when it fails. The same app gives the same value; nothing is requested of it.
+    """Return every error that an app can answer.
 
-    The static folder, the reference page, and what is outside ``APIERRORS_URL_PREFIXES`` are left out.
+    No request is sent to the app, and the same app always has the same catalogue. It leaves out
+    the static folder, the reference page, and everything outside ``APIERRORS_URL_PREFIXES``.
 
-    :param hidden: Take in the endpoints that ``errors.hide`` leaves out.
-    :param root_path: Where the app is mounted, for the URIs in the examples.
-    :raises RuntimeError: when the app has no ``ApiErrors``.
+    :param app: The app, with all its views.
+    :param hidden: Whether to include the endpoints that ``errors.hide`` leaves out.
+    :param root_path: The path that the app is mounted at, for the addresses in the examples.
+    :returns: The catalogue.
+    :raises RuntimeError: if the app has no ``ApiErrors``.
     """
     state = _state(app)
     with _context(app):
@@ -160,20 +61,20 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
             route for route in routes_of(state) if hidden or not _is_hidden(route.endpoint, state)
         ]
         common = common_causes(routes, state)
-        found = [(route, causes_at(route, common, state)) for route in routes]
+        causes = [(route, causes_at(route, common, state)) for route in routes]
         explainer = _Explainer(state, root_path)
-        errors = tuple(_entries(found, state, explainer))
-        places = _by_place(errors)
-        return Catalogue(
-            tuple(_operation(route, places) for route in routes), errors, explainer.common_headers()
-        )
+        errors = tuple(_entries(causes, state, explainer))
+        operations = tuple(_operations(routes, errors))
+        return Catalogue(operations, errors, explainer.common_headers())
 
 
 def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
-    """What the end of a ``type`` URI stands for, whether or not an endpoint is known to answer it.
+    """Explain an error by its name, even if no endpoint is known to answer it.
 
-    That are the errors of hidden endpoints (without saying where), the types of this package, each ``ApiError`` class
-    that is defined, and the bare statuses from 400 to 599. ``None`` for anything else.
+    These are the types of this package, all subclasses of ``ApiError``, and the statuses from 400
+    to 599. The entry names no operations.
+
+    :returns: ``None`` if there is no such error.
     """
     state = _state(app)
     with _context(app):
@@ -193,7 +94,7 @@ def _state(app: Flask) -> AppState:
 
 
 def _context(app: Flask) -> AbstractContextManager[Any]:
-    """Return the app's context, or the current one: a request's must not be torn down twice."""
+    """Return the app's context. A current one stays: a request's must not be torn down twice."""
     is_current = bool(current_app) and current_flask() is app
     return nullcontext() if is_current else app.app_context()
 
@@ -202,57 +103,51 @@ def _is_hidden(endpoint: str, state: AppState) -> bool:
     return any(fnmatchcase(endpoint, pattern) for pattern in state.hooks.hidden)
 
 
-# -- what is said of it
-
-
 def _entries(
-    found: list[tuple[Route, list[Cause]]], state: AppState, explainer: _Explainer
+    causes: Iterable[tuple[Route, list[Cause]]], state: AppState, explainer: _Explainer
 ) -> list[Entry]:
-    """An entry for each type, in the order of status and name."""
+    """Make an entry for each type, by status and name."""
     kinds: dict[str, Kind] = {}
-    places: dict[str, list[tuple[Route, str]]] = {}
+    places: dict[str, list[_Place]] = {}
     anywhere = [Cause(bare(404), "routing"), *causes_anywhere(state)]
-    for route, cause in [
-        *((NOWHERE, cause) for cause in anywhere),
-        *((v, c) for v, causes in found for c in causes),
-    ]:
-        known = kinds.setdefault(cause.kind.type, cause.kind)
-        if known.cls is None:
-            kinds[known.type] = cause.kind
-        places.setdefault(known.type, []).append((route, cause.name))
+    for route, causes_here in [(NOWHERE, anywhere), *causes]:
+        for kind, name in causes_here:
+            if kind.type not in kinds or kinds[kind.type].cls is None:
+                kinds[kind.type] = kind
+            places.setdefault(kind.type, []).append((route, name))
     entries = [explainer.entry(kind, places[type_]) for type_, kind in kinds.items()]
     return sorted(entries, key=lambda entry: (entry.status, entry.name))
 
 
-def _by_place(errors: Iterable[Entry]) -> dict[_Place, list[Occurrence]]:
-    places: dict[_Place, list[Occurrence]] = {}
+def _operations(routes: Iterable[Route], errors: Iterable[Entry]) -> Iterable[Operation]:
+    occurrences: dict[tuple[str, str, str], list[Occurrence]] = {}
     for entry in errors:
         for item in entry.occurrences:
-            places.setdefault((item.endpoint, item.rule, item.method), []).append(item)
-    return places
-
-
-def _operation(route: Route, places: Mapping[_Place, list[Occurrence]]) -> Operation:
-    errors = tuple(places.get((route.endpoint, route.rule, route.method), ()))
-    guards = tuple(mark for mark in route.marks if mark.is_guard)
-    return Operation(
-        route.rule, route.method, route.endpoint, route.summary, guards, route.limits.texts, errors
-    )
+            occurrences.setdefault((item.endpoint, item.rule, item.method), []).append(item)
+    for route in routes:
+        yield Operation(
+            route.rule,
+            route.method,
+            route.endpoint,
+            route.summary,
+            tuple(mark for mark in route.marks if mark.is_guard),
+            route.limits.texts,
+            tuple(occurrences.get((route.endpoint, route.rule, route.method), ())),
+        )
 
 
 class _Explainer:
-    """Makes entries; its examples are real answers, made of real exceptions by what makes them at run time."""
+    """Makes entries. Their examples come from real exceptions, on the road of real errors."""
 
     def __init__(self, state: AppState, root_path: str) -> None:
         self._state = state
         self._environ = create_environ() | {"SCRIPT_NAME": root_path}
         if state.config.request_id_header is not None:
-            self._environ["HTTP_" + state.config.request_id_header.upper().replace("-", "_")] = (
-                _EXAMPLE_REQUEST_ID
-            )
+            name = state.config.request_id_header.upper().replace("-", "_")
+            self._environ[f"HTTP_{name}"] = _EXAMPLE_REQUEST_ID
 
-    def entry(self, kind: Kind, places: list[tuple[Route, str]]) -> Entry:
-        """Explain an error that is known to occur at these places."""
+    def entry(self, kind: Kind, places: list[_Place]) -> Entry:
+        """Explain an error that occurs at these places."""
         route = _example_route(places)
         req = self._request(route)
         problem = self._problem(kind, route, req)
@@ -278,9 +173,9 @@ class _Explainer:
         )
 
     def common_headers(self) -> tuple[HeaderField, ...]:
-        """The fields that every error has."""
+        """Return the fields of every error."""
         req = self._request(NOWHERE)
-        req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format function has no say in it
+        req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format hook is not called
         fields = dict(render(self._problem(bare(404), NOWHERE, req), req, self._state).headers)
         fields["Content-Type"] = "application/json"
         return tuple(
@@ -299,7 +194,7 @@ class _Explainer:
         try:
             exc = example_exception(kind, route, self._state)
             problem = to_problem(exc, req, self._state)
-        except Exception:  # the author's class cannot do without what its own __init__ sets
+        except Exception:  # the author's class needs what its own __init__ sets
             problem = to_problem(ApiError(status=kind.status), req, self._state)
         if kind.cls is None or problem.type == kind.type:
             return problem
@@ -312,43 +207,38 @@ class _Explainer:
         return self._state.config.text_of(Sentence(kind.status), kind.status, kind.type)
 
     def _headers(
-        self, kind: Kind, problem: Problem, places: Iterable[tuple[Route, str]]
+        self, kind: Kind, problem: Problem, places: Iterable[_Place]
     ) -> tuple[HeaderField, ...]:
-        """The fields at any of the places; the examples are of the first that has it."""
-        found = dict(problem.headers)
-        # What a route has besides its method and its marks makes no difference to which fields there are.
-        unlike = {
+        """Return the fields of all places. Each example comes from the first that has the field."""
+        values = dict(problem.headers)
+        # Which fields there are depends only on these: one route for each combination is enough.
+        routes = {
             (route.method, *(mark.name for mark in route.marks), bool(route.limits.quotas)): route
             for route, _ in places
         }
-        for route in unlike.values():
+        for route in routes.values():
             for name, value in self._problem(kind, route, self._request(route)).headers:
-                found.setdefault(name, value)
-        return tuple(_header_field(name, found[name]) for name in sorted(found))
+                values.setdefault(name, value)
+        return tuple(_header_field(name, values[name]) for name in sorted(values))
 
     def _body(self, problem: Problem, req: Request, accept: str) -> Mapping[str, Any]:
         req.environ["HTTP_ACCEPT"] = accept
         try:
             body: Mapping[str, Any] = json.loads(render(problem, req, self._state).get_data())
-        except (
-            Exception
-        ):  # the author's format function cannot do without a request that is being handled
-            body = (
-                plain(problem, self._state.config.members)
-                if accept != PROBLEM_JSON
-                else problem_json(problem)
-            )
+        except Exception:  # the author's format hook needs a request that is being handled
+            if accept == PROBLEM_JSON:
+                return problem_json(problem)
+            return plain(problem, self._state.config.members)
         return body
 
 
 def _header_field(name: str, value: str) -> HeaderField:
-    return HeaderField(
-        name, meaning_of(name) or (REQUEST_ID if value == _EXAMPLE_REQUEST_ID else ""), value
-    )
+    meaning = meaning_of(name) or (REQUEST_ID if value == _EXAMPLE_REQUEST_ID else "")
+    return HeaderField(name, meaning, value)
 
 
-def _example_route(places: list[tuple[Route, str]]) -> Route:
-    """Where the error says most: at a guard, rather than in a route of which nothing else is known."""
+def _example_route(places: list[_Place]) -> Route:
+    """Return the route whose example says most: one with a guard or a limit that is known."""
     for route, cause in places:
         is_guard = any(mark.name == cause and mark.is_guard for mark in route.marks)
         if is_guard or (cause == "rate_limit" and route.limits.quotas):
@@ -362,14 +252,14 @@ def _occurrence(kind: Kind, route: Route, cause: str, retry: Retry) -> Occurrenc
 
 
 def _explanation(kind: Kind) -> Explanation:
-    """The author's: a docstring's first paragraph says what it means, what follows says what to do."""
-    known = explanation(kind.status, kind.type)
-    if kind.cls is None or kind.cls in (
-        InvalidToken,
-        QuotaExceeded,
-    ):  # whose docstrings speak to authors
-        return known
+    """Explain an error in its author's words, and where these are missing, in ours.
+
+    The first paragraph of a docstring is the meaning, and the rest is the action.
+    """
+    default = explanation(kind.status, kind.type)
+    if kind.cls is None or kind.cls in _OWN_CLASSES:
+        return default
     meaning, action = paragraphs(kind.cls.__doc__)
     return Explanation(
-        meaning or known.meaning, action or known.action, kind.cls.retry or known.retry
+        meaning or default.meaning, action or default.action, kind.cls.retry or default.retry
     )

@@ -1,4 +1,4 @@
-"""What can go wrong at a route, and because of what: all that is known before anything fails."""
+"""Which errors can occur at a route, and what causes them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ _ApiErrorClass = type[ApiError]
 
 
 class Kind(NamedTuple):
-    """An error before it is explained."""
+    """An error that is not explained yet."""
 
     status: int
     type: str
-    #: Its author's class, when it has one.
+    #: The author's class, if there is one.
     cls: _ApiErrorClass | None = None
 
 
 class Cause(NamedTuple):
-    """What can go wrong, and because of what."""
+    """An error and the name of its cause, as ``Occurrence.cause`` shows it."""
 
     kind: Kind
     name: str
 
 
 def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Cause]:
-    """What can go wrong at one method of one rule; the first cause of each error."""
+    """Return what can go wrong at a route: the first cause of each error.
+
+    :param common: The result of :func:`common_causes`.
+    """
     causes = [
         Cause(kind, mark.name) for mark in route.marks for kind in _kinds_of_mark(mark, state)
     ]
@@ -45,10 +48,8 @@ def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Ca
     if is_selective(route.rule):
         causes.append(Cause(bare(404), "routing"))
     causes.append(Cause(bare(405), "method"))
-    if (
-        state.app.config.get("MAX_CONTENT_LENGTH") is not None
-        and route.method not in BODILESS_METHODS
-    ):
+    is_limited = state.app.config.get("MAX_CONTENT_LENGTH") is not None
+    if is_limited and route.method not in BODILESS_METHODS:
         causes.append(Cause(bare(413), "MAX_CONTENT_LENGTH"))
     causes += common
     return list({cause.kind.type: cause for cause in reversed(causes)}.values())
@@ -64,9 +65,12 @@ def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
 
 
 def common_causes(routes: Iterable[Route], state: AppState) -> list[Cause]:
-    """What can go wrong at every endpoint: a converted exception, too, unless the views that raise it are declared."""
+    """Return what can go wrong at every route.
+
+    A converted exception can come from every view, unless some views declare that they raise it.
+    """
     raised = (cls for route in routes for mark in route.marks for cls in mark.errors)
-    declared = {_convertible(cls, state) for cls in raised}
+    declared = {_converted_base(cls, state) for cls in raised}
     causes = causes_anywhere(state)
     for cls in state.hooks.converters:
         if cls not in declared:
@@ -75,7 +79,7 @@ def common_causes(routes: Iterable[Route], state: AppState) -> list[Cause]:
 
 
 def causes_anywhere(state: AppState) -> list[Cause]:
-    """What can go wrong at each URL, even one that nothing is routed to."""
+    """Return what can go wrong at every URL, even one without a route."""
     causes = _causes_of_limits(limits_at(None, "GET", state), state)
     if state.hooks.unavailable_when is not None:
         causes.append(Cause(bare(503), "unavailable_when"))
@@ -85,7 +89,7 @@ def causes_anywhere(state: AppState) -> list[Cause]:
 
 
 def bare(status: int) -> Kind:
-    """The error that is nothing but its status."""
+    """Return the error that has a status and no class of an author."""
     return Kind(status, status_type(status))
 
 
@@ -96,10 +100,10 @@ def _kinds_of_mark(mark: Mark, state: AppState) -> Iterator[Kind]:
 
 
 def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
-    """The answers to an exception class: what its converter makes of it, else what it is."""
-    converted = _convertible(cls, state)
-    if converted is not None:
-        yield from map(_kind_of_class, _declared_answers(state.hooks.converters[converted]))
+    """Return what an exception class becomes: the answers of its converter, else what it is."""
+    base = _converted_base(cls, state)
+    if base is not None:
+        yield from map(_kind_of_class, _declared_answers(state.hooks.converters[base]))
     elif issubclass(cls, validation_errors()):
         yield Kind(state.config.validation_status, "validation-failed")
     elif issubclass(cls, HTTPException):
@@ -108,26 +112,25 @@ def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
         yield bare(500)
 
 
-def _convertible(cls: type[Exception], state: AppState) -> type[Exception] | None:
-    """The nearest base that has a converter."""
+def _converted_base(cls: type[Exception], state: AppState) -> type[Exception] | None:
+    """Return the nearest base class that has a converter."""
     return next((base for base in cls.__mro__ if base in state.hooks.converters), None)
 
 
 def _declared_answers(converter: Any) -> Iterator[type[HTTPException]]:
-    """The classes in a converter's return annotation: all that can be known of it without a call."""
+    """Return the classes in the return annotation of a converter, which is never called here."""
     try:
         annotation = get_type_hints(converter).get("return")
     except (NameError, TypeError, AttributeError):
         return
-    for cls in (
-        get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    ):
+    is_union = get_origin(annotation) in (Union, UnionType)
+    for cls in get_args(annotation) if is_union else (annotation,):
         if isinstance(cls, type) and issubclass(cls, HTTPException) and cls.code is not None:
             yield cls
 
 
 def _kind_of_class(cls: type[HTTPException]) -> Kind:
-    """What an exception of this class answers: nothing is told of one that is a 500."""
+    """Return the error that a class becomes. A 500 never shows its class."""
     status = cls.code if isinstance(cls.code, int) and 400 <= cls.code <= 599 else 500
     if status != 500 and issubclass(cls, ApiError) and cls.type:
         return Kind(status, cls.type, cls)
@@ -135,7 +138,7 @@ def _kind_of_class(cls: type[HTTPException]) -> Kind:
 
 
 def possible_kinds(state: AppState) -> Iterator[Kind]:
-    """What the app could answer, whether or not a route is known to: the author's first."""
+    """Return everything that the app could answer, even at no known route: the author's first."""
     for cls in _subclasses(ApiError):
         yield _kind_of_class(cls) if cls.code else Kind(500, cls.type or status_type(500), cls)
     yield Kind(state.config.validation_status, "validation-failed")
@@ -143,7 +146,10 @@ def possible_kinds(state: AppState) -> Iterator[Kind]:
 
 
 def _subclasses(cls: type[ApiError]) -> Iterator[type[ApiError]]:
-    """All subclasses, the most special first: those that were raised with a status have it."""
+    """Return all subclasses, the most derived first.
+
+    An error that was raised with a status has a derived class of that status.
+    """
     for subclass in cls.__subclasses__():
         yield from _subclasses(subclass)
         yield subclass

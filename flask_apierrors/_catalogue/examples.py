@@ -1,4 +1,4 @@
-"""Exceptions as they are raised at a route. The examples of the catalogue are made of them."""
+"""Makes the exceptions that the examples of the catalogue show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .routes import Route
 
 
 def example_exception(kind: Kind, route: Route, state: AppState) -> Exception:
-    """Make an exception as it is raised at a route."""
+    """Make an exception as a route raises it."""
     if kind.cls is QuotaExceeded and route.limits.quotas:
         return _quota_exceeded(route.limits.quotas[0])
     if kind.cls is not None:
@@ -31,7 +31,7 @@ def example_exception(kind: Kind, route: Route, state: AppState) -> Exception:
 
 
 def _refusal(status: int, route: Route, state: AppState) -> Exception | None:
-    """Make the exception of the guard that answers with a status."""
+    """Make the exception that a guard of the route raises for a status."""
     for mark in route.marks:
         if mark.refusal is not None and status in mark.statuses:
             refusal = mark.refusal(status, route.method, state)
@@ -41,7 +41,7 @@ def _refusal(status: int, route: Route, state: AppState) -> Exception | None:
 
 
 def _quota_exceeded(quota: Quota) -> ApiError:
-    """Make a 429 in the middle of the window, with the fields that counting adds."""
+    """Make a 429 in the middle of a window, with the header fields that a count adds."""
     seconds = max(1, quota.window // 2)
     charge = Charge(quota, "", quota.amount)
     charge.reset = seconds

@@ -26,7 +26,8 @@ from .._core.state import AppState, current_request
 from .._core.statuses import Retry
 from .._core.text import as_text
 from .._limits.quotas import QuotaExceeded
-from .catalogue import Catalogue, Entry, HeaderField, Operation, catalogue, find
+from .catalogue import catalogue, find
+from .model import Catalogue, Entry, HeaderField, Operation
 from .routes import path_of
 
 _HTML, _JSON, _MARKDOWN = "text/html", "application/json", "text/markdown"

@@ -1,4 +1,4 @@
-"""The routes of an app: what each method of each rule checks and limits, as far as its marks and the configuration say."""
+"""The routes of an app, with their guards and limits."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ from .._guards.marks import Mark, marks_of
 from .._limits.quotas import Quota
 from .._limits.wiring import quotas_at
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+#: The usual order of the methods. Others come last.
+_RANKS = {
+    method: rank
+    for rank, method in enumerate(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+}
 _VARIABLE = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>", re.ASCII)
 _NAME = re.compile(r"(?<=[<:])[a-zA-Z_]\w*>", re.ASCII)
-#: A variable that takes every text.
+#: A variable that accepts every text.
 _TEXT = re.compile(r"<(?:(?:default|string|path):)?[^:<>()]+>")
 
 
 class Limits(NamedTuple):
-    """What limits an endpoint; nothing is known of a limit that depends on the request."""
+    """The rate limits of a route."""
 
     quotas: tuple[Quota, ...] = ()
+    #: Whether a limit depends on the request, so that none is known without one.
     unknown: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Each limit in words."""
-        return (
-            ("depends on the request",)
-            if self.unknown
-            else tuple(quota.text for quota in self.quotas)
-        )
+        """The limits in words."""
+        if self.unknown:
+            return ("depends on the request",)
+        return tuple(quota.text for quota in self.quotas)
 
 
 class Route(NamedTuple):
-    """One method of one rule, as routing and the marks have it."""
+    """One method of one URL rule."""
 
     rule: str
     method: str
@@ -48,37 +51,38 @@ class Route(NamedTuple):
     summary: str
     marks: tuple[Mark, ...]
     limits: Limits
-    #: The methods that the URL takes, of whatever endpoint.
+    #: All methods of the URL, including those of other endpoints.
     allowed: tuple[str, ...]
 
 
+#: Stands for every URL without a route.
 NOWHERE = Route("/", "GET", "", "", (), Limits(), ())
-"""Where a request goes that nothing is routed to."""
 
 
 def path_of(rule: str, variable: str = "{%s}") -> str:
-    """A rule as the callers of an API write it: ``/vessels/{imo}``."""
+    """Write a rule as clients know it: ``/vessels/{imo}``."""
     return _VARIABLE.sub(lambda match: variable % match[1], rule)
 
 
 def is_selective(rule: str) -> bool:
-    """Does a variable of the rule refuse some of the texts that may stand in its place, as ``<int:imo>`` does?"""
+    """Whether a variable of the rule refuses some texts, as ``<int:imo>`` does."""
     return "<" in _TEXT.sub("", rule)
 
 
 def routes_of(state: AppState) -> list[Route]:
-    """Each method of each rule, in the order of their text; of methods, in the usual order."""
+    """Return the routes of the API, sorted by rule and method."""
     return sorted(
-        _unordered(state),
-        key=lambda view: (view.rule, _rank(view.method), view.method, view.endpoint),
+        _routes(state),
+        key=lambda route: (
+            route.rule,
+            _RANKS.get(route.method, len(_RANKS)),
+            route.method,
+            route.endpoint,
+        ),
     )
 
 
-def _rank(method: str) -> int:
-    return _METHODS.index(method) if method in _METHODS else len(_METHODS)
-
-
-def _unordered(state: AppState) -> Iterator[Route]:
+def _routes(state: AppState) -> Iterator[Route]:
     allowed = _allowed_methods(state.app)
     for rule in state.app.url_map.iter_rules():
         view = state.app.view_functions.get(rule.endpoint)
@@ -107,7 +111,7 @@ def _is_api(rule: Rule, view: Any, state: AppState) -> bool:
 
 
 def _own_methods(rule: Rule) -> set[str]:
-    """The methods that the author routed, without the HEAD and OPTIONS that Werkzeug and Flask add."""
+    """Return the methods of the author, without the HEAD and OPTIONS that are added to them."""
     methods = set(rule.methods or ())
     if "GET" in methods:
         methods.discard("HEAD")
@@ -124,12 +128,12 @@ def _allowed_methods(app: Flask) -> dict[str, tuple[str, ...]]:
 
 
 def _shape(rule: Rule) -> str:
-    """What tells the URLs of a rule from others: not the names of its variables."""
+    """Return a rule without the names of its variables, which make no difference to its URLs."""
     return _NAME.sub(">", rule.rule)
 
 
 def _marks(view: Any, method: str) -> tuple[Mark, ...]:
-    """The marks of a view, and of the method of its class, each once."""
+    """Return the marks of a view and of the method of its class, each once."""
     marks = marks_of(view) + marks_of(_method_of_class(view, method))
     return tuple(mark for index, mark in enumerate(marks) if mark not in marks[:index])
 
@@ -145,8 +149,8 @@ def _summary(view: Any, method: str) -> str:
 
 
 def limits_at(endpoint: str | None, method: str, state: AppState) -> Limits:
-    """What limits an endpoint, or a request that no route matches."""
+    """Return the limits of an endpoint, or of a request without a route."""
     try:
         return Limits(quotas_at(endpoint, method, state))
-    except Exception:  # the author's function that gives the limit cannot do without a request
+    except Exception:  # a function of the author's returns the limit, and it needs a request
         return Limits(unknown=True)

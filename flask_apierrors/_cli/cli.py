@@ -22,7 +22,7 @@ from .._core.errors import status_type
 # Flask imports this module for each of its own commands. So each command here imports what it
 # needs when it runs.
 if TYPE_CHECKING:
-    from .._catalogue.catalogue import Catalogue, Operation
+    from .._catalogue.model import Catalogue, Operation
     from .._guards.marks import Mark
     from .doctor import Finding
     from .lock import Change, Lock

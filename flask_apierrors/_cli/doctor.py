@@ -17,7 +17,8 @@ from limits.storage import MemoryStorage
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from .._catalogue.catalogue import Operation, catalogue
+from .._catalogue.catalogue import catalogue
+from .._catalogue.model import Operation
 from .._catalogue.source import foreign_bodies, place_of
 from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.state import AppState

@@ -12,7 +12,7 @@ from limits import RateLimitItem, parse_many
 from marshmallow import EXCLUDE, Schema
 from marshmallow.fields import Dict, Integer, List, Nested, String
 
-from .._catalogue.catalogue import Catalogue, Entry, Operation
+from .._catalogue.model import Catalogue, Entry, Operation
 from .._guards.marks import Mark
 
 Lock = Mapping[str, Any]

@@ -20,9 +20,10 @@ from flask_apierrors import (
     requires_json,
     requires_permissions,
 )
-from flask_apierrors._catalogue.catalogue import Entry, catalogue
+from flask_apierrors._catalogue.catalogue import catalogue
 from flask_apierrors._catalogue.causes import Kind, bare
 from flask_apierrors._catalogue.examples import example_exception
+from flask_apierrors._catalogue.model import Entry
 from flask_apierrors._catalogue.routes import NOWHERE
 from tests.conftest import view_of
 
