@@ -1,20 +1,57 @@
 """One error contract for a whole Flask API."""
 
-from ._core.errors import ApiError as ApiError
-from ._core.errors import FieldError as FieldError
-from ._core.errors import InvalidToken as InvalidToken
-from ._core.errors import Problem as Problem
-from ._extension import ApiErrors as ApiErrors
-from ._guards.authentication import current_principal as current_principal
-from ._guards.authentication import requires_auth as requires_auth
-from ._guards.authentication import requires_permissions as requires_permissions
-from ._guards.guard import Check as Check
-from ._guards.guard import Order as Order
-from ._guards.guard import guard as guard
-from ._guards.marks import Mark as Mark
-from ._guards.marks import raises as raises
-from ._guards.media_types import consumes as consumes
-from ._guards.media_types import negotiated_type as negotiated_type
-from ._guards.media_types import produces as produces
-from ._guards.media_types import requires_json as requires_json
-from ._limits.rate_limit import rate_limit as rate_limit
+from typing import TYPE_CHECKING
+
+from ._core.errors import ApiError, FieldError, InvalidToken, Problem
+from ._extension import ApiErrors
+from ._guards.authentication import current_principal, requires_auth, requires_permissions
+from ._guards.guard import Check, Order, guard
+from ._guards.marks import Mark, raises
+from ._guards.media_types import consumes, negotiated_type, produces, requires_json
+from ._limits.rate_limit import rate_limit
+
+if TYPE_CHECKING:
+    from ._catalogue.catalogue import catalogue
+    from ._catalogue.model import Catalogue, Entry, HeaderField, Occurrence, Operation
+else:
+    # Not for type checkers: to them, a module with `__getattr__` has every name.
+    def __getattr__(name):
+        """Import the catalogue when it is first used: most processes never need it."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ._catalogue import model
+        from ._catalogue.catalogue import catalogue
+
+        return catalogue if name == "catalogue" else getattr(model, name)
+
+
+__all__ = [
+    "ApiError",
+    "ApiErrors",
+    "Catalogue",
+    "Check",
+    "Entry",
+    "FieldError",
+    "HeaderField",
+    "InvalidToken",
+    "Mark",
+    "Occurrence",
+    "Operation",
+    "Order",
+    "Problem",
+    "catalogue",
+    "consumes",
+    "current_principal",
+    "guard",
+    "negotiated_type",
+    "produces",
+    "raises",
+    "rate_limit",
+    "requires_auth",
+    "requires_json",
+    "requires_permissions",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -62,7 +62,7 @@ class Timestamp(_Field):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> datetime:
-        moment = parse_timestamp(value) if isinstance(value, str) else None
+        moment = _parse_timestamp(value) if isinstance(value, str) else None
         if moment is None:
             raise self.make_error("invalid", input=as_text(value)[:_MAX_ECHO])
         return moment
@@ -81,7 +81,7 @@ class Timestamp(_Field):
         return text.replace("+00:00", "Z")
 
 
-def parse_timestamp(text: str) -> datetime | None:
+def _parse_timestamp(text: str) -> datetime | None:
     """The moment that :class:`Timestamp` takes, or ``None`` for any other text."""
     try:
         if _DATE.fullmatch(text):

@@ -26,7 +26,7 @@ from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
 from ._limits.fields import format_limit, format_policy
 
-Object = dict[str, Any]
+_Object = dict[str, Any]
 """A part of an OpenAPI document."""
 
 _LIMITS = (
@@ -62,7 +62,7 @@ class ApiErrorsPlugin(BasePlugin):
         self._errors = self._read()
 
     def operation_helper(
-        self, path: str | None = None, operations: Object | None = None, **kwargs: Any
+        self, path: str | None = None, operations: _Object | None = None, **kwargs: Any
     ) -> None:
         """Add the errors to the operations of one path."""
         if self._rules != _count_rules(self._app):
@@ -74,7 +74,7 @@ class ApiErrorsPlugin(BasePlugin):
         return _Errors(self._app, self._root_path, self._version, self._add)
 
 
-def add_errors(document: Object, app: Flask, *, root_path: str = "") -> Object:
+def add_errors(document: _Object, app: Flask, *, root_path: str = "") -> _Object:
     """Complete a whole OpenAPI document, whatever made it, as :class:`ApiErrorsPlugin` completes each path.
 
     For APIFlask: ``app.spec_processor(lambda document: add_errors(document, app))``.
@@ -97,7 +97,7 @@ def _count_rules(app: Flask) -> int:
 
 # -- where components go
 
-_Add = Callable[[str, str, Object], None]
+_Add = Callable[[str, str, _Object], None]
 
 
 def _adder_to_apispec(spec: APISpec) -> _Add:
@@ -110,7 +110,7 @@ def _adder_to_apispec(spec: APISpec) -> _Add:
     }
     added: set[tuple[str, str]] = set()
 
-    def add(section: str, name: str, component: Object) -> None:
+    def add(section: str, name: str, component: _Object) -> None:
         if (section, name) not in added:
             added.add((section, name))
             adders[section](name, component)
@@ -118,10 +118,10 @@ def _adder_to_apispec(spec: APISpec) -> _Add:
     return add
 
 
-def _adder_to_document(document: Object) -> _Add:
+def _adder_to_document(document: _Object) -> _Add:
     added: set[tuple[str, str]] = set()
 
-    def add(section: str, name: str, component: Object) -> None:
+    def add(section: str, name: str, component: _Object) -> None:
         if (section, name) in added:
             return  # the same field with another example, such as a challenge of another scheme
         added.add((section, name))
@@ -185,7 +185,7 @@ class _Errors:
                 operation
             )
 
-    def complete(self, path: str, item: Object) -> None:
+    def complete(self, path: str, item: _Object) -> None:
         """Complete the operations of a path. Those that the app does not publish stay as they are."""
         for method, written in list(item.items()):
             operations = self._operations.get((path, method.upper()))
@@ -195,7 +195,7 @@ class _Errors:
             if item.get("x-method-not-allowed") is None:
                 self._method_not_allowed(item, operations)
 
-    def _complete(self, written: Object, operations: list[Operation]) -> None:
+    def _complete(self, written: _Object, operations: list[Operation]) -> None:
         limits = list(
             dict.fromkeys(limit for operation in operations for limit in operation.limits)
         )
@@ -217,7 +217,7 @@ class _Errors:
     # -- the failures of an operation
 
     def _failures(
-        self, operations: list[Operation], responses: Object, limited: bool
+        self, operations: list[Operation], responses: _Object, limited: bool
     ) -> Iterator[_Failure]:
         """By status: what the catalogue knows, and what another extension declared and this one answers."""
         found: dict[int, dict[str, Entry]] = {}
@@ -241,7 +241,7 @@ class _Errors:
         )
         return (self._entries[error.type] for error in errors)
 
-    def _declared(self, responses: Object) -> Iterator[Entry]:
+    def _declared(self, responses: _Object) -> Iterator[Entry]:
         """Takes out of ``responses`` those whose body another extension would send, if it handled errors."""
         for code, response in list(responses.items()):
             type_ = _declared_type(code, response)
@@ -265,14 +265,14 @@ class _Errors:
             )  # not into it: an author may use one object in several places
         return written
 
-    def _tell_limits(self, responses: Object) -> None:
+    def _tell_limits(self, responses: _Object) -> None:
         for code, response in responses.items():
             if code.startswith("2") and isinstance(response, dict) and "$ref" not in response:
                 responses[code] = response | {
                     "headers": self._limit_headers() | response.get("headers", {})
                 }
 
-    def _secure(self, written: Object, operations: list[Operation]) -> None:
+    def _secure(self, written: _Object, operations: list[Operation]) -> None:
         guards = [guard for operation in operations for guard in operation.guards]
         scopes = [name for guard in guards for name in guard.permissions]
         schemes = {name: scheme for guard in guards for name, scheme in guard.security.items()}
@@ -282,7 +282,7 @@ class _Errors:
             requirements = [{name: scopes if self._scopes else []} for name in schemes]
             written.setdefault("security", requirements)
 
-    def _method_not_allowed(self, item: Object, operations: list[Operation]) -> None:
+    def _method_not_allowed(self, item: _Object, operations: list[Operation]) -> None:
         """What each other method of the path gets: OpenAPI has no place for it, but in an operation that it is not."""
         entries = (
             self._entries[error.type] for error in operations[0].errors if error.cause == "method"
@@ -294,7 +294,7 @@ class _Errors:
 
     # -- components
 
-    def _response(self, failure: _Failure) -> Object:
+    def _response(self, failure: _Failure) -> _Object:
         types = [entry.problem_example["type"] for entry in failure.entries]
         narrowed = {"properties": {"type": {"enum": types}, "status": {"enum": [failure.status]}}}
         return {
@@ -317,10 +317,10 @@ class _Errors:
             },
         }
 
-    def _headers(self, failure: _Failure) -> Object:
+    def _headers(self, failure: _Failure) -> _Object:
         common = [field for field in self._catalogue.headers if field.name != "Content-Type"]
         own = {field.name: field for entry in failure.entries for field in entry.headers}
-        headers: Object = {}
+        headers: _Object = {}
         for field in common:
             headers[field.name] = self._header(field, required=True)
         for name in sorted(own.keys() - headers.keys()):
@@ -330,10 +330,10 @@ class _Errors:
                 headers[name] = _header(own[name], required=False)
         return headers | (self._limit_headers() if failure.limited else {})
 
-    def _limit_headers(self) -> Object:
+    def _limit_headers(self) -> _Object:
         return {field.name: self._header(field, required=False) for field in _LIMITS}
 
-    def _header(self, field: HeaderField, *, required: bool) -> Object:
+    def _header(self, field: HeaderField, *, required: bool) -> _Object:
         self._add("headers", field.name, _header(field, required=required))
         return _ref("headers", field.name)
 
@@ -372,7 +372,7 @@ def _code(status: Any) -> str:
     return status if isinstance(status, str) else str(int(status))
 
 
-def _ref(section: str, name: str) -> Object:
+def _ref(section: str, name: str) -> _Object:
     return {"$ref": f"#/components/{section}/{name}"}
 
 
@@ -391,12 +391,12 @@ def _description(entries: tuple[Entry, ...]) -> str:
     )
 
 
-def _example(entry: Entry, value: Mapping[str, Any]) -> Object:
+def _example(entry: Entry, value: Mapping[str, Any]) -> _Object:
     return {"summary": entry.title, "value": dict(value)}
 
 
-def _header(field: HeaderField, *, required: bool) -> Object:
-    schema: Object = _HEADER_SCHEMAS.get(field.name, {"type": "string"})
+def _header(field: HeaderField, *, required: bool) -> _Object:
+    schema: _Object = _HEADER_SCHEMAS.get(field.name, {"type": "string"})
     example = int(field.example) if schema["type"] == "integer" else field.example
     return {
         "description": field.meaning,
@@ -408,12 +408,12 @@ def _header(field: HeaderField, *, required: bool) -> Object:
 
 # -- schemas
 
-_HEADER_SCHEMAS: dict[str, Object] = {
+_HEADER_SCHEMAS: dict[str, _Object] = {
     "Retry-After": {"type": "integer", "minimum": 0},
     "X-Content-Type-Options": {"type": "string", "enum": ["nosniff"]},
 }
 
-_FIELD_ERROR: Object = {
+_FIELD_ERROR: _Object = {
     "type": "object",
     "description": "One thing that is wrong with a request.",
     "required": ["detail"],
@@ -433,30 +433,30 @@ _FIELD_ERROR: Object = {
     },
 }
 
-_STATUS: Object = {
+_STATUS: _Object = {
     "type": "integer",
     "minimum": 400,
     "maximum": 599,
     "description": "The status of the answer.",
 }
-_TITLE: Object = {
+_TITLE: _Object = {
     "type": "string",
     "description": "The kind of the error in words: the same for each occurrence.",
 }
-_ERRORS: Object = {
+_ERRORS: _Object = {
     "type": "array",
     "items": {"$ref": "#/components/schemas/FieldError"},
     "description": "What is wrong in detail.",
 }
-_REQUEST_ID: Object = {"type": "string", "description": REQUEST_ID}
-_SENTENCE: Object = {
+_REQUEST_ID: _Object = {"type": "string", "description": REQUEST_ID}
+_SENTENCE: _Object = {
     "type": "string",
     "minLength": 1,
     "description": "What went wrong, in one sentence for people.",
 }
 
 #: The members of the plain body.
-_MEMBERS: dict[str, Object] = {
+_MEMBERS: dict[str, _Object] = {
     "error": _SENTENCE,
     "status": _STATUS,
     "type": {
@@ -472,7 +472,7 @@ _MEMBERS: dict[str, Object] = {
         "description": "Where the error is explained.",
     },
 }
-_PROBLEM_MEMBERS: dict[str, Object] = {
+_PROBLEM_MEMBERS: dict[str, _Object] = {
     "type": {
         "type": "string",
         "format": "uri-reference",
@@ -491,7 +491,7 @@ _PROBLEM_MEMBERS: dict[str, Object] = {
 }
 
 
-def _body(state: AppState) -> Object:
+def _body(state: AppState) -> _Object:
     """The plain body. Of one that the author's function makes, only the examples tell the shape."""
     if state.hooks.format is not None:
         return {"type": "object", "description": "What went wrong."}
@@ -500,7 +500,7 @@ def _body(state: AppState) -> Object:
     )
 
 
-def _problem(config: Config) -> Object:
+def _problem(config: Config) -> _Object:
     return _object(
         "What went wrong (RFC 9457). An error may have further members of its own.",
         _PROBLEM_MEMBERS,
@@ -508,7 +508,7 @@ def _problem(config: Config) -> Object:
     )
 
 
-def _object(description: str, members: Mapping[str, Object], config: Config) -> Object:
+def _object(description: str, members: Mapping[str, _Object], config: Config) -> _Object:
     absent = {"errors"}
     if config.request_id_header is None:
         absent.add("request_id")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from webargs.flaskparser import use_args
 
 from flask_apierrors._core.validation import FieldMessage, describe
-from flask_apierrors.fields import Timestamp, parse_timestamp
+from flask_apierrors.fields import Timestamp, _parse_timestamp
 
 UTC = timezone.utc
 SENTENCE = "Invalid 'to' timestamp: Invalid timestamp or format: 2025-05-25T09:41:00, valid formats are ISO8601 or YYYY-MM-DD"
@@ -212,7 +212,7 @@ def test_a_moment_is_loaded_as_an_aware_datetime_in_utc(text: str, moment: datet
     ],
 )
 def test_any_other_text_is_refused(text: str) -> None:
-    assert parse_timestamp(text) is None
+    assert _parse_timestamp(text) is None
     assert said({"to": text}).startswith("Invalid 'to' timestamp: Invalid timestamp or format: ")
     said({"to": text}).encode()
 
@@ -238,7 +238,7 @@ def test_what_is_not_a_text_is_refused(value: Any) -> None:
 
 @given(st.text() | st.text(alphabet="0123456789-:.,TtZz+ ", max_size=35))
 def test_no_text_raises(text: str) -> None:
-    moment = parse_timestamp(text)
+    moment = _parse_timestamp(text)
     assert moment is None or moment.tzinfo is UTC
 
 
@@ -251,8 +251,8 @@ def test_a_moment_of_python_is_read_back_whatever_its_offset(moment: datetime) -
         expected: datetime | None = moment.astimezone(UTC)
     except OverflowError:
         expected = None
-    assert parse_timestamp(moment.isoformat()) == expected
-    assert parse_timestamp(moment.isoformat().replace("+00:00", "Z")) == expected
+    assert _parse_timestamp(moment.isoformat()) == expected
+    assert _parse_timestamp(moment.isoformat().replace("+00:00", "Z")) == expected
 
 
 def test_a_null_is_taken_where_it_is_allowed() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
+import re
 import subprocess
+import symtable
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -164,15 +168,64 @@ def test_importing_the_package_imports_no_more_than_flask() -> None:
     assert "flask_apierrors._extension" in imported
     optional = "marshmallow flask_limiter limits jwt apispec webargs redis pytest"
     assert not imported & set(optional.split())
+    assert "flask_apierrors._catalogue" not in imported
 
 
-def test_every_public_name_is_there() -> None:
-    names = """
-        ApiErrors ApiError FieldError InvalidToken Problem consumes current_principal negotiated_type
-        produces raises rate_limit requires_auth requires_json requires_permissions
-    """
-    for name in names.split():
-        assert hasattr(flask_apierrors, name)
+def public_names(name: str) -> set[str]:
+    """The public names of a module: what it defines, and in the package what it imports, too."""
+    module = import_module(name)
+    source = Path(str(module.__file__)).read_text("utf-8")
+    names = {
+        symbol.get_name()
+        for symbol in symtable.symtable(source, name, "exec").get_symbols()
+        if symbol.is_assigned() or (symbol.is_imported() and module is flask_apierrors)
+    }
+    return {
+        name
+        for name in names - {"TYPE_CHECKING"}
+        if not name.startswith("_") and hasattr(module, name)
+    }
+
+
+def importable_names() -> set[str]:
+    """What can be imported without an underscore in any part of its dotted path."""
+    modules = pkgutil.walk_packages(flask_apierrors.__path__, "flask_apierrors.")
+    public = {module.name for module in modules if "._" not in module.name}
+    return public | {
+        f"{module}.{name}"
+        for module in {"flask_apierrors", *public}
+        for name in public_names(module)
+    }
+
+
+def documented_names() -> set[str]:
+    """What the API reference names, with the modules of the names."""
+    page = (Path(__file__).parents[1] / "docs" / "api.md").read_text("utf-8")
+    directives = r"^\.\. (currentmodule|autofunction|autoclass|py:data):: ([\w.]+)"
+    module, names = "", set()
+    for directive, name in re.findall(directives, page, re.MULTILINE):
+        if directive == "currentmodule":
+            module = name
+        else:
+            names.add(f"{module}.{name}")
+    return (names | {name.rpartition(".")[0] for name in names}) - {"flask_apierrors"}
+
+
+def test_what_is_public_is_what_the_api_reference_names() -> None:
+    assert importable_names() == documented_names()
+
+
+def test_the_package_exports_its_public_names() -> None:
+    names: dict[str, object] = {}
+    exec("from flask_apierrors import *", names)
+    names.pop("__builtins__")
+    assert names.keys() == public_names("flask_apierrors")
+    assert dir(flask_apierrors) == sorted(names)
+
+
+def test_a_name_that_is_not_public_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="'flask_apierrors' has no attribute 'find'"):
+        flask_apierrors.find  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from typing_extensions import assert_type
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from flask_apierrors import (
     ApiError,
     ApiErrors,
+    Catalogue,
+    Check,
+    Entry,
     FieldError,
+    HeaderField,
     InvalidToken,
+    Mark,
+    Occurrence,
+    Operation,
+    Order,
     Problem,
+    catalogue,
     consumes,
+    guard,
     produces,
     raises,
     requires_auth,
@@ -81,3 +91,19 @@ assert_type(view(1, unit="km"), dict[str, int])
 coroutine: Callable[[int], Awaitable[str]] = later
 # What a guard wraps keeps its parameters: mypy must refuse this call, and so the comment must be needed.
 view("one")  # type: ignore[arg-type]
+
+
+def check_key(request: Request, state: object) -> None: ...
+
+
+def keyed(number: int) -> str:
+    return str(number)
+
+
+assert_type(guard(keyed, Mark("keyed"), Check(Order.AUTHENTICATION, check_key))(1), str)
+
+assert_type(catalogue(app), Catalogue)
+assert_type(catalogue(app).operations, tuple[Operation, ...])
+assert_type(catalogue(app).error("not-found"), Entry)
+assert_type(catalogue(app).error("not-found").occurrences, tuple[Occurrence, ...])
+assert_type(catalogue(app).headers, tuple[HeaderField, ...])
