@@ -224,11 +224,12 @@ class _Explainer:
     def _body(self, problem: Problem, req: Request, accept: str) -> Mapping[str, Any]:
         req.environ["HTTP_ACCEPT"] = accept
         try:
-            body: Mapping[str, Any] = json.loads(render(problem, req, self._state).get_data())
+            body: dict[str, Any] = json.loads(render(problem, req, self._state).get_data())
         except Exception:  # the author's format hook needs a request that is being handled
-            if accept == PROBLEM_JSON:
-                return problem_json(problem)
-            return plain(problem, self._state.config.members)
+            is_problem = accept == PROBLEM_JSON
+            body = (
+                problem_json(problem) if is_problem else plain(problem, self._state.config.members)
+            )
         return body
 
 

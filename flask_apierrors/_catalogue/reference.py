@@ -1,4 +1,4 @@
-"""The reference page: what each error of this API means, for the people who call it, as HTML, JSON or Markdown."""
+"""The reference page: it explains the errors of an API to its clients."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from .model import Catalogue, Entry, HeaderField, Operation
 from .routes import path_of
 
 _HTML, _JSON, _MARKDOWN = "text/html", "application/json", "text/markdown"
-#: How many pages, and catalogues of places where the app is mounted, are kept: they cannot change once it serves.
-_PAGES, _PLACES = 1_024, 8
+#: How many pages are kept, and for how many mount points. They cannot change while an app serves.
+_MAX_PAGES, _MAX_MOUNT_POINTS = 1_024, 8
 _STATUS = re.compile("[45][0-9]{2}")
 _CODE = re.compile(r"(?::[\w:]+:)?(``?)(.+?)\1")
 _MARKDOWN_SPECIAL = re.compile(r"([\\<>\[\]*_|#])")
@@ -43,40 +43,47 @@ _SHORT_RETRY: dict[Retry, str] = {
     "if-idempotent": "If a repetition is safe",
 }
 _RETRY_RULES: dict[Retry, str] = {
-    "never": "No: the same request gets the same answer. Change it first.",
-    "after-delay": "Yes, with any method, after a delay: a second at first, and twice as long each time.",
+    "never": "Do not send the same request again: the response would be the same.",
+    "after-delay": (
+        "A repetition is safe with every method. Wait one second at first, and double the delay "
+        "after each attempt."
+    ),
     "if-idempotent": (
-        "Yes, after a delay, with `GET`, `HEAD`, `OPTIONS`, `PUT` and `DELETE`: to repeat them does no harm. "
-        "A `POST` or `PATCH` may have taken effect before it failed: look before you repeat it."
+        "A repetition is safe with `GET`, `HEAD`, `OPTIONS`, `PUT` and `DELETE`. Wait a moment "
+        "first. A `POST` or `PATCH` may have taken effect before it failed: find out before you "
+        "send it again."
     ),
 }
 _RETRY_AFTER = (
-    "Yes, with any method. Wait at least as many seconds as the `Retry-After` header says."
+    "A repetition is safe with every method. Wait for the number of seconds in the `Retry-After` "
+    "header first."
 )
 _CLASSES = (
     (
         "2xx",
         "Success",
-        "The request was carried out. The body, if there is one, is what you asked for.",
+        "The request succeeded. If there is a body, it holds the result.",
     ),
     (
         "4xx",
-        "Your request",
-        "Something in the request has to change. The error says what. Most are the same on each try.",
+        "Client error",
+        "Something is wrong with the request, and the error message says what. Most of these "
+        "errors occur again until you change the request.",
     ),
     (
         "5xx",
-        "Our server",
-        "The request may be fine, but the server could not carry it out. Many go away after a while.",
+        "Server error",
+        "The request may be valid, but the server could not process it. Many of these errors go "
+        "away after a while.",
     ),
 )
 
 
 def register(app: Flask, state: AppState) -> None:
-    """Serve the page at ``APIERRORS_REFERENCE_URL``, and an error's own below it.
+    """Serve the page at ``APIERRORS_REFERENCE_URL``, and the page of each error below it.
 
-    It answers in maintenance too, and nothing of this package limits it: it explains these very errors. The author's own
-    ``before_request`` functions see its requests like any others.
+    It explains the 503 of a maintenance and the 429 of a limit, so neither applies to it. The
+    author's own ``before_request`` functions do.
     """
     url = state.config.reference_url
     view = _view(state)
@@ -85,30 +92,31 @@ def register(app: Flask, state: AppState) -> None:
 
 
 def _view(state: AppState) -> Callable[..., Any]:
-    known = lru_cache(_PLACES)(lambda root_path: catalogue(state.app, root_path=root_path))
-    made = lru_cache(_PAGES)(lambda *args: _page(state, known(args[0]), *args))
+    catalogue_at = lru_cache(_MAX_MOUNT_POINTS)(
+        lambda root_path: catalogue(state.app, root_path=root_path)
+    )
+    text_of_page = lru_cache(_MAX_PAGES)(
+        lambda root_path, *page: _page_text(state, catalogue_at(root_path), root_path, *page)
+    )
 
     def reference(name: str | None = None) -> Any:
         req = current_request()
         if name is not None and _STATUS.fullmatch(name):
             return redirect(_url(state, req.root_path, status_type(int(name))))
-        media_type = _negotiated(req.environ.get("HTTP_ACCEPT"))
-        text = made(req.root_path.rstrip("/"), name, media_type)
+        media_type = _media_type(req.environ.get("HTTP_ACCEPT"))
+        text = text_of_page(req.root_path.rstrip("/"), name, media_type)
         if text is None:
             exc = ApiError(Sentence("unknown-error"), status=404)
             return render(to_problem(exc, req, state), req, state)
-        response = Response(
-            text,
-            mimetype=media_type,
-            headers=_FIELDS | ({_CSP: _policy()} if media_type == _HTML else {}),
-        )
+        response = Response(text, mimetype=media_type, headers=_FIELDS)
+        if media_type == _HTML:
+            response.headers["Content-Security-Policy"] = _policy()
         response.add_etag()
         return response.make_conditional(req)
 
     return reference
 
 
-_CSP = "Content-Security-Policy"
 _FIELDS = {
     "Cache-Control": "no-cache",
     "Referrer-Policy": "no-referrer",
@@ -119,7 +127,7 @@ _FIELDS = {
 
 @cache
 def _policy() -> str:
-    """Nothing is loaded and nothing runs; the one style sheet is known by its hash (CSP Level 3 section 2.3.1)."""
+    """Forbid everything but the style sheet, by its hash (CSP Level 3 section 2.3.1)."""
     digest = b64encode(sha256(_style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
@@ -127,76 +135,78 @@ def _policy() -> str:
     )
 
 
-def _negotiated(accept: str | None) -> str:
-    """HTML, unless something else is asked for; who asks for what there is not (problem+json, say) still gets an answer."""
+def _media_type(accept: str | None) -> str:
+    """Choose a format. It is never a 406: a client that asks for problem+json gets JSON."""
     if not accept:
         return _HTML
     return best_match(accept, (_HTML, _JSON, _MARKDOWN)) or (_JSON if "json" in accept else _HTML)
 
 
-def _page(
-    state: AppState, known: Catalogue, root_path: str, name: str | None, media_type: str
+def _page_text(
+    state: AppState, catalogue: Catalogue, root_path: str, name: str | None, media_type: str
 ) -> str | None:
-    """The text of a page; ``None`` when there is no such error."""
-    entry = None
-    if name is not None:
-        entry = next((entry for entry in known.errors if entry.name == name), None)
+    """Make the overview, or the page of an error. ``None``: there is no such error."""
+    pages = _Pages(catalogue, lambda name="": _url(state, root_path, name))
+    if name is None:
+        template, content = "overview", pages.overview()
+    else:
+        entry = next((entry for entry in catalogue.errors if entry.name == name), None)
         entry = entry or find(state.app, name, root_path=root_path)
         if entry is None:
             return None
-    page = _Pages(known, lambda end="": _url(state, root_path, end))
-    content = page.overview() if entry is None else page.error(entry)
+        template, content = "error", pages.error(entry)
     if media_type == _JSON:
         return json.dumps(content, indent=2) + "\n"
-    template = (
-        f"{'overview' if entry is None else 'error'}.{'html' if media_type == _HTML else 'md'}"
-    )
-    return as_text(_templates().get_template(template).render(page=content))
+    suffix = "html" if media_type == _HTML else "md"
+    return as_text(_templates().get_template(f"{template}.{suffix}").render(page=content))
 
 
 def _url(state: AppState, root_path: str, name: str = "") -> str:
-    end = f"/{quote(name, safe='')}" if name else ""
-    return f"{quote(root_path.rstrip('/'))}{state.config.reference_url}{end}"
+    path = f"/{quote(name, safe='')}" if name else ""
+    return f"{quote(root_path.rstrip('/'))}{state.config.reference_url}{path}"
 
 
-# -- what the pages say
+# -- the content
 
 
 class _Pages:
-    """The content of the pages, in values that JSON has: the same for each format. Names no Python of the API."""
+    """The content of the pages, as JSON. All formats have the same, and no names from Python."""
 
-    def __init__(self, known: Catalogue, url: Callable[..., str]) -> None:
-        self._known = known
+    def __init__(self, catalogue: Catalogue, url: Callable[..., str]) -> None:
+        self._catalogue = catalogue
         self._url = url
 
     def overview(self) -> dict[str, Any]:
-        """The page of the whole API."""
-        example = self._known.error("not-found")
+        """Return the content of the overview."""
+        example = self._catalogue.error("not-found")
         return {
-            "title": "Response codes and error handling",
-            "summary": "What this API answers when it cannot do what you ask, what that means, and what you can do about it.",
-            "body": _described_body(example.example),
+            "title": "Status codes and errors",
+            "summary": "The errors of this API: what each one means, and what you can do about it.",
+            "body": _body_sentence(example.example),
             "example": example.example,
-            "problem_body": "Send `Accept: application/problem+json` to get problem details (RFC 9457) instead. Their `type` "
-            "tells this error from others of the same status, and is the address of the page that explains it.",
+            "problem_body": (
+                "Send `Accept: application/problem+json` to get problem details (RFC 9457) "
+                "instead. Their `type` identifies the error. It is usually the URL of the page "
+                "that explains the error."
+            ),
             "problem_example": example.problem_example,
-            "headers": _headers(self._known.headers),
+            "headers": _headers(self._catalogue.headers),
             "classes": [
                 {"status": status, "title": title, "meaning": meaning}
                 for status, title, meaning in _CLASSES
             ],
             "errors": [
                 self._line(entry) | {"meaning": entry.meaning, "retry": entry.retry}
-                for entry in self._known.errors
+                for entry in self._catalogue.errors
             ],
-            "endpoints": [self._endpoint(operation) for operation in self._known.operations],
+            "endpoints": [self._endpoint(operation) for operation in self._catalogue.operations],
         }
 
     def error(self, entry: Entry) -> dict[str, Any]:
-        """The page of one error."""
+        """Return the content of the page of an error."""
         names = {field.name for field in entry.headers}
-        waits = entry.retry == "after-delay" and "Retry-After" in names
-        others = [self._line(other) for other in self._known.errors if other.status == entry.status]
+        has_delay = entry.retry == "after-delay" and "Retry-After" in names
+        same_status = (other for other in self._catalogue.errors if other.status == entry.status)
         return {
             "type": entry.problem_example.get("type", entry.type),
             "status": entry.status,
@@ -205,7 +215,7 @@ class _Pages:
             "meaning": entry.meaning,
             "action": entry.action,
             "retry": entry.retry,
-            "retry_rule": _RETRY_AFTER if waits else _RETRY_RULES[entry.retry],
+            "retry_rule": _RETRY_AFTER if has_delay else _RETRY_RULES[entry.retry],
             "headers": _headers(entry.headers),
             "example": entry.example,
             "problem_example": entry.problem_example,
@@ -214,7 +224,7 @@ class _Pages:
                 {"method": place.method, "path": path_of(place.rule), "retry": place.retry}
                 for place in entry.occurrences
             ],
-            "others": [other for other in others if other["url"] != self._url(entry.name)],
+            "others": [self._line(other) for other in same_status if other.name != entry.name],
             "overview": self._url(),
         }
 
@@ -232,12 +242,12 @@ class _Pages:
             "path": path_of(operation.rule),
             "summary": operation.summary,
             "conditions": _conditions(operation),
-            "errors": [self._line(self._known.error(error.type)) for error in operation.errors],
+            "errors": [self._line(self._catalogue.error(error.type)) for error in operation.errors],
         }
 
 
 def _heading(entry: Entry) -> str:
-    """The title, in the words of the status where a registry chose long ones (``#quota-exceeded``)."""
+    """Return the title. The one of ``#quota-exceeded`` in its registry is too long to read."""
     return status_title(entry.status) if entry.type == QuotaExceeded.type else entry.title
 
 
@@ -247,27 +257,27 @@ def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:
     ]
 
 
-def _described_body(example: Mapping[str, Any]) -> str:
-    start = "Every error is JSON"
+def _body_sentence(example: Mapping[str, Any]) -> str:
+    sentence = "Every error is a JSON object."
     if "error" not in example:
-        return f"{start}."
-    return f"{start}, and its `error` is one sentence: what is wrong, in words for a person."
+        return sentence
+    return f"{sentence} Its member `error` says in one sentence what went wrong."
 
 
 def _conditions(operation: Operation) -> list[str]:
-    """Say in words what the guards and limits need."""
+    """Say what the guards and limits of an operation require."""
     implied = [mark for guard in operation.guards for mark in guard.implies]
     guards = (mark for mark in reversed(operation.guards) if mark not in implied)
     conditions = [mark.condition or f"Checked by {mark.name}." for mark in guards]
     return conditions + [f"Limit: {limit}." for limit in operation.limits]
 
 
-# -- how it looks
+# -- the formats
 
 
 @cache
 def _templates() -> Environment:
-    """An environment of this package's own: the templates, filters and globals of the app have no part in it."""
+    """Return our own environment, which the app's templates, filters and globals cannot change."""
     environment = Environment(
         loader=PackageLoader("flask_apierrors", "_catalogue/templates"),
         autoescape=select_autoescape(),
@@ -278,10 +288,10 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "prose": _prose,
-        "path": _breakable,
+        "path": _path,
         "md": _markdown,
         "code": _code,
-        "json": _indented,
+        "json": _json,
     }
     environment.globals |= {"short_retry": _SHORT_RETRY, "style": Markup(_style())}  # noqa: S704 - our own file
     return environment
@@ -293,17 +303,17 @@ def _style() -> str:
 
 
 def _prose(text: str) -> Markup:
-    """Escaped text, in which what stands between backticks is code."""
-    return Markup(_CODE.sub(r"<code>\2</code>", str(escape(text))))  # noqa: S704 - escaped one step before
+    """Escape a text, and show words between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\2</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
-def _breakable(path: str) -> Markup:
-    """An escaped path, which a narrow screen breaks after a slash."""
+def _path(path: str) -> Markup:
+    """Escape a path, and let a narrow screen break it after a slash."""
     return Markup("/<wbr>").join(map(escape, path.split("/")))
 
 
 def _markdown(text: str) -> str:
-    """Text on one line that Markdown shows as it is, but for code between backticks."""
+    """Escape a text for one line of Markdown, except for code between backticks."""
     parts = _CODE.split(" ".join(text.split()))
     quoted = [_MARKDOWN_SPECIAL.sub(r"\\\1", part) for part in parts[::3]]
     return (
@@ -313,9 +323,9 @@ def _markdown(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Text for a code span in a table of Markdown, where a backslash before a bar can be shown by no means."""
+    """Escape a text for a code span in a table, which cannot show a backslash before a bar."""
     return re.sub(r"\\*\|", r"\\|", text.replace("`", "'"))
 
 
-def _indented(value: object) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)

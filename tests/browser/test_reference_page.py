@@ -167,7 +167,7 @@ def test_the_keyboard_is_enough(browser: Chrome, address: str) -> None:
     body = browser.find_element(By.TAG_NAME, "body")
     body.send_keys(Keys.TAB)
     skip = browser.switch_to.active_element
-    assert skip.text == "Skip to the content"
+    assert skip.text == "Skip to content"
     assert skip.rect["x"] >= 0
     skip.send_keys(Keys.ENTER)
     assert browser.switch_to.active_element.get_attribute("id") == "main"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, request
+from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, Forbidden, NotFound
 
@@ -325,6 +326,18 @@ def test_a_format_that_reads_the_request_leaves_the_default_shape(make_app: Make
     assert catalogue(app).error("not-found").example == {
         "error": "The requested resource does not exist."
     }
+
+
+def test_a_json_provider_that_fails_leaves_the_examples(make_app: MakeApp) -> None:
+    class NoJson(DefaultJSONProvider):
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            return "not JSON"
+
+    app = make_app()
+    app.json = NoJson(app)
+    entry = catalogue(app).error("not-found")
+    assert entry.example == {"error": entry.sentence}
+    assert entry.problem_example["detail"] == entry.sentence
 
 
 # -- the value

@@ -163,7 +163,7 @@ def test_the_page_of_an_error_says_all_of_it(app: Flask) -> None:
         "401 Unauthorized",
         "This endpoint requires authentication",
         "Send the header Authorization: Bearer <token>",
-        "No: the same request gets the same answer.",
+        "Do not send the same request again",
         '"error": "Authentication failed: the Authorization header is missing."',
         '"type": "/errors/unauthorized"',
         "WWW-Authenticate How to authenticate",
@@ -177,10 +177,13 @@ def test_the_page_of_an_error_says_all_of_it(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        ("service-unavailable", "Wait at least as many seconds as the `Retry-After` header says."),
+        (
+            "service-unavailable",
+            "Wait for the number of seconds in the `Retry-After` header first.",
+        ),
         ("internal-server-error", "A `POST` or `PATCH` may have taken effect before it failed"),
-        ("locked", "a second at first, and twice as long each time"),
-        ("conflict", "No: the same request gets the same answer."),
+        ("locked", "Wait one second at first, and double the delay after each attempt."),
+        ("conflict", "Do not send the same request again"),
     ],
 )
 def test_the_page_of_an_error_says_whether_to_try_again(app: Flask, name: str, rule: str) -> None:
@@ -202,8 +205,10 @@ def test_the_429_has_the_title_of_the_registry_and_a_heading_for_people(make_app
 
 
 def test_an_error_without_a_place_says_so(app: Flask) -> None:
-    assert "No endpoint is documented to answer it." in Page(get(app, "/errors/locked")).text
-    assert "At any URL" in Page(get(app, "/errors/not-found")).text
+    assert (
+        "No endpoint is documented to return this error." in Page(get(app, "/errors/locked")).text
+    )
+    assert "can occur at every URL" in Page(get(app, "/errors/not-found")).text
 
 
 def test_the_body_is_described_as_it_is(make_app: MakeApp) -> None:
@@ -212,7 +217,7 @@ def test_the_body_is_described_as_it_is(make_app: MakeApp) -> None:
     page = get(
         make_app(errors, APIERRORS_REFERENCE_URL="/errors"), accept="application/json"
     ).get_json()
-    assert (page["body"], page["example"]) == ("Every error is JSON.", {"fault": 404})
+    assert (page["body"], page["example"]) == ("Every error is a JSON object.", {"fault": 404})
 
 
 def test_an_api_without_endpoints_has_a_page(make_app: MakeApp) -> None:
