@@ -1,14 +1,10 @@
-"""OpenAPI 3: what the catalogue knows, written into a document that apispec, or anything else, makes.
-
-An operation gets the errors that it can answer, as references to responses that its path, its guards and its limits share.
-"""
+"""OpenAPI 3: the errors of the catalogue, in a document that apispec or another library makes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from apispec import APISpec, BasePlugin
@@ -24,12 +20,14 @@ from ._core.errors import status_type
 from ._core.header_fields import REQUEST_ID, meaning_of
 from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
+from ._libraries.apiflask import declared_type as type_by_apiflask
+from ._libraries.smorest import declared_type as type_by_smorest
 from ._limits.fields import format_limit, format_policy
 
+#: A part of an OpenAPI document.
 _Object = dict[str, Any]
-"""A part of an OpenAPI document."""
 
-_LIMITS = (
+_LIMIT_FIELDS = (
     HeaderField("RateLimit", meaning_of("RateLimit"), format_limit("endpoint", 9, 1)),
     HeaderField(
         "RateLimit-Policy", meaning_of("RateLimit-Policy"), format_policy("endpoint", 10, 1)
@@ -38,13 +36,13 @@ _LIMITS = (
 
 
 class ApiErrorsPlugin(BasePlugin):
-    """Completes each path that is added to an ``APISpec`` with the errors that its operations can answer.
+    """A plugin for an ``APISpec``: adds to each path the errors that its operations can answer.
 
-    What an author wrote stays: a response of the same status keeps its description, content and headers, and gets those
-    that it lacks. The app's views must be registered before their paths are added.
+    Register a view before you add its path. A response that you described keeps its description,
+    content and headers, and gets those that are missing.
 
     :param app: The app, with its ``ApiErrors``.
-    :param root_path: Where the app is mounted, for the URIs of types and examples.
+    :param root_path: The path that the app is mounted at, for the addresses of types and examples.
     """
 
     def __init__(self, app: Flask, *, root_path: str = "") -> None:
@@ -53,9 +51,11 @@ class ApiErrorsPlugin(BasePlugin):
         self._rules = -1
 
     def init_spec(self, spec: APISpec) -> None:
-        """Read the app's errors for this specification.
+        """Read the errors of the app. ``APISpec`` calls it.
 
-        :raises ValueError: when it is older than OpenAPI 3.
+        :param spec: The specification.
+        :raises RuntimeError: if the app has no ``ApiErrors``.
+        :raises ValueError: if the specification is older than OpenAPI 3.0.
         """
         self._version = str(spec.openapi_version)
         self._add = _adder_to_apispec(spec)
@@ -64,9 +64,13 @@ class ApiErrorsPlugin(BasePlugin):
     def operation_helper(
         self, path: str | None = None, operations: _Object | None = None, **kwargs: Any
     ) -> None:
-        """Add the errors to the operations of one path."""
+        """Add the errors to the operations of a path. ``APISpec`` calls it.
+
+        :param path: The path.
+        :param operations: The operations by their methods. They are changed.
+        """
         if self._rules != _count_rules(self._app):
-            self._errors = self._read()  # a blueprint was registered since
+            self._errors = self._read()  # more views were registered
         self._errors.complete(path or "", operations or {})
 
     def _read(self) -> _Errors:
@@ -75,13 +79,18 @@ class ApiErrorsPlugin(BasePlugin):
 
 
 def add_errors(document: _Object, app: Flask, *, root_path: str = "") -> _Object:
-    """Complete a whole OpenAPI document, whatever made it, as :class:`ApiErrorsPlugin` completes each path.
+    """Add the errors of an app to a whole OpenAPI document, as :class:`ApiErrorsPlugin` does.
 
-    For APIFlask: ``app.spec_processor(lambda document: add_errors(document, app))``.
+    You can call it again with its own result.
 
-    :param document: Is changed, and returned.
-    :raises ValueError: when it is older than OpenAPI 3.
-    :raises DuplicateComponentNameError: when it has a component of its own by the name of one of ours.
+    :param document: The document. It is changed.
+    :param app: The app, with all its views.
+    :param root_path: The path that the app is mounted at, for the addresses of types and examples.
+    :returns: The document.
+    :raises RuntimeError: if the app has no ``ApiErrors``.
+    :raises ValueError: if the document is older than OpenAPI 3.0.
+    :raises DuplicateComponentNameError: if the document has another component with a name that
+        this function needs.
     """
     errors = _Errors(
         app, root_path, str(document.get("openapi", "2.0")), _adder_to_document(document)
@@ -123,57 +132,56 @@ def _adder_to_document(document: _Object) -> _Add:
 
     def add(section: str, name: str, component: _Object) -> None:
         if (section, name) in added:
-            return  # the same field with another example, such as a challenge of another scheme
+            return  # the same field with another example, such as another challenge
         added.add((section, name))
-        known = (
-            document.setdefault("components", {})
-            .setdefault(section, {})
-            .setdefault(name, deepcopy(component))
-        )
-        if known != component:
+        components = document.setdefault("components", {}).setdefault(section, {})
+        if components.setdefault(name, deepcopy(component)) != component:
             raise DuplicateComponentNameError(
-                f"#/components/{section}/{name} is there already, and is not ours. Rename it."
+                f"The document has a component #/components/{section}/{name} of its own. Rename it."
             )
 
     return add
 
 
-# -- what one app can answer
+# -- the errors of one app
 
 
 class _Failure(NamedTuple):
-    """How operations fail with one status: the entries of its types."""
+    """The errors of one status that an operation can answer."""
 
     status: int
     entries: tuple[Entry, ...]
-    #: Is a rate limit told with it?
-    limited: bool
+    #: Whether the response has the fields of a rate limit.
+    is_limited: bool
 
     @property
     def name(self) -> str:
-        """The same for the same failure, whatever else is in the document: ``Unauthorized-InvalidToken.limited``."""
-        names = (entry.name.replace("-", " ").title() for entry in self.entries)
-        return "-".join(re.sub(r"[^A-Za-z0-9_]", "", name) for name in names) + (
-            ".limited" if self.limited else ""
-        )
+        """The name of its component, such as ``Unauthorized-InvalidToken.limited``.
+
+        It depends on nothing else in the document.
+        """
+        titles = (entry.name.replace("-", " ").title() for entry in self.entries)
+        name = "-".join(re.sub(r"[^A-Za-z0-9_]", "", title) for title in titles)
+        return f"{name}.limited" if self.is_limited else name
 
 
 class _Errors:
-    """The errors of one app, as they are written into one document."""
+    """Writes the errors of an app into a document."""
 
     def __init__(self, app: Flask, root_path: str, version: str, add: _Add) -> None:
         if not version.startswith("3."):
             raise ValueError(
-                f"OpenAPI {version} cannot describe the errors of an app: write OpenAPI 3.0 or later."
+                f"OpenAPI {version} cannot describe the errors of an app. Use OpenAPI 3.0 or later."
             )
         self._app = app
         self._root_path = root_path
         self._catalogue = catalogue(app, root_path=root_path)
         self._state: AppState = app.extensions["apierrors"]
-        self._scopes = not version.startswith("3.0")  # in 3.0 a Bearer scheme cannot have any
+        # In OpenAPI 3.0, only OAuth and OpenID schemes have scopes.
+        self._has_scopes = not version.startswith("3.0")
         self._add = add
         self._entries = {entry.type: entry for entry in self._catalogue.errors}
-        # The example of a field differs between errors; the component has the first one.
+        # Errors have different examples of a field. The component has that of the first error.
         self._fields = {
             field.name: field
             for entry in reversed(self._catalogue.errors)
@@ -181,68 +189,58 @@ class _Errors:
         }
         self._operations: dict[tuple[str, str], list[Operation]] = {}
         for operation in self._catalogue.operations:
-            self._operations.setdefault((path_of(operation.rule), operation.method), []).append(
-                operation
-            )
+            key = (path_of(operation.rule), operation.method)
+            self._operations.setdefault(key, []).append(operation)
 
     def complete(self, path: str, item: _Object) -> None:
-        """Complete the operations of a path. Those that the app does not publish stay as they are."""
+        """Complete the operations of a path, except those that the app does not publish."""
         for method, written in list(item.items()):
             operations = self._operations.get((path, method.upper()))
             if operations is None:
                 continue
-            self._complete(written, operations)
+            self._complete_operation(written, operations)
             if item.get("x-method-not-allowed") is None:
-                self._method_not_allowed(item, operations)
+                self._add_method_not_allowed(item, operations)
 
-    def _complete(self, written: _Object, operations: list[Operation]) -> None:
-        limits = list(
-            dict.fromkeys(limit for operation in operations for limit in operation.limits)
-        )
+    def _complete_operation(self, written: _Object, operations: list[Operation]) -> None:
+        limits = list(dict.fromkeys(limit for item in operations for limit in item.limits))
         responses = {
             _code(status): response for status, response in written.get("responses", {}).items()
         }
         retries: dict[str, str] = {}
         for failure in self._failures(operations, responses, bool(limits)):
             code = str(failure.status)
-            responses[code] = self._merged(responses.get(code), failure)
+            responses[code] = self._complete_response(responses.get(code), failure)
             retries[code] = _retry(failure, operations[0].method)
         if limits:
-            self._tell_limits(responses)
+            self._add_limits_to_success(responses)
             written.setdefault("x-rate-limits", limits)
         written["responses"] = dict(sorted(responses.items()))
         written.setdefault("x-retry", dict(sorted(retries.items())))
-        self._secure(written, operations)
+        self._add_security(written, operations)
 
     # -- the failures of an operation
 
     def _failures(
-        self, operations: list[Operation], responses: _Object, limited: bool
+        self, operations: list[Operation], responses: _Object, is_limited: bool
     ) -> Iterator[_Failure]:
-        """By status: what the catalogue knows, and what another extension declared and this one answers."""
-        found: dict[int, dict[str, Entry]] = {}
-        for entry in (*self._known(operations), *self._declared(responses)):
-            found.setdefault(entry.status, {})[entry.type] = entry
-        for status, entries in found.items():
+        """Return the errors by status: those of the catalogue and those of other libraries."""
+        by_status: dict[int, dict[str, Entry]] = {}
+        for entry in (*self._entries_of(operations), *self._replace_declared(responses)):
+            by_status.setdefault(entry.status, {})[entry.type] = entry
+        for status, by_type in by_status.items():
             bare = status_type(status)
-            yield _Failure(
-                status,
-                tuple(entries[type_] for type_ in sorted(entries, key=lambda t: (t != bare, t))),
-                limited,
-            )
+            types = sorted(by_type, key=lambda type_: (type_ != bare, type_))
+            yield _Failure(status, tuple(by_type[type_] for type_ in types), is_limited)
 
-    def _known(self, operations: list[Operation]) -> Iterator[Entry]:
-        # Another method is another operation: what it gets is told beside them.
-        errors = (
-            error
-            for operation in operations
-            for error in operation.errors
-            if error.cause != "method"
-        )
-        return (self._entries[error.type] for error in errors)
+    def _entries_of(self, operations: list[Operation]) -> Iterator[Entry]:
+        for operation in operations:
+            for error in operation.errors:
+                if error.cause != "method":  # another method is no part of this operation
+                    yield self._entries[error.type]
 
-    def _declared(self, responses: _Object) -> Iterator[Entry]:
-        """Takes out of ``responses`` those whose body another extension would send, if it handled errors."""
+    def _replace_declared(self, responses: _Object) -> Iterator[Entry]:
+        """Remove the error responses of other libraries, and return the errors they stand for."""
         for code, response in list(responses.items()):
             type_ = _declared_type(code, response)
             entry = find(self._app, type_, root_path=self._root_path) if type_ else None
@@ -252,45 +250,40 @@ class _Errors:
 
     # -- the parts of an operation
 
-    def _merged(self, written: Any, failure: _Failure) -> Any:
-        """A reference; or what the author wrote, with what it lacks."""
+    def _complete_response(self, written: Any, failure: _Failure) -> Any:
+        """Return a reference, or what the author wrote with the parts that it lacks."""
         if written is None:
             self._add_schemas()
             self._add("responses", failure.name, self._response(failure))
             return _ref("responses", failure.name)
         if isinstance(written, dict) and "$ref" not in written:
             self._add_schemas()
-            return (
-                self._response(failure) | written
-            )  # not into it: an author may use one object in several places
+            # An author may use one object in several places, so it must not change.
+            return self._response(failure) | written
         return written
 
-    def _tell_limits(self, responses: _Object) -> None:
+    def _add_limits_to_success(self, responses: _Object) -> None:
         for code, response in responses.items():
             if code.startswith("2") and isinstance(response, dict) and "$ref" not in response:
-                responses[code] = response | {
-                    "headers": self._limit_headers() | response.get("headers", {})
-                }
+                headers = self._limit_headers() | response.get("headers", {})
+                responses[code] = response | {"headers": headers}
 
-    def _secure(self, written: _Object, operations: list[Operation]) -> None:
+    def _add_security(self, written: _Object, operations: list[Operation]) -> None:
         guards = [guard for operation in operations for guard in operation.guards]
         scopes = [name for guard in guards for name in guard.permissions]
         schemes = {name: scheme for guard in guards for name, scheme in guard.security.items()}
         for name, scheme in schemes.items():
             self._add("securitySchemes", name, dict(scheme))
         if schemes:
-            requirements = [{name: scopes if self._scopes else []} for name in schemes]
+            requirements = [{name: scopes if self._has_scopes else []} for name in schemes]
             written.setdefault("security", requirements)
 
-    def _method_not_allowed(self, item: _Object, operations: list[Operation]) -> None:
-        """What each other method of the path gets: OpenAPI has no place for it, but in an operation that it is not."""
-        entries = (
-            self._entries[error.type] for error in operations[0].errors if error.cause == "method"
-        )
-        for entry in entries:
-            item["x-method-not-allowed"] = self._merged(
-                None, _Failure(entry.status, (entry,), limited=False)
-            )
+    def _add_method_not_allowed(self, item: _Object, operations: list[Operation]) -> None:
+        """Add the response to all other methods, for which OpenAPI has no place."""
+        for error in operations[0].errors:
+            if error.cause == "method":
+                failure = _Failure(error.status, (self._entries[error.type],), is_limited=False)
+                item["x-method-not-allowed"] = self._complete_response(None, failure)
 
     # -- components
 
@@ -318,54 +311,38 @@ class _Errors:
         }
 
     def _headers(self, failure: _Failure) -> _Object:
-        common = [field for field in self._catalogue.headers if field.name != "Content-Type"]
         own = {field.name: field for entry in failure.entries for field in entry.headers}
-        headers: _Object = {}
-        for field in common:
-            headers[field.name] = self._header(field, required=True)
+        status = STATUSES.get(failure.status)
+        headers: _Object = {
+            field.name: self._add_header(field, required=True)
+            for field in self._catalogue.headers
+            if field.name != "Content-Type"
+        }
         for name in sorted(own.keys() - headers.keys()):
-            if failure.status in STATUSES and name in STATUSES[failure.status].fields:
-                headers[name] = self._header(self._fields.get(name, own[name]), required=True)
+            if status is not None and name in status.fields:
+                headers[name] = self._add_header(self._fields.get(name, own[name]), required=True)
             else:
                 headers[name] = _header(own[name], required=False)
-        return headers | (self._limit_headers() if failure.limited else {})
+        return headers | (self._limit_headers() if failure.is_limited else {})
 
     def _limit_headers(self) -> _Object:
-        return {field.name: self._header(field, required=False) for field in _LIMITS}
+        return {field.name: self._add_header(field, required=False) for field in _LIMIT_FIELDS}
 
-    def _header(self, field: HeaderField, *, required: bool) -> _Object:
+    def _add_header(self, field: HeaderField, *, required: bool) -> _Object:
         self._add("headers", field.name, _header(field, required=required))
         return _ref("headers", field.name)
 
     def _add_schemas(self) -> None:
         self._add("schemas", "FieldError", _FIELD_ERROR)
-        self._add("schemas", "ErrorBody", _body(self._state))
-        self._add("schemas", "ProblemDetails", _problem(self._state.config))
+        self._add("schemas", "ErrorBody", _error_body(self._state))
+        self._add("schemas", "ProblemDetails", _problem_details(self._state.config))
 
 
 def _declared_type(code: str, response: Any) -> str | None:
-    """The type of an error that another extension declared: flask-smorest by the name of its status, APIFlask by its body."""
+    """Return the type of an error response, if another library wrote it."""
     if not re.fullmatch("[45][0-9][0-9]", code):
         return None
-    if isinstance(response, str):
-        response = _ref("responses", response)
-    if not isinstance(response, dict):
-        return None
-    bodies = {
-        content.get("schema", {}).get("$ref") for content in response.get("content", {}).values()
-    }
-    if response.get("$ref") == _ref("responses", _phrase(code))["$ref"]:
-        return "validation-failed" if code == "422" else status_type(int(code))
-    if bodies == {"#/components/schemas/ValidationError"}:
-        return "validation-failed"
-    return status_type(int(code)) if bodies == {"#/components/schemas/HTTPError"} else None
-
-
-def _phrase(code: str) -> str:
-    try:
-        return HTTPStatus(int(code)).name
-    except ValueError:
-        return ""
+    return type_by_smorest(int(code), response) or type_by_apiflask(int(code), response)
 
 
 def _code(status: Any) -> str:
@@ -377,7 +354,7 @@ def _ref(section: str, name: str) -> _Object:
 
 
 def _retry(failure: _Failure, method: str) -> str:
-    """May the same request be sent again, whichever of its types the failure has?"""
+    """Return whether to retry, if the answer is the same for all errors of the status."""
     rules = {retry_for(entry.retry, method) for entry in failure.entries}
     return "after-delay" if rules == {"after-delay"} else "never"
 
@@ -415,20 +392,20 @@ _HEADER_SCHEMAS: dict[str, _Object] = {
 
 _FIELD_ERROR: _Object = {
     "type": "object",
-    "description": "One thing that is wrong with a request.",
+    "description": "One mistake in the request.",
     "required": ["detail"],
     "properties": {
         "detail": {"type": "string", "description": "What is wrong."},
         "pointer": {
             "type": "string",
-            "description": "Where in the body: a JSON Pointer (RFC 6901).",
+            "description": "The place in the body, as a JSON Pointer (RFC 6901).",
             "example": "#/items/3/name",
         },
         "parameter": {"type": "string", "description": "The name of the parameter."},
         "in": {
             "type": "string",
             "enum": ["query", "header", "path", "cookie"],
-            "description": "What kind of parameter.",
+            "description": "The location of the parameter.",
         },
     },
 }
@@ -437,22 +414,22 @@ _STATUS: _Object = {
     "type": "integer",
     "minimum": 400,
     "maximum": 599,
-    "description": "The status of the answer.",
+    "description": "The status code.",
 }
 _TITLE: _Object = {
     "type": "string",
-    "description": "The kind of the error in words: the same for each occurrence.",
+    "description": "The title of the error. It is the same for every occurrence.",
 }
 _ERRORS: _Object = {
     "type": "array",
     "items": {"$ref": "#/components/schemas/FieldError"},
-    "description": "What is wrong in detail.",
+    "description": "Each mistake in the request.",
 }
 _REQUEST_ID: _Object = {"type": "string", "description": REQUEST_ID}
 _SENTENCE: _Object = {
     "type": "string",
     "minLength": 1,
-    "description": "What went wrong, in one sentence for people.",
+    "description": "What went wrong, in one sentence.",
 }
 
 #: The members of the plain body.
@@ -461,7 +438,7 @@ _MEMBERS: dict[str, _Object] = {
     "status": _STATUS,
     "type": {
         "type": "string",
-        "description": "The kind of the error, for programs: a short name, or a URI.",
+        "description": "Identifies the kind of error: a short name, or a URI.",
     },
     "title": _TITLE,
     "errors": _ERRORS,
@@ -469,14 +446,14 @@ _MEMBERS: dict[str, _Object] = {
     "documentation": {
         "type": "string",
         "format": "uri-reference",
-        "description": "Where the error is explained.",
+        "description": "The address of the page that explains the error.",
     },
 }
 _PROBLEM_MEMBERS: dict[str, _Object] = {
     "type": {
         "type": "string",
         "format": "uri-reference",
-        "description": "The kind of the error, for programs.",
+        "description": "Identifies the kind of error.",
     },
     "title": _TITLE,
     "status": _STATUS,
@@ -484,39 +461,35 @@ _PROBLEM_MEMBERS: dict[str, _Object] = {
     "instance": {
         "type": "string",
         "format": "uri-reference",
-        "description": "The path that was requested.",
+        "description": "The path of the request.",
     },
     "errors": _ERRORS,
     "request_id": _REQUEST_ID,
 }
 
 
-def _body(state: AppState) -> _Object:
-    """The plain body. Of one that the author's function makes, only the examples tell the shape."""
+def _error_body(state: AppState) -> _Object:
+    """Return the schema of the plain body. Only examples show the shape of an author's format."""
     if state.hooks.format is not None:
-        return {"type": "object", "description": "What went wrong."}
-    return _object(
-        "What went wrong.", {name: _MEMBERS[name] for name in state.config.members}, state.config
-    )
+        return {"type": "object", "description": "An error."}
+    members = {name: _MEMBERS[name] for name in state.config.members}
+    return _object("An error.", members, state.config)
 
 
-def _problem(config: Config) -> _Object:
-    return _object(
-        "What went wrong (RFC 9457). An error may have further members of its own.",
-        _PROBLEM_MEMBERS,
-        config,
-    )
+def _problem_details(config: Config) -> _Object:
+    description = "An error as problem details (RFC 9457). It may have further members."
+    return _object(description, _PROBLEM_MEMBERS, config)
 
 
 def _object(description: str, members: Mapping[str, _Object], config: Config) -> _Object:
-    absent = {"errors"}
+    optional = {"errors"}
     if config.request_id_header is None:
-        absent.add("request_id")
+        optional.add("request_id")
     if config.reference_url is None:
-        absent.add("documentation")
+        optional.add("documentation")
     return {
         "type": "object",
         "description": description,
-        "required": [name for name in members if name not in absent],
+        "required": [name for name in members if name not in optional],
         "properties": {name: dict(schema) for name, schema in members.items()},
     }

@@ -1,4 +1,4 @@
-"""The example's ``/openapi.json``: it is complete, and its errors are those that the example answers, no more and no less."""
+"""Promises of the example's ``/openapi.json``: its errors are those that the example answers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ pytest.importorskip("apispec")
 pytest.importorskip("jwt")
 
 from example_app import create_app
+from tests.documents import Json, resolved
 
-Json = dict[str, Any]
+#: Method, path template, status, type.
 Error = tuple[str, str, int, str]
-"""Method, path template, status, type."""
 
 BOTH = "application/json, application/problem+json"
 RPM = "/measurements/engine/aurora/port/rpm"
@@ -37,11 +37,11 @@ GUARDED = (
 )
 ALL = (*GUARDED, ("POST", "/token"), ("GET", "/health"), ("GET", "/openapi.json"))
 
-#: What is documented and cannot be had at will.
+#: Documented errors that no test can provoke.
 WITH_A_REASON = {
-    ("POST", "/token", 413, "request-entity-too-large"): "it reads no body, today",
+    ("POST", "/token", 413, "request-entity-too-large"): "it reads no body yet",
 }
-CRASH = (500, "internal-server-error")  # anywhere there may be a bug; one is known
+CRASH = (500, "internal-server-error")  # it takes a bug
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def limited(database: str) -> Flask:
 
 @pytest.fixture(scope="module")
 def document(limited: Flask) -> Json:
-    made: Json = limited.test_client().get("/openapi.json").json  # type: ignore[assignment]
-    return made
+    document: Any = limited.test_client().get("/openapi.json").json
+    return dict(document)
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +75,6 @@ def tokens(app: Flask) -> dict[str, str]:
         name: client.post("/token", auth=(name, f"{name}-secret"), headers=accept).text
         for name in ("bridge", "kiosk")
     }
-
-
-def resolved(node: Any, document: Json) -> Any:
-    if isinstance(node, dict) and "$ref" in node:
-        target: Any = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        return resolved(target, document)
-    if isinstance(node, dict):
-        return {name: resolved(member, document) for name, member in node.items()}
-    return [resolved(item, document) for item in node] if isinstance(node, list) else node
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -99,16 +88,16 @@ def type_name(uri: str) -> str:
 
 
 def documented(document: Json) -> set[Error]:
-    found = set()
+    errors = set()
     for method, path, operation in operations(document):
         for status, response in operation["responses"].items():
             if status >= "400":
                 _, narrowed = response["content"]["application/problem+json"]["schema"]["allOf"]
-                found |= {
+                errors |= {
                     (method, path, int(status), type_name(uri))
                     for uri in narrowed["properties"]["type"]["enum"]
                 }
-    return found
+    return errors
 
 
 def template(path: str, document: Json) -> str:
@@ -140,7 +129,7 @@ def test_every_endpoint_is_described(limited: Flask, document: Json) -> None:
     assert {(method, path) for method, path, _ in operations(document)} == routed
 
 
-def test_what_succeeds_is_described(app: Flask, document: Json, tokens: dict[str, str]) -> None:
+def test_success_is_described(app: Flask, document: Json, tokens: dict[str, str]) -> None:
     client = app.test_client()
     created = client.post(
         "/annotations", json=ANNOTATION, headers={"Authorization": f"Bearer {tokens['bridge']}"}
@@ -169,10 +158,10 @@ def test_what_succeeds_is_described(app: Flask, document: Json, tokens: dict[str
             ).validate(answer.json)
 
 
-# -- what the OWASP rules for Spectral ask of errors
+# -- what the OWASP rules for Spectral demand
 
 
-def test_limited_operations_tell_the_limits_with_success_and_refusal(document: Json) -> None:
+def test_all_responses_of_a_limited_operation_have_its_fields(document: Json) -> None:
     for method, path, operation in operations(document):
         if path == "/health":  # has no limit
             assert "429" not in operation["responses"]
@@ -198,31 +187,31 @@ def test_each_operation_documents_a_crash_and_each_guarded_one_a_401(document: J
         assert ("401" in operation["responses"]) == ("security" in operation)
 
 
-def test_what_takes_parameters_documents_that_they_can_be_wrong(document: Json) -> None:
+def test_an_operation_with_parameters_documents_a_400(document: Json) -> None:
     for _, _, operation in operations(document):
         takes = "requestBody" in operation or operation["parameters"] != []
         assert ("400" in operation["responses"]) == takes
 
 
-# -- documented and emitted errors are equal
+# -- documented errors and provoked errors are the same
 
 
 def observed(answer: TestResponse, document: Json) -> Error:
-    """The error that was answered; it is as documented, or 405."""
-    path = template(answer.request.path, document)
+    """The error in an answer, which must match the document."""
+    method, path = answer.request.method, template(answer.request.path, document)
     item = document["paths"][path]
-    found = (answer.request.method, path, answer.status_code, type_name(answer.json["type"]))  # type: ignore[index]
     if answer.status_code == 405:
         response = resolved(item["x-method-not-allowed"], document)
     else:
-        response = resolved(item[found[0].lower()]["responses"][str(answer.status_code)], document)
+        response = resolved(item[method.lower()]["responses"][str(answer.status_code)], document)
     assert answer.mimetype == "application/problem+json"
     Draft202012Validator(response["content"][answer.mimetype]["schema"]).validate(answer.json)
     assert all(
         name in answer.headers for name, header in response["headers"].items() if header["required"]
     )
     assert {*answer.headers.keys()} <= {*response["headers"], "Content-Type", "Content-Length"}
-    return found
+    problem: Any = answer.json
+    return method, path, answer.status_code, type_name(problem["type"])
 
 
 def ask(
@@ -235,7 +224,7 @@ def ask(
 
 
 def refusals(app: Flask, tokens: dict[str, str]) -> Iterator[TestResponse]:
-    """What a client can do wrong, at each endpoint."""
+    """The answers to what a client can do wrong at each endpoint."""
     bridge = tokens["bridge"]
     for method, url in GUARDED:
         yield ask(app, method, url)
@@ -262,7 +251,7 @@ def refusals(app: Flask, tokens: dict[str, str]) -> Iterator[TestResponse]:
 
 
 def outages(app: Flask, token: str) -> Iterator[TestResponse]:
-    """What each endpoint that needs the store answers when it is gone."""
+    """The answers of the endpoints that need the store, while it is gone."""
     store = Path(app.config["DATABASE"])
     away = store.rename(store.with_suffix(".away"))
     try:
@@ -274,7 +263,7 @@ def outages(app: Flask, token: str) -> Iterator[TestResponse]:
 
 
 def excesses(database: str, token: str) -> Iterator[TestResponse]:
-    """What each endpoint that is limited answers to the second request in its window."""
+    """The answers of the limited endpoints to one request too many."""
     app = create_app(
         {"DATABASE": database, "APIERRORS_RATE_LIMITS": {"*": "1/hour", "health.check": None}}
     )
@@ -294,18 +283,18 @@ def provoked(app: Flask, database: str, document: Json, tokens: dict[str, str]) 
     return {observed(answer, document) for answer in answers}
 
 
-def test_what_is_provoked_is_documented(provoked: set[Error], document: Json) -> None:
+def test_every_provoked_error_is_documented(provoked: set[Error], document: Json) -> None:
     assert provoked <= documented(document)
 
 
-def test_what_is_documented_can_be_provoked_or_has_a_reason(
+def test_every_documented_error_can_be_provoked_or_has_a_reason(
     provoked: set[Error], document: Json
 ) -> None:
     expected = {error for error in documented(document) - provoked if error[2:] != CRASH}
     assert expected == WITH_A_REASON.keys()
 
 
-def test_every_url_answers_another_method_as_documented(app: Flask, document: Json) -> None:
+def test_every_path_answers_its_other_methods_as_documented(app: Flask, document: Json) -> None:
     for _, url in ALL:
         _, path, status, type_ = observed(ask(app, "PATCH", url), document)
         assert (status, type_) == (405, "method-not-allowed"), path

@@ -293,7 +293,8 @@ def _templates() -> Environment:
         "code": _code,
         "json": _json,
     }
-    environment.globals |= {"short_retry": _SHORT_RETRY, "style": Markup(_style())}  # noqa: S704 - our own file
+    environment.globals["short_retry"] = _SHORT_RETRY
+    environment.globals["style"] = Markup(_style())  # noqa: S704 - our own file
     return environment
 
 

@@ -1,5 +1,7 @@
 """Other libraries: each in one file, the only place that names it.
 
 To support another validator, add a file with a class that has the methods of
-:class:`~flask_apierrors._core.validation.Validator`, and name it in ``validators.py``.
+:class:`~flask_apierrors._core.validation.Validator`, and name it in ``validators.py``. To support
+another library that writes OpenAPI documents, add a file with a function ``declared_type``, and
+name it in ``openapi.py``.
 """

@@ -1,0 +1,21 @@
+"""APIFlask: the error responses that it writes into an OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.errors import status_type
+
+
+def declared_type(status: int, response: Any) -> str | None:
+    """Return the type of an error response, if APIFlask wrote it.
+
+    Its bodies refer to one schema for failed validations, or to another for all other errors.
+    """
+    if not isinstance(response, dict):
+        return None
+    bodies = response.get("content", {}).values()
+    schemas = {body.get("schema", {}).get("$ref") for body in bodies}
+    if schemas == {"#/components/schemas/ValidationError"}:
+        return "validation-failed"
+    return status_type(status) if schemas == {"#/components/schemas/HTTPError"} else None
