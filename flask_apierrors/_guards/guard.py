@@ -34,8 +34,9 @@ class Check(NamedTuple):
     """One check of a guard.
 
     :param order: When it runs. Checks of the same order run from the innermost decorator out.
-    :param run: Called with the request and with this package's state of it. It raises an exception
-        to refuse the request. What it returns is ignored.
+    :param run: Called with the request and with this package's state of it, which is private. It
+        raises an exception to refuse the request. What it returns is ignored, so it cannot be
+        ``async def``.
     """
 
     order: Order
@@ -57,7 +58,14 @@ def guard(view: View, mark: Mark, *checks: Check) -> View:
     :param mark: What the guard means, for the catalogue, the reference page and OpenAPI.
     :param checks: What runs before the view.
     :returns: The guarded view.
+    :raises TypeError: if a check is ``async def``.
     """
+    for check in checks:
+        if iscoroutinefunction(check.run):
+            raise TypeError(
+                f"The check of @{mark.name} cannot be `async def`. Call the async function with "
+                "current_app.ensure_sync(function)(...)."
+            )
     inner = getattr(view, _GUARD, None)
     # Other decorators copy the attributes of what they wrap: only our own wrapper may be opened.
     if isinstance(inner, _Guard) and inner.wrapper is view:

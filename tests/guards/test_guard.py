@@ -13,15 +13,19 @@ from flask import Blueprint, Flask, Request, abort, jsonify, request
 from flask.views import MethodView, View
 from hypothesis import example, given
 from hypothesis import strategies as st
+from werkzeug.exceptions import Unauthorized
 
 from flask_apierrors import (
+    ApiError,
     ApiErrors,
+    catalogue,
     produces,
     raises,
     requires_auth,
     requires_json,
     requires_permissions,
 )
+from flask_apierrors._cli.doctor import diagnose
 from flask_apierrors._core.state import RequestState
 from flask_apierrors._guards.guard import Check, Order, guard, marks_above
 from flask_apierrors._guards.marks import Mark, marks_of
@@ -278,6 +282,86 @@ def test_a_guard_raises_and_never_renders(make_app: Callable[..., Flask]) -> Non
         call(app, produces("text/csv")(lambda: "ok"), headers={"Accept": "image/png"}).text
         == "the author's"
     )
+
+
+def test_a_check_that_would_never_run_is_refused() -> None:
+    async def run(req: Request, state: RequestState) -> None: ...
+
+    with pytest.raises(TypeError, match="The check of @keyed cannot be `async def`"):
+        guard(lambda: "ok", Mark("keyed"), Check(Order.AUTHENTICATION, run))
+
+
+# -- an author's own guard
+
+
+class InvalidApiKey(ApiError, Unauthorized):
+    """The request has no API key, or an unknown one.
+
+    Send your API key in the header `X-API-Key`.
+    """
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        return [*super().get_headers(environ, scope), ("WWW-Authenticate", 'ApiKey realm="api"')]
+
+
+API_KEY = Mark(
+    "requires_api_key",
+    errors=(InvalidApiKey,),
+    condition="Needs an API key.",
+    authenticates=True,
+    security={"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+)
+
+
+@pytest.fixture
+def keyed(make_app: Callable[..., Flask]) -> Flask:
+    """An app with a guard of the author's, and no other."""
+
+    def check(req: Request, state: object) -> None:
+        if req.headers.get("X-API-Key") != "k3y":
+            raise InvalidApiKey
+
+    app = make_app(APIERRORS_REFERENCE_URL="/errors")
+    view = guard(lambda: "ok", API_KEY, Check(Order.AUTHENTICATION, check))
+    app.add_url_rule("/x", "x", view, methods=["POST"])
+    return app
+
+
+def test_an_authors_guard_refuses_with_its_own_error_and_challenge(keyed: Flask) -> None:
+    assert keyed.test_client().post("/x", headers={"X-API-Key": "k3y"}).text == "ok"
+    refusal = keyed.test_client().post("/x", headers={"Authorization": "Bearer t0ken"})
+    assert (refusal.status_code, refusal.json) == (401, {"error": "Invalid api key."})
+    assert refusal.headers.getlist("WWW-Authenticate") == ['ApiKey realm="api"']
+
+
+def test_an_authors_guard_is_in_the_catalogue(keyed: Flask) -> None:
+    entry = catalogue(keyed).error("invalid-api-key")
+    assert (entry.status, entry.action) == (401, "Send your API key in the header `X-API-Key`.")
+    assert [(item.rule, item.cause) for item in entry.occurrences] == [("/x", "requires_api_key")]
+    assert [(field.name, field.example) for field in entry.headers] == [
+        ("WWW-Authenticate", 'ApiKey realm="api"')
+    ]
+    (operation,) = catalogue(keyed).operations
+    assert operation.guards == (API_KEY,)
+    assert "unauthorized" not in {error.type for error in operation.errors}
+
+
+def test_an_authors_guard_is_on_the_reference_page(keyed: Flask) -> None:
+    page: Any = keyed.test_client().get("/errors", headers={"Accept": "application/json"}).json
+    assert page["endpoints"][0]["conditions"] == ["Needs an API key."]
+    assert "/errors/invalid-api-key" in {error["url"] for error in page["errors"]}
+
+
+def test_an_authors_guard_is_a_security_scheme(keyed: Flask) -> None:
+    openapi = pytest.importorskip("flask_apierrors.openapi")
+    document: dict[str, Any] = {"openapi": "3.1.0", "paths": {"/x": {"post": {}}}}
+    openapi.add_errors(document, keyed)
+    assert document["components"]["securitySchemes"] == API_KEY.security
+    assert document["paths"]["/x"]["post"]["security"] == [{"ApiKey": []}]
+
+
+def test_an_authors_guard_satisfies_the_doctor(keyed: Flask) -> None:
+    assert diagnose(keyed) == ()
 
 
 # -- whatever a client sends
