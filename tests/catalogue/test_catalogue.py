@@ -1,3 +1,5 @@
+"""Promises of the catalogue: what an app can answer, explained, without a request."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -42,11 +44,11 @@ def view(**variables: Any) -> str:
 
 
 def operation(app: Flask, rule: str = "/x", method: str = "GET", **options: Any) -> Operation:
-    found = [
+    operations = [
         op for op in catalogue(app, **options).operations if (op.rule, op.method) == (rule, method)
     ]
-    assert len(found) == 1
-    return found[0]
+    assert len(operations) == 1
+    return operations[0]
 
 
 def header_names(entry: Entry) -> list[str]:
@@ -93,10 +95,10 @@ def app(make_app: MakeApp) -> Flask:
     return app
 
 
-# -- endpoints
+# -- operations
 
 
-def test_an_operation_tells_its_guards_and_its_docstring(app: Flask) -> None:
+def test_an_operation_has_its_guards_and_its_docstring(app: Flask) -> None:
     op = operation(app, "/vessels/<int:imo>/<path:expression>")
     assert op.summary == "One vessel, by its number."
     assert [(mark.name, mark.values) for mark in op.guards] == [
@@ -115,7 +117,7 @@ def test_an_operation_tells_its_guards_and_its_docstring(app: Flask) -> None:
     }
 
 
-def test_hidden_endpoints_are_left_out_unless_asked_for(make_app: MakeApp) -> None:
+def test_hidden_endpoints_are_omitted_by_default(make_app: MakeApp) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     admin = Blueprint("admin", __name__)
@@ -137,13 +139,13 @@ def test_hide_takes_names(endpoints: Any) -> None:
         ApiErrors().hide(*endpoints)
 
 
-def test_an_unknown_url_is_known_though_no_endpoint_answers_it(make_app: MakeApp) -> None:
+def test_a_404_can_occur_without_an_endpoint(make_app: MakeApp) -> None:
     entry = catalogue(make_app()).error("not-found")
     assert entry.anywhere
     assert entry.occurrences == ()
 
 
-# -- what is said of an error
+# -- errors
 
 
 def test_a_docstring_says_what_an_error_means_and_what_to_do(app: Flask) -> None:
@@ -160,21 +162,21 @@ def test_a_class_without_docstring_means_what_its_status_means(make_app: MakeApp
 
     app = make_app()
     app.add_url_rule("/x", view_func=raises(OutOfStock, Conflict)(view_of()))
-    found = catalogue(app)
-    assert found.error("out-of-stock").meaning == found.error("conflict").meaning
-    assert found.error("out-of-stock").action == found.error("conflict").action
+    contract = catalogue(app)
+    assert contract.error("out-of-stock").meaning == contract.error("conflict").meaning
+    assert contract.error("out-of-stock").action == contract.error("conflict").action
 
 
-def test_the_sentence_is_the_administrators(make_app: MakeApp) -> None:
+def test_the_sentence_is_the_configured_one(make_app: MakeApp) -> None:
     app = make_app(APIERRORS_MESSAGES={404: "Nothing here.", "vessel-not-found": "No such vessel."})
     app.add_url_rule("/x/<y>", view_func=raises(VesselNotFound)(view_of()))
-    found = catalogue(app)
+    contract = catalogue(app)
     assert (
-        found.error("not-found").sentence
-        == found.error("not-found").example["error"]
+        contract.error("not-found").sentence
+        == contract.error("not-found").example["error"]
         == "Nothing here."
     )
-    assert found.error("vessel-not-found").sentence == "No such vessel."
+    assert contract.error("vessel-not-found").sentence == "No such vessel."
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_the_sentence_is_the_administrators(make_app: MakeApp) -> None:
         ("GET", 405, "never"),
     ],
 )
-def test_whether_to_retry_follows_from_the_status_and_the_method(
+def test_whether_to_retry_depends_on_the_status_and_the_method(
     make_app: MakeApp, method: str, status: int, retry: str
 ) -> None:
     errors = ApiErrors()
@@ -201,7 +203,7 @@ def test_whether_to_retry_follows_from_the_status_and_the_method(
     ] == retry
 
 
-def test_a_class_may_say_whether_to_retry(make_app: MakeApp) -> None:
+def test_a_class_can_say_whether_to_retry(make_app: MakeApp) -> None:
     class StillLoading(ApiError, Conflict):
         retry = "after-delay"
 
@@ -230,12 +232,12 @@ def test_a_class_that_needs_its_init_is_explained_without_it(make_app: MakeApp) 
 
     app = make_app()
     app.add_url_rule("/x", view_func=raises(Fussy)(view_of()))
-    found = catalogue(app)
-    assert found.error("fussy").status == 409
-    assert found.error("fussy").title == "Fussy"
+    contract = catalogue(app)
+    assert contract.error("fussy").status == 409
+    assert contract.error("fussy").title == "Fussy"
 
 
-def test_a_class_tells_the_headers_that_it_always_has(make_app: MakeApp) -> None:
+def test_the_headers_of_a_class_are_known(make_app: MakeApp) -> None:
     class Moved(ApiError, Conflict):
         def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
             return [*super().get_headers(environ, scope), ("X-Owner", "me"), ("Retry-After", "2.5")]
@@ -249,7 +251,7 @@ def test_a_class_tells_the_headers_that_it_always_has(make_app: MakeApp) -> None
     ]
 
 
-def test_a_problem_example_names_a_page_below_the_place_where_the_app_is_mounted(
+def test_a_problem_example_names_a_page_below_the_mount_point(
     app: Flask,
 ) -> None:
     entry = catalogue(app, root_path="/v1").error("vessel-not-found")
@@ -267,7 +269,7 @@ def test_a_problem_example_names_a_page_below_the_place_where_the_app_is_mounted
     )
 
 
-def test_the_type_in_an_answer_is_a_path_of_this_host(app: Flask) -> None:
+def test_the_type_in_a_response_is_a_path_on_this_host(app: Flask) -> None:
     answer = app.test_client().get("/nowhere", headers={"Accept": "application/problem+json"})
     assert answer.get_json()["type"] == "/errors/not-found"
 
@@ -286,20 +288,20 @@ def test_each_type_has_a_name_for_its_page(type: str, name: str) -> None:
     assert page_name(type) == name
 
 
-def test_headers_are_those_of_all_places(make_app: MakeApp) -> None:
+def test_an_error_has_the_headers_of_all_its_occurrences(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/a", "a", requires_json(view_of()), methods=["POST"])
     app.add_url_rule("/b", "b", requires_json(view_of()), methods=["PATCH"])
     app.add_url_rule("/c", "c", raises(Forbidden)(view_of()))
     app.add_url_rule("/d", "d", requires_permissions("x")(view_of()))
-    found = catalogue(app)
-    assert header_names(found.error("unsupported-media-type")) == ["Accept", "Accept-Patch"]
-    assert header_names(found.error("forbidden")) == ["WWW-Authenticate"]
-    assert all(field.meaning for entry in found.errors for field in entry.headers)
-    assert all(field.meaning for field in found.headers)
+    contract = catalogue(app)
+    assert header_names(contract.error("unsupported-media-type")) == ["Accept", "Accept-Patch"]
+    assert header_names(contract.error("forbidden")) == ["WWW-Authenticate"]
+    assert all(field.meaning for entry in contract.errors for field in entry.headers)
+    assert all(field.meaning for field in contract.headers)
 
 
-def test_the_request_id_is_a_header_where_it_is_on(make_app: MakeApp) -> None:
+def test_the_request_id_is_a_header_if_request_ids_are_on(make_app: MakeApp) -> None:
     def names(app: Flask) -> set[str]:
         return {field.name for field in catalogue(app).headers}
 
@@ -308,7 +310,7 @@ def test_the_request_id_is_a_header_where_it_is_on(make_app: MakeApp) -> None:
     assert names(make_app(APIERRORS_REQUEST_ID_HEADER="Trace")) - without == {"Trace"}
 
 
-def test_the_example_has_the_shape_that_the_author_gives_it(make_app: MakeApp) -> None:
+def test_an_example_has_the_authors_own_shape(make_app: MakeApp) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     errors.format(lambda problem: {"fault": problem.status})
@@ -349,33 +351,33 @@ def test_the_same_app_gives_the_same_catalogue(app: Flask) -> None:
     assert repr(first) == repr(catalogue(app))
 
 
-def test_the_order_of_registration_is_of_no_consequence(make_app: MakeApp) -> None:
-    def made(*rules: str) -> Catalogue:
+def test_the_order_of_registration_does_not_matter(make_app: MakeApp) -> None:
+    def catalogue_of(*rules: str) -> Catalogue:
         app = make_app()
         for rule in rules:
             app.add_url_rule(rule, rule, raises(VesselNotFound, Conflict)(view_of()))
         return catalogue(app)
 
-    assert made("/a", "/b", "/c") == made("/c", "/a", "/b")
+    assert catalogue_of("/a", "/b", "/c") == catalogue_of("/c", "/a", "/b")
 
 
-def test_errors_and_endpoints_tell_the_same(app: Flask) -> None:
-    found = catalogue(app)
-    of_operations = {error for op in found.operations for error in op.errors}
-    of_errors = {occurrence for entry in found.errors for occurrence in entry.occurrences}
+def test_errors_and_operations_agree(app: Flask) -> None:
+    contract = catalogue(app)
+    of_operations = {error for op in contract.operations for error in op.errors}
+    of_errors = {occurrence for entry in contract.errors for occurrence in entry.occurrences}
     assert of_operations == of_errors
-    assert [(entry.status, entry.name) for entry in found.errors] == sorted(
-        (e.status, e.name) for e in found.errors
+    assert [(entry.status, entry.name) for entry in contract.errors] == sorted(
+        (e.status, e.name) for e in contract.errors
     )
-    assert {entry.retry for entry in found.errors} <= set(RETRIES)
+    assert {entry.retry for entry in contract.errors} <= set(RETRIES)
 
 
-def test_an_app_without_the_contract_has_no_catalogue() -> None:
+def test_an_app_without_api_errors_has_no_catalogue() -> None:
     with pytest.raises(RuntimeError, match="init_app"):
         catalogue(Flask(__name__))
 
 
-# -- what is not in it
+# -- errors that no operation has
 
 
 @pytest.mark.parametrize(
@@ -394,7 +396,7 @@ def test_an_app_without_the_contract_has_no_catalogue() -> None:
         ("vessel-not-found", 404),
     ],
 )
-def test_what_an_author_may_abort_with_can_be_found(
+def test_an_error_without_an_endpoint_can_be_found(
     make_app: MakeApp, name: str, status: int
 ) -> None:
     entry = find(make_app(), name)
@@ -408,11 +410,11 @@ def test_what_an_author_may_abort_with_can_be_found(
 @pytest.mark.parametrize(
     "name", ["", "nonsense", "status-200", "status-404", "status-600", "status-", "../x", "404"]
 )
-def test_what_nobody_answers_cannot_be_found(make_app: MakeApp, name: str) -> None:
+def test_an_unknown_name_cannot_be_found(make_app: MakeApp, name: str) -> None:
     assert find(make_app(), name) is None
 
 
-def test_a_class_whose_status_is_given_when_it_is_raised_can_be_found(make_app: MakeApp) -> None:
+def test_a_class_without_a_status_can_be_found(make_app: MakeApp) -> None:
     class SoldOut(ApiError):
         """Nothing is left."""
 
@@ -426,7 +428,7 @@ def test_a_class_whose_status_is_given_when_it_is_raised_can_be_found(make_app: 
     assert again.status == 409 == raised.code
 
 
-def test_the_text_for_authors_in_the_packages_own_class_is_not_shown(make_app: MakeApp) -> None:
+def test_clients_do_not_see_the_docstrings_of_this_package(make_app: MakeApp) -> None:
     entry = find(make_app(), "invalid-token")
     assert entry is not None
     assert entry.meaning.startswith("The request has a Bearer token")

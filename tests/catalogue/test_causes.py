@@ -1,4 +1,4 @@
-"""Promises of the causes: which errors a guard, a limit, a converter, or the configuration brings to a route."""
+"""Promises of the causes: which errors a route gets from guards, limits and configuration."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def causes_of(app: Flask, rule: str = "/x", method: str = "GET") -> list[Cause]:
 
 
 def errors_of(app: Flask, rule: str = "/x", method: str = "GET") -> set[tuple[int, str, str]]:
-    """What is particular to a route: any has 405 and 500."""
+    """The errors of a route, without the 405 and the 500 that every route has."""
     errors = {(kind.status, kind.type, name) for kind, name in causes_of(app, rule, method)}
     every = {(405, "method-not-allowed", "method"), (500, "internal-server-error", "crash")}
     assert every <= errors
@@ -124,9 +124,7 @@ def test_each_guard_brings_its_errors(make_app: MakeApp, guard: Any, errors: set
 
 
 @pytest.mark.parametrize("error", [InternalServerError, HTTPException, ServerOnFire, LookupError])
-def test_nothing_is_told_of_an_error_that_is_a_500(
-    make_app: MakeApp, error: type[Exception]
-) -> None:
+def test_a_500_never_shows_its_class(make_app: MakeApp, error: type[Exception]) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=raises(error)(view_of()))
     assert [entry.type for entry in catalogue(app).errors if entry.status == 500] == [
@@ -141,7 +139,7 @@ def test_the_validation_status_is_the_configured_one(make_app: MakeApp) -> None:
     assert errors_of(app) == {(422, "validation-failed", "raises")}
 
 
-def test_an_error_that_two_things_cause_occurs_once_and_the_first_is_told(
+def test_an_error_with_two_causes_occurs_once_with_the_first(
     make_app: MakeApp,
 ) -> None:
     app = make_app()
@@ -157,7 +155,7 @@ def test_an_error_that_two_things_cause_occurs_once_and_the_first_is_told(
 @pytest.mark.parametrize(
     ("rule", "errors"), [("/x/<name>", set()), ("/x/<int:imo>", {(404, "not-found", "routing")})]
 )
-def test_routing_refuses_where_a_variable_does_not_take_every_text(
+def test_a_route_with_a_selective_variable_has_a_404(
     make_app: MakeApp, rule: str, errors: set[Any]
 ) -> None:
     app = make_app()
@@ -165,7 +163,7 @@ def test_routing_refuses_where_a_variable_does_not_take_every_text(
     assert errors_of(app, rule) == errors
 
 
-def test_a_large_body_is_refused_where_there_is_one(make_app: MakeApp) -> None:
+def test_a_method_with_a_body_has_a_413(make_app: MakeApp) -> None:
     app = make_app(MAX_CONTENT_LENGTH=10)
     app.add_url_rule("/x", view_func=view_of(), methods=["GET", "POST", "DELETE"])
     assert errors_of(app) == errors_of(app, method="DELETE") == set()
@@ -174,7 +172,7 @@ def test_a_large_body_is_refused_where_there_is_one(make_app: MakeApp) -> None:
     }
 
 
-def test_maintenance_can_happen_anywhere(make_app: MakeApp) -> None:
+def test_maintenance_brings_a_503_to_every_url(make_app: MakeApp) -> None:
     errors = ApiErrors()
     app = make_app(errors)
     app.add_url_rule("/x", view_func=view_of())
@@ -183,7 +181,7 @@ def test_maintenance_can_happen_anywhere(make_app: MakeApp) -> None:
     assert catalogue(app).error("service-unavailable").anywhere
 
 
-def test_an_untrusted_host_is_refused_anywhere(make_app: MakeApp) -> None:
+def test_trusted_hosts_bring_a_400_to_every_url(make_app: MakeApp) -> None:
     app = make_app(TRUSTED_HOSTS=["example.org"])
     app.add_url_rule("/x", view_func=view_of())
     assert errors_of(app) == {(400, "bad-request", "TRUSTED_HOSTS")}
@@ -215,7 +213,7 @@ def limited_app(make_app: MakeApp, *decorators: Any, **config: Any) -> Flask:
         ([], {"APIERRORS_RATE_LIMITS": {"x": "3/hour"}}),
     ],
 )
-def test_a_limit_brings_one_429_whoever_sets_it(
+def test_every_limit_brings_a_429(
     make_app: MakeApp, decorators: list[Any], config: dict[str, Any]
 ) -> None:
     app = limited_app(make_app, *decorators, **config)
@@ -232,7 +230,7 @@ def test_a_limit_brings_one_429_whoever_sets_it(
         ([rate_limit("10/second", methods=["POST"])], {}),
     ],
 )
-def test_what_is_not_limited_has_no_429(
+def test_a_route_without_a_limit_has_no_429(
     make_app: MakeApp, decorators: list[Any], config: dict[str, Any]
 ) -> None:
     app = limited_app(make_app, *decorators, **config)
@@ -240,12 +238,12 @@ def test_what_is_not_limited_has_no_429(
     assert (operation.limits, errors_of(app)) == ((), set())
 
 
-def test_a_limit_of_the_whole_app_holds_where_nothing_is_routed(make_app: MakeApp) -> None:
+def test_a_limit_of_the_whole_app_brings_a_429_to_every_url(make_app: MakeApp) -> None:
     assert catalogue(limited_app(make_app, RATELIMIT_APPLICATION="7/day")).error(QUOTA).anywhere
     assert not catalogue(limited_app(make_app, RATELIMIT_DEFAULT="7/day")).error(QUOTA).anywhere
 
 
-def test_a_storage_that_must_be_there_can_be_missing(make_app: MakeApp) -> None:
+def test_limits_that_need_their_storage_bring_a_503(make_app: MakeApp) -> None:
     class Elsewhere(MemoryStorage):
         STORAGE_SCHEME = ["elsewhere"]  # noqa: RUF012
 
@@ -276,11 +274,11 @@ def to_anything(exc: Exception) -> HTTPException:
     return Conflict()
 
 
-def to_what_nobody_knows(exc: Exception) -> Unknown:  # type: ignore[name-defined]  # noqa: F821
+def to_unknown_name(exc: Exception) -> Unknown:  # type: ignore[name-defined]  # noqa: F821
     return Conflict()
 
 
-def to_what_a_class_has_not(exc: Exception) -> Conflict.Unknown:  # type: ignore[name-defined]
+def to_unknown_attribute(exc: Exception) -> Conflict.Unknown:  # type: ignore[name-defined]
     return Conflict()
 
 
@@ -295,13 +293,13 @@ def to_what_a_class_has_not(exc: Exception) -> Conflict.Unknown:  # type: ignore
         (to_one_of_two, {(404, "vessel-not-found", "convert"), (409, "conflict", "convert")}),
         (to_optional, {(409, "conflict", "convert")}),
         (to_anything, set()),
-        (to_what_nobody_knows, set()),
-        (to_what_a_class_has_not, set()),
+        (to_unknown_name, set()),
+        (to_unknown_attribute, set()),
         (partial(to_bad_gateway), set()),
         (lambda exc: Conflict(), set()),
     ],
 )
-def test_a_converter_tells_what_it_answers(
+def test_a_converter_brings_what_it_answers(
     make_app: MakeApp, converter: Any, types: set[Any]
 ) -> None:
     errors = ApiErrors()
@@ -314,7 +312,7 @@ def test_a_converter_tells_what_it_answers(
     assert errors_of(app) == types
 
 
-def test_a_converted_exception_that_views_declare_occurs_there_alone(make_app: MakeApp) -> None:
+def test_a_declared_conversion_only_occurs_where_it_is_declared(make_app: MakeApp) -> None:
     errors = ApiErrors()
     errors.convert(StoreDown, to=ServiceUnavailable)
     app = make_app(errors)
@@ -324,7 +322,7 @@ def test_a_converted_exception_that_views_declare_occurs_there_alone(make_app: M
     assert errors_of(app, "/y") == set()
 
 
-def test_a_declared_exception_answers_as_its_nearest_base_does(make_app: MakeApp) -> None:
+def test_a_declared_exception_is_converted_like_its_nearest_base(make_app: MakeApp) -> None:
     class DiskOverfull(DiskFull):
         pass
 
@@ -339,10 +337,10 @@ def test_a_declared_exception_answers_as_its_nearest_base_does(make_app: MakeApp
     }
 
 
-# -- whether or not a route is known to answer it
+# -- errors that no route is known to have
 
 
-def test_of_possible_errors_the_authors_come_first_and_the_most_special_of_them(
+def test_the_most_derived_classes_of_the_author_come_first(
     make_app: MakeApp,
 ) -> None:
     class Overdue(ApiError):

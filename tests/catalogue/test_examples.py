@@ -1,4 +1,4 @@
-"""Promises of the examples: what the catalogue shows of an error is what is really answered."""
+"""Promises of the examples: the catalogue shows what the app really answers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def app(make_app: MakeApp) -> Flask:
     return app
 
 
-def test_the_examples_are_what_is_really_answered(app: Flask) -> None:
+def test_the_examples_are_what_the_app_answers(app: Flask) -> None:
     client = app.test_client()
     poor = {"Authorization": "Bearer poor"}
     many: dict[str, Any] = {"data": "{" + " " * 100, "content_type": "application/json"}
@@ -92,13 +92,13 @@ def test_the_examples_are_what_is_really_answered(app: Flask) -> None:
         "conflict": client.get("/crash?x=1"),
         "internal-server-error": client.get("/crash"),
     }
-    found = catalogue(app)
-    common = {field.name for field in found.headers}
+    contract = catalogue(app)
+    common = {field.name for field in contract.headers}
     for type_, answer in provoked.items():
-        entry = found.error(type_)
+        entry = contract.error(type_)
         assert (entry.status, entry.example) == (answer.status_code, answer.get_json())
-        own = {name for name in answer.headers.keys() if name not in {*common, "Content-Length"}}  # noqa: SIM118
-        assert own <= set(header_names(entry)), type_
+        names = {name for name, _ in answer.headers} - {*common, "Content-Length"}
+        assert names <= set(header_names(entry)), type_
         assert common <= set(answer.headers.keys())
         for field in entry.headers:
             assert sorted(answer.headers.get(field.name, "missing").split(", ")) == sorted(
@@ -106,7 +106,7 @@ def test_the_examples_are_what_is_really_answered(app: Flask) -> None:
             )
 
 
-def test_the_example_of_a_406_is_what_is_really_answered(make_app: MakeApp) -> None:
+def test_the_example_of_a_406_is_what_the_app_answers(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=produces("text/csv", "text/plain")(view_of()))
     answer = app.test_client().get("/x", headers={"Accept": "image/png"})
@@ -117,7 +117,7 @@ def test_the_example_of_a_406_is_what_is_really_answered(make_app: MakeApp) -> N
     "guard", [requires_json, consumes("text/csv"), consumes("text/csv", "application/json")]
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_the_example_of_a_415_is_what_is_really_answered(
+def test_the_example_of_a_415_is_what_the_app_answers(
     make_app: MakeApp, guard: Any, method: str
 ) -> None:
     app = make_app()
@@ -130,7 +130,7 @@ def test_the_example_of_a_415_is_what_is_really_answered(
     }
 
 
-def test_the_example_of_a_429_is_what_is_really_answered(make_app: MakeApp) -> None:
+def test_the_example_of_a_429_is_what_the_app_answers(make_app: MakeApp) -> None:
     app = make_app(RATELIMIT_APPLICATION="2/day")
     app.add_url_rule("/x", view_func=rate_limit("1/day")(view_of()))
     app.test_client().get("/x")
@@ -150,7 +150,7 @@ def test_the_example_of_a_429_is_what_is_really_answered(make_app: MakeApp) -> N
 @pytest.mark.parametrize(
     ("limit", "seconds"), [("1/day", "43200"), ("5/minute; 1/day", "30"), ("1/second", "1")]
 )
-def test_the_example_of_a_429_is_one_in_the_middle_of_the_first_window(
+def test_the_example_of_a_429_is_in_the_middle_of_the_first_window(
     make_app: MakeApp, limit: str, seconds: str
 ) -> None:
     app = make_app()
@@ -160,7 +160,7 @@ def test_the_example_of_a_429_is_one_in_the_middle_of_the_first_window(
     assert fields["RateLimit"].endswith(f";r=0;t={seconds}")
 
 
-def test_the_example_of_a_429_makes_up_no_limit_where_none_is_known(make_app: MakeApp) -> None:
+def test_the_example_of_a_429_invents_no_limit(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=rate_limit(lambda: request.args["limit"])(view_of()))
     entry = catalogue(app).error(QUOTA)
@@ -170,7 +170,7 @@ def test_the_example_of_a_429_makes_up_no_limit_where_none_is_known(make_app: Ma
     assert "limit" not in entry.problem_example
 
 
-def test_an_example_is_made_without_the_init_of_its_class(make_app: MakeApp) -> None:
+def test_an_example_does_not_need_the_init_of_its_class(make_app: MakeApp) -> None:
     class Wanted(ApiError, NotFound):
         def __init__(self, name: str) -> None:
             super().__init__(f"{name} is wanted.")
@@ -183,9 +183,7 @@ def test_an_example_is_made_without_the_init_of_its_class(make_app: MakeApp) -> 
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 406, 413, 429, 499, 500, 503, 599])
-def test_an_example_makes_up_nothing_that_no_guard_was_given(
-    make_app: MakeApp, status: int
-) -> None:
+def test_an_example_without_a_guard_is_the_plain_error(make_app: MakeApp, status: int) -> None:
     app = make_app()
     exc = example_exception(bare(status), NOWHERE, app.extensions["apierrors"])
     plain = ApiError(status=status)

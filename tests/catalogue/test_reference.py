@@ -1,3 +1,5 @@
+"""Promises of the reference page: clients find every error explained, in three formats."""
+
 from __future__ import annotations
 
 import base64
@@ -118,17 +120,17 @@ class Page(HTMLParser):
         return (attributes for tag, attributes in self.elements if tag in tags)
 
 
-# -- that there is a page
+# -- the pages
 
 
-def test_there_is_no_page_unless_it_is_configured(make_app: MakeApp) -> None:
+def test_there_is_no_page_by_default(make_app: MakeApp) -> None:
     app = make_app()
     assert [rule.rule for rule in app.url_map.iter_rules()] == ["/static/<path:filename>"]
     assert get(app).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/errors", "/errors/"])
-def test_the_overview_names_each_error_and_each_endpoint(app: Flask, path: str) -> None:
+def test_the_overview_lists_each_error_and_each_endpoint(app: Flask, path: str) -> None:
     page = Page(get(app, path))
     for status in ("400", "401", "403", "404", "405", "406", "409", "413", "415", "500"):
         assert status in page.text
@@ -140,7 +142,7 @@ def test_the_overview_names_each_error_and_each_endpoint(app: Flask, path: str) 
     assert "Answers with application/json or text/csv." in page.text
 
 
-def test_each_link_of_each_page_answers(app: Flask) -> None:
+def test_every_link_leads_to_a_page(app: Flask) -> None:
     left, seen = ["/errors"], set()
     while left:
         path = left.pop()
@@ -151,13 +153,13 @@ def test_each_link_of_each_page_answers(app: Flask) -> None:
             href = link["href"] or ""
             if href.startswith("#"):
                 assert href in targets
-            elif (found := href.partition("#")[0]) not in seen:
-                left.append(found)
+            elif (target := href.partition("#")[0]) not in seen:
+                left.append(target)
     assert len(seen) > 12
     assert {"/errors/berths-taken", "/errors/vessel-not-found"} < seen
 
 
-def test_the_page_of_an_error_says_all_of_it(app: Flask) -> None:
+def test_the_page_of_an_error_shows_the_whole_entry(app: Flask) -> None:
     text = " ".join(Page(get(app, "/errors/unauthorized")).text.split())
     for part in (
         "401 Unauthorized",
@@ -186,7 +188,7 @@ def test_the_page_of_an_error_says_all_of_it(app: Flask) -> None:
         ("conflict", "Do not send the same request again"),
     ],
 )
-def test_the_page_of_an_error_says_whether_to_try_again(app: Flask, name: str, rule: str) -> None:
+def test_the_page_of_an_error_says_whether_to_retry(app: Flask, name: str, rule: str) -> None:
     assert rule in get(app, f"/errors/{name}", "application/json").get_json()["retry_rule"]
 
 
@@ -204,14 +206,14 @@ def test_the_429_has_the_title_of_the_registry_and_a_heading_for_people(make_app
     assert "429 Too Many Requests" in Page(get(app, "/errors/quota-exceeded")).text
 
 
-def test_an_error_without_a_place_says_so(app: Flask) -> None:
+def test_the_page_of_an_error_says_where_it_occurs(app: Flask) -> None:
     assert (
         "No endpoint is documented to return this error." in Page(get(app, "/errors/locked")).text
     )
     assert "can occur at every URL" in Page(get(app, "/errors/not-found")).text
 
 
-def test_the_body_is_described_as_it_is(make_app: MakeApp) -> None:
+def test_the_body_is_described_in_its_own_shape(make_app: MakeApp) -> None:
     errors = ApiErrors()
     errors.format(lambda problem: {"fault": problem.status})
     page = get(
@@ -226,7 +228,7 @@ def test_an_api_without_endpoints_has_a_page(make_app: MakeApp) -> None:
     assert "## Endpoints" not in get(app, accept="text/markdown").text
 
 
-# -- type URIs that answer
+# -- the pages of types
 
 
 @pytest.mark.parametrize("name", RAISED)
@@ -251,7 +253,7 @@ def test_the_type_of_each_status_is_explained(app: Flask) -> None:
         assert get(app, problem["type"]).status_code == 200, problem["type"]
 
 
-def test_the_type_of_what_guards_answer_is_explained(app: Flask) -> None:
+def test_the_type_of_each_refusal_is_explained(app: Flask) -> None:
     client = app.test_client()
     poor = {"Authorization": "Bearer poor"}
     bad = {"Authorization": "Bearer bad"}
@@ -283,7 +285,7 @@ def test_a_type_in_any_script_is_explained(app: Flask) -> None:
     assert get(app, problem["type"], "application/json").get_json()["title"] == "Schiff"
 
 
-def test_the_documentation_member_leads_to_the_page(make_app: MakeApp) -> None:
+def test_the_documentation_member_is_the_url_of_the_page(make_app: MakeApp) -> None:
     app = make_app(APIERRORS_REFERENCE_URL="/errors", APIERRORS_MEMBERS=("error", "documentation"))
 
     @app.get("/full")
@@ -303,7 +305,7 @@ def test_an_unknown_type_is_a_404_of_the_contract(app: Flask) -> None:
     )
 
 
-def test_an_unknown_type_outside_the_api_is_one_too(make_app: MakeApp) -> None:
+def test_an_unknown_type_is_a_404_of_the_contract_outside_the_api_too(make_app: MakeApp) -> None:
     app = make_app(APIERRORS_REFERENCE_URL="/errors", APIERRORS_URL_PREFIXES=("/api",))
     assert get(app).status_code == 200
     assert get(app, "/errors/nonsense").get_json() == {"error": "No error of this type is known."}
@@ -313,13 +315,13 @@ def test_an_unknown_type_outside_the_api_is_one_too(make_app: MakeApp) -> None:
     ("status", "name"),
     [("404", "not-found"), ("503", "service-unavailable"), ("499", "status-499")],
 )
-def test_a_status_leads_to_its_page(app: Flask, status: str, name: str) -> None:
+def test_a_status_redirects_to_its_page(app: Flask, status: str, name: str) -> None:
     answer = get(app, f"/errors/{status}")
     assert (answer.status_code, answer.location) == (302, f"/errors/{name}")
 
 
 @pytest.mark.parametrize("status", ["200", "600", "4040", "40", "٤٠٤", "404x"])
-def test_what_is_no_status_of_an_error_does_not(app: Flask, status: str) -> None:
+def test_a_name_that_is_no_error_status_does_not_redirect(app: Flask, status: str) -> None:
     assert get(app, f"/errors/{status}").status_code == 404
 
 
@@ -341,7 +343,7 @@ def test_what_is_no_status_of_an_error_does_not(app: Flask, status: str) -> None
     ],
 )
 @pytest.mark.parametrize("path", ["/errors", "/errors/not-found"])
-def test_each_client_gets_what_it_reads(
+def test_the_accept_header_chooses_the_format(
     app: Flask, path: str, accept: str | None, media_type: str
 ) -> None:
     answer = get(app, path, accept)
@@ -350,7 +352,7 @@ def test_each_client_gets_what_it_reads(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_formats_tell_the_same(app: Flask) -> None:
+def test_the_formats_have_the_same_content(app: Flask) -> None:
     members = get(app, accept="application/json").get_json()
     html, markdown = Page(get(app)).text, get(app, accept="text/markdown").text
     for error in members["errors"]:
@@ -382,10 +384,10 @@ def check_tables(markdown: str) -> None:
         assert len(columns) == 1, block
 
 
-# -- what authors wrote is text
+# -- texts of authors
 
 
-def test_html_escapes_what_authors_wrote(app: Flask) -> None:
+def test_html_escapes_the_texts_of_authors(app: Flask) -> None:
     for path in ("/errors", "/errors/vessel-not-found"):
         answer = get(app, path)
         page = Page(answer)
@@ -395,7 +397,7 @@ def test_html_escapes_what_authors_wrote(app: Flask) -> None:
         assert "<code>IMO</code>" in answer.text
 
 
-def test_markdown_escapes_what_authors_wrote(app: Flask) -> None:
+def test_markdown_escapes_the_texts_of_authors(app: Flask) -> None:
     text = get(app, "/errors/vessel-not-found", "text/markdown").text
     assert r"\<i\>Vessel\</i\> not \[found\]" in text
     assert r"this `IMO` number \| \<b\>is\</b\> registered" in text
@@ -444,24 +446,26 @@ def view_with_docstring() -> str:
     return ""
 
 
-def test_pages_name_no_python(app: Flask) -> None:
+def test_pages_have_no_names_from_python(app: Flask) -> None:
     for accept in ("text/html", "application/json", "text/markdown"):
         text = get(app, accept=accept).text
         for name in ("requires_permissions", "MAX_CONTENT_LENGTH", "VesselNotFound", "<int:"):
             assert name not in text
 
 
-# -- a page for everybody
+# -- a safe and accessible page
 
 
-def test_nothing_is_fetched_and_nothing_runs(app: Flask) -> None:
+def test_a_page_loads_nothing_and_runs_nothing(app: Flask) -> None:
     for path in ("/errors", "/errors/not-found"):
         answer = get(app, path)
         page = Page(answer)
         assert not list(page.all("script", "img", "iframe", "object", "form", "base"))
         assert [link["href"] for link in page.all("link")] == ["data:,"]
         assert not any(
-            name.startswith("on") or name == "style" for _, found in page.elements for name in found
+            name.startswith("on") or name == "style"
+            for _, attributes in page.elements
+            for name in attributes
         )
         style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)
         assert style is not None
@@ -502,10 +506,10 @@ def test_a_page_has_structure(app: Flask, path: str) -> None:
     assert set(labels) <= set(ids)
 
 
-# -- in its surroundings
+# -- the page in an app
 
 
-def test_the_page_knows_where_the_app_is_mounted(app: Flask) -> None:
+def test_the_urls_of_a_page_start_with_the_mount_point(app: Flask) -> None:
     client = Client(DispatcherMiddleware(Flask("other"), {"/v 1": app.wsgi_app}))
     page = client.get("/v%201/errors/not-found", headers={"Accept": "application/json"}).get_json()
     assert (page["type"], page["overview"]) == ("/v%201/errors/not-found", "/v%201/errors")
@@ -516,7 +520,7 @@ def test_the_page_knows_where_the_app_is_mounted(app: Flask) -> None:
     )
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(app: Flask) -> None:
+def test_an_unchanged_page_is_not_sent_again(app: Flask) -> None:
     first = get(app)
     assert first.headers["Cache-Control"] == "no-cache"
     again = app.test_client().get("/errors", headers={"If-None-Match": first.headers["ETag"]})
@@ -527,14 +531,14 @@ def test_a_page_that_has_not_changed_is_not_sent_again(app: Flask) -> None:
     assert other.status_code == 200
 
 
-def test_the_page_answers_head_and_refuses_post(app: Flask) -> None:
+def test_the_page_allows_head_and_refuses_post(app: Flask) -> None:
     assert app.test_client().head("/errors").status_code == 200
     refused = app.test_client().post("/errors")
     assert refused.status_code == 405
     assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_the_page_answers_in_maintenance(make_app: MakeApp) -> None:
+def test_the_page_is_available_during_maintenance(make_app: MakeApp) -> None:
     errors = ApiErrors()
     errors.unavailable_when(lambda: 60)
     app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
@@ -543,7 +547,7 @@ def test_the_page_answers_in_maintenance(make_app: MakeApp) -> None:
     assert get(app, problem.get_json()["type"]).status_code == 200
 
 
-def test_the_page_is_not_limited(make_app: MakeApp) -> None:
+def test_the_page_has_no_rate_limit(make_app: MakeApp) -> None:
     app = make_app(
         APIERRORS_REFERENCE_URL="/errors", RATELIMIT_DEFAULT="1/day", RATELIMIT_APPLICATION="2/day"
     )
@@ -552,7 +556,7 @@ def test_the_page_is_not_limited(make_app: MakeApp) -> None:
     assert get(app, "/errors/quota-exceeded").status_code == 200
 
 
-def test_the_page_is_not_limited_by_a_limiter_of_the_authors_own() -> None:
+def test_the_authors_own_limiter_does_not_limit_the_page() -> None:
     app = Flask(__name__)
     Limiter(lambda: "all", app=app, default_limits=["1/day"], storage_uri="memory://")
     app.config["APIERRORS_REFERENCE_URL"] = "/errors"
@@ -560,7 +564,7 @@ def test_the_page_is_not_limited_by_a_limiter_of_the_authors_own() -> None:
     assert [get(app).status_code for _ in range(3)] == [200] * 3
 
 
-def test_an_author_may_keep_the_page_to_himself(app: Flask) -> None:
+def test_an_author_can_restrict_the_page(app: Flask) -> None:
     @app.before_request
     def only_inside() -> None:
         if request.endpoint == "apierrors_reference":
@@ -580,7 +584,7 @@ def test_hidden_endpoints_are_on_no_page(make_app: MakeApp) -> None:
         assert "secret" not in get(app, "/errors/im-a-teapot", accept).text
 
 
-def test_the_app_has_templates_and_filters_of_its_own(app: Flask) -> None:
+def test_the_templates_and_filters_of_the_app_do_not_matter(app: Flask) -> None:
     app.jinja_env.filters["prose"] = app.jinja_env.filters["json"] = lambda value: "broken"
     app.jinja_env.globals["page"] = None
     app.context_processor(lambda: {"page": "broken"})

@@ -1,4 +1,4 @@
-"""Promises of the routes: each method of each rule, its marks and its limits, and nothing that is not the API."""
+"""Promises of the routes: every method of the API, with its marks and its limits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def methods_and_rules(app: Flask) -> list[tuple[str, str]]:
     return [(route.method, route.rule) for route in all_routes(app)]
 
 
-# -- which there are
+# -- the list of routes
 
 
 def test_each_method_of_each_rule_is_a_route(make_app: MakeApp) -> None:
@@ -63,7 +63,7 @@ def test_each_method_of_each_rule_is_a_route(make_app: MakeApp) -> None:
     ]
 
 
-def test_head_and_options_are_routes_where_an_author_wrote_them(make_app: MakeApp) -> None:
+def test_head_and_options_are_routes_if_an_author_routes_them(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule(
         "/x", view_func=view, methods=["HEAD", "OPTIONS"], provide_automatic_options=False
@@ -71,7 +71,7 @@ def test_head_and_options_are_routes_where_an_author_wrote_them(make_app: MakeAp
     assert [route.method for route in all_routes(app)] == ["HEAD", "OPTIONS"]
 
 
-def test_what_is_not_the_api_is_left_out(make_app: MakeApp) -> None:
+def test_urls_outside_the_api_are_omitted(make_app: MakeApp) -> None:
     app = make_app(APIERRORS_URL_PREFIXES=("/api",), APIERRORS_REFERENCE_URL="/api/errors")
     app.add_url_rule("/api/x", view_func=view)
     app.add_url_rule("/apiary", "apiary", view)
@@ -86,7 +86,7 @@ def test_what_is_not_the_api_is_left_out(make_app: MakeApp) -> None:
 @pytest.mark.parametrize(
     "options", [{"build_only": True}, {"redirect_to": "/x"}, {"websocket": True}]
 )
-def test_a_rule_that_leads_to_no_answer_of_its_view_is_left_out(
+def test_a_rule_that_never_calls_its_view_is_omitted(
     make_app: MakeApp, options: dict[str, Any]
 ) -> None:
     app = make_app()
@@ -95,7 +95,7 @@ def test_a_rule_that_leads_to_no_answer_of_its_view_is_left_out(
     assert methods_and_rules(app) == [("GET", "/x")]
 
 
-def test_a_route_knows_the_methods_that_its_url_takes_at_any_endpoint(make_app: MakeApp) -> None:
+def test_a_route_knows_all_methods_of_its_url(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/x", "read", view)
     app.add_url_rule("/x", "write", view, methods=["POST"])
@@ -107,7 +107,7 @@ def test_a_route_knows_the_methods_that_its_url_takes_at_any_endpoint(make_app: 
     assert {"GET", "HEAD", "OPTIONS", "POST"} == set(answer.headers["Allow"].split(", "))
 
 
-def test_the_methods_of_a_url_are_the_same_whatever_its_variables_are_named(
+def test_the_names_of_variables_make_no_difference_to_a_url(
     make_app: MakeApp,
 ) -> None:
     app = make_app()
@@ -123,7 +123,7 @@ def test_the_methods_of_a_url_are_the_same_whatever_its_variables_are_named(
     assert {"DELETE", "GET", "HEAD", "OPTIONS"} == set(answer.headers["Allow"].split(", "))
 
 
-# -- what is known of a route
+# -- the facts about a route
 
 
 def test_a_method_view_has_the_marks_of_the_class_and_of_each_method(make_app: MakeApp) -> None:
@@ -150,7 +150,7 @@ def test_a_method_view_has_the_marks_of_the_class_and_of_each_method(make_app: M
     assert {401, 415, 400} < {error.status for error in post.errors}
 
 
-def test_a_mark_that_a_class_and_its_method_have_is_told_once(make_app: MakeApp) -> None:
+def test_a_mark_of_a_class_and_its_method_is_listed_once(make_app: MakeApp) -> None:
     class Vessels(MethodView):
         decorators = [requires_auth, produces("text/csv")]  # noqa: RUF012
 
@@ -169,7 +169,7 @@ def test_a_mark_that_a_class_and_its_method_have_is_told_once(make_app: MakeApp)
     ]
 
 
-def test_the_dispatch_request_of_a_view_class_may_have_marks(make_app: MakeApp) -> None:
+def test_the_dispatch_request_of_a_view_class_can_have_marks(make_app: MakeApp) -> None:
     class Report(View):
         @produces("text/csv")
         def dispatch_request(self) -> ResponseReturnValue:
@@ -201,7 +201,7 @@ def limited_app(make_app: MakeApp, *decorators: Any, **config: Any) -> Flask:
 
 
 def limits_of(app: Flask, rule: str = "/x", method: str = "GET") -> tuple[str, ...]:
-    """The limits of a route, as the catalogue tells them."""
+    """The limits of a route in the catalogue."""
     (limits,) = (
         op.limits for op in catalogue(app).operations if (op.rule, op.method) == (rule, method)
     )
@@ -222,7 +222,7 @@ def limits_of(app: Flask, rule: str = "/x", method: str = "GET") -> tuple[str, .
         ([rate_limit(lambda: request.args["limit"])], {}, ("depends on the request",)),
     ],
 )
-def test_limits_are_known_whoever_sets_them(
+def test_limits_from_every_source_are_known(
     make_app: MakeApp, decorators: list[Any], config: dict[str, Any], limits: tuple[str, ...]
 ) -> None:
     assert limits_of(limited_app(make_app, *decorators, **config)) == limits
@@ -234,7 +234,7 @@ def test_options_is_not_limited(make_app: MakeApp) -> None:
     assert limits_of(app, method="OPTIONS") == ()
 
 
-def test_the_limits_of_a_limiter_of_the_authors_own_are_known() -> None:
+def test_the_limits_of_the_authors_own_limiter_are_known() -> None:
     app = Flask(__name__)
     limiter = Limiter(lambda: "all", app=app, default_limits=["5/hour"], storage_uri="memory://")
     ApiErrors(app)
@@ -246,7 +246,7 @@ def test_the_limits_of_a_limiter_of_the_authors_own_are_known() -> None:
     assert limits_of(app, "/y") == ("2 per 1 minute",)
 
 
-def test_where_nothing_is_routed_the_limits_of_the_whole_app_hold_alone(make_app: MakeApp) -> None:
+def test_a_url_without_a_route_only_has_the_limits_of_the_whole_app(make_app: MakeApp) -> None:
     app = limited_app(make_app, RATELIMIT_APPLICATION="7/day", RATELIMIT_DEFAULT="9/minute")
     with app.app_context():
         assert limits_at(None, "GET", app.extensions["apierrors"]).texts == ("7 per 1 day",)
@@ -278,9 +278,7 @@ def test_a_limit_that_depends_on_the_request_is_unknown_without_one(make_app: Ma
         ("/<name>/<float:height>", True),
     ],
 )
-def test_a_rule_is_selective_where_a_variable_does_not_take_every_text(
-    rule: str, refuses: bool
-) -> None:
+def test_a_rule_is_selective_if_a_variable_refuses_some_texts(rule: str, refuses: bool) -> None:
     assert is_selective(rule) is refuses
 
 
@@ -297,7 +295,7 @@ def test_a_rule_is_selective_where_a_variable_does_not_take_every_text(
         ('/<re("<a>"):name>', "/{name}"),
     ],
 )
-def test_a_path_is_written_as_callers_write_it(rule: str, path: str) -> None:
+def test_a_path_is_written_as_clients_know_it(rule: str, path: str) -> None:
     assert path_of(rule) == path
     assert path_of(rule, variable="%s") == path.replace("{", "").replace("}", "")
 
@@ -318,7 +316,7 @@ TEXTS = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters=
 
 
 @given(VARIABLES, TEXTS)
-def test_a_rule_that_is_not_selective_takes_every_text(converters: list[str], text: str) -> None:
+def test_a_rule_that_is_not_selective_accepts_every_text(converters: list[str], text: str) -> None:
     rule = "".join(f"/<{converter}v{index}>" for index, converter in enumerate(converters))
     assert path_of(rule) == "".join(f"/{{v{index}}}" for index in range(len(converters)))
     routing = Map([Rule(rule, endpoint="view")]).bind("localhost")
