@@ -135,7 +135,8 @@ class ApiError(HTTPException):
         **extensions: Any,
     ) -> None:
         super().__init__(description=detail)
-        self.code: int = status or self.code or 500
+        # No declaration: it would have to agree with that of every class of Werkzeug's.
+        vars(self)["code"] = status or self.code or 500
         self.headers = headers
         self.retry_after = retry_after
         self.errors: tuple[FieldError | Mapping[str, Any], ...] = tuple(errors)
