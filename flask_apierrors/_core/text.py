@@ -25,6 +25,8 @@ def as_text(value: object) -> str:
 
     A value whose ``str()`` fails is named by its class.
     """
+    if type(value) is str and value.isascii():
+        return value
     try:
         if isinstance(value, bytes | bytearray):
             value = value.decode("utf-8", "replace")

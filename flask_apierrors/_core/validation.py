@@ -107,7 +107,8 @@ def describe(
         else:
             errors.append(FieldError(message, parameter=name if path else None, location=location))
         sentences.append(text_of(_sentence(name, leaf, message)) if path else message)
-    return Invalid(tuple(errors), tuple(sentences), _count(nodes), (), text_of)
+    more = _count(nodes) if nodes else 0
+    return Invalid(tuple(errors), tuple(sentences), more, (), text_of)
 
 
 def location_of(data: object, req: Request) -> str | None:

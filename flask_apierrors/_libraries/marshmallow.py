@@ -63,7 +63,7 @@ def wire_path(path: Path, data: object = None) -> Path:
     """
     if "_schema" in path:  # a message about the whole, and not about one of its fields
         path = tuple(step for step in path if step != "_schema")
-    if data is None or not ("key" in path[2:] or "value" in path[2:]):
+    if data is None or not ("key" in path or "value" in path):
         return path
     steps: list[str | int] = []
     node = data

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
@@ -15,8 +20,9 @@ from werkzeug.exceptions import (
     NotFound,
     ServiceUnavailable,
 )
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
 
+import flask_apierrors
 from flask_apierrors import ApiError, ApiErrors, FieldError
 from tests.conftest import parse_strictly
 
@@ -488,3 +494,42 @@ def test_a_wsgi_application_is_still_a_response() -> None:
     from werkzeug.wrappers import Response as WerkzeugResponse
 
     assert get(lambda: WerkzeugResponse("from another framework")).data == b"from another framework"
+
+
+# -- the road that CONTRIBUTING.md describes
+
+HOUSE = Path(flask_apierrors.__file__).parent
+
+
+def trace(app: Flask, path: str) -> list[tuple[str, str]]:
+    """Send a request. Return the calls into the package, each as a file and a function."""
+    calls: list[tuple[str, str]] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and HOUSE in file.parents:
+            calls.append((file.relative_to(HOUSE).as_posix(), frame.f_code.co_name))
+
+    environ = create_environ(path)
+    profiler = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        app(environ, lambda *_: bytes)
+    finally:
+        sys.setprofile(profiler)
+    return calls
+
+
+def test_the_road_of_an_exception_is_short_and_is_the_one_in_contributing() -> None:
+    app, _ = make(lambda: abort(404, "text"))
+    app.test_client().get("/x")
+    calls = trace(app, "/x")
+    files = [file for file, _ in calls]
+    assert len(calls) <= 20, calls
+    assert sum(file != following for file, following in pairwise(files)) <= 8
+
+    page = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+    (block,) = re.findall(r"^## The road of an exception$.*?^```\n(.*?)^```$", page, re.M | re.S)
+    steps = re.findall(r"^(\S+): (?:\w+\.)?(\w+) - .", block, re.M)
+    assert len(steps) == len(block.splitlines())
+    assert calls[files.index("_core/road.py") :] == steps
