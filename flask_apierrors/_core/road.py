@@ -5,6 +5,7 @@ Flask calls :func:`handle`. ``error_response`` is the table of contents of every
 
 from __future__ import annotations
 
+import copyreg
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -203,9 +204,20 @@ class ReturnedErrors:
                 return answer
         return super().force_type(response, environ)  # type: ignore[misc]
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Copied and pickled as the author's class: a cache cannot import this one by its name.
+        own = vars(type(self)).get("author_class", type(self))
+        reduced: Any = super().__reduce_ex__(protocol)
+        function, args, *rest = reduced
+        if function is copyreg.__newobj__:  # type: ignore[attr-defined]
+            function, args = own.__new__, (own, *args[1:])
+        return function, args, *rest
+
 
 class FlaskResponse(ReturnedErrors, Response):
     """Flask's response class, for apps that have no other."""
+
+    author_class: ClassVar[type[Response]] = Response
 
 
 FlaskResponse.__name__ = FlaskResponse.__qualname__ = "Response"
@@ -213,6 +225,8 @@ FlaskResponse.__name__ = FlaskResponse.__qualname__ = "Response"
 
 class ReadyFlaskResponse(ReadyResponse, FlaskResponse):
     """A ready response, of the app's class: Flask converts any other."""
+
+    author_class = ReadyResponse
 
 
 def use_response_class(app: Flask, state: AppState) -> None:

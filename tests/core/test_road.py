@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import re
 import sys
 from itertools import pairwise
@@ -20,7 +22,7 @@ from werkzeug.exceptions import (
     NotFound,
     ServiceUnavailable,
 )
-from werkzeug.test import TestResponse, create_environ
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 import flask_apierrors
 from flask_apierrors import ApiError, ApiErrors, FieldError
@@ -494,6 +496,49 @@ def test_a_wsgi_application_is_still_a_response() -> None:
     from werkzeug.wrappers import Response as WerkzeugResponse
 
     assert get(lambda: WerkzeugResponse("from another framework")).data == b"from another framework"
+
+
+class OwnResponse(Response):
+    pass
+
+
+class ReducedResponse(Response):
+    def __reduce__(self) -> Any:
+        return ReducedResponse, (), vars(self)
+
+
+@pytest.mark.parametrize("own", [Response, OwnResponse, ReducedResponse])
+def test_responses_are_copied_and_pickled_as_the_authors_class(own: type[Response]) -> None:
+    app = Flask(__name__)
+    app.response_class = own
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", lambda: {"a": 1})
+    with app.test_request_context("/x"):
+        response = app.full_dispatch_request()
+        for twin in (copy.copy(response), pickle.loads(pickle.dumps(response))):
+            assert type(twin) is own
+            assert vars(twin) == vars(response)
+            assert app.make_response(twin).get_json() == {"a": 1}
+
+
+def sent(response: Response) -> tuple[bytes, str, list[tuple[str, str]]]:
+    body, status, headers = run_wsgi_app(response, create_environ(), buffered=True)
+    return b"".join(body), status, list(headers)
+
+
+def test_an_error_response_is_copied_and_pickled() -> None:
+    app = make(lambda: abort(404, "No."))[0]
+    with app.test_request_context("/x"):
+        response = app.full_dispatch_request()
+        assert isinstance(response, app.response_class)
+        for twin in (copy.copy(response), pickle.loads(pickle.dumps(response))):
+            assert sent(twin) == sent(response)
+
+
+def test_a_subclass_of_the_apps_response_class_is_copied_as_itself() -> None:
+    app = make()[0]
+    own = type("Own", (app.response_class,), {})
+    assert type(copy.copy(own("x"))) is own
 
 
 # -- the road that CONTRIBUTING.md describes
