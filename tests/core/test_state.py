@@ -55,7 +55,7 @@ if child:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_request_ids_differ_between_workers_and_between_processes() -> None:
+def test_request_ids_differ_between_processes_and_their_forks() -> None:
     runs = [
         subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
         for _ in range(2)
