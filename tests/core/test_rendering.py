@@ -98,7 +98,7 @@ def test_a_client_that_names_problem_json_gets_it() -> None:
     }
 
 
-def test_problem_json_has_the_authors_members_beside_the_standard_ones() -> None:
+def test_problem_json_adds_the_authors_members_and_replaces_no_standard_one() -> None:
     error = ApiError(
         "Sold out",
         status=409,
