@@ -162,10 +162,11 @@ class ApiErrors:
     @overload
     def convert(self, cls: type[_Error], *, to: type[HTTPException] | HTTPException) -> None: ...
 
+    # It returns the function, whose parameter may be of a broader class.
     @overload
     def convert(
         self, cls: type[_Error]
-    ) -> Callable[[Callable[[_Error], _Answer]], Callable[[_Error], _Answer]]: ...
+    ) -> Callable[[Callable[[_Error], _Answer]], Callable[[Any], _Answer]]: ...
 
     def convert(
         self, cls: type[_Error], *, to: type[HTTPException] | HTTPException | None = None

@@ -20,7 +20,8 @@ else:
     _Field = Field
 
 _DATE_TIME = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>(?:[01]\d|2[0-3]):\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?P<day>\d{4}-\d\d-\d\d)[Tt](?P<minute>(?:[01]\d|2[0-3]):\d\d)"
+    r"(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
     r"(?:[Zz]|(?P<sign>[+-])(?P<hours>\d\d)(?::?(?P<minutes>[0-5]\d))?)",
     re.ASCII,
 )
@@ -29,17 +30,21 @@ _MAX_ECHO = 64
 _OPENAPI = {
     "type": "string",
     "anyOf": [{"format": "date-time"}, {"format": "date"}],
-    "description": "An ISO 8601 date-time with an offset or Z, or YYYY-MM-DD, which is midnight UTC.",
+    "description": (
+        "An ISO 8601 date-time with an offset or Z, or YYYY-MM-DD, which is midnight UTC."
+    ),
 }
 
 
 class Timestamp(_Field):
-    """A moment: an ISO 8601 date-time with an offset or ``Z``, or ``YYYY-MM-DD``, which is midnight UTC.
+    """A moment: an ISO 8601 date-time with an offset or ``Z``, or a date, which is midnight UTC.
 
-    Loads to an aware ``datetime`` in UTC, to the microsecond; a date-time without an offset is refused, for nobody knows
-    what moment it is. Dumps to ISO 8601 in UTC, with ``Z``; takes a naive ``datetime`` as UTC.
+    It loads to an aware ``datetime`` in UTC, to the microsecond. A date-time without an offset is
+    refused, because it does not say which moment it is. It dumps to ISO 8601 in UTC with ``Z``. A
+    naive ``datetime`` is taken as UTC.
 
-    Its ``metadata`` describes it to what makes OpenAPI of schemas, unless an author's own says something else.
+    :param metadata: Merged into the metadata that describes the field in OpenAPI documents.
+    :param options: As for every marshmallow field.
     """
 
     default_error_messages: dict[str, str | list[Any] | dict[Any, Any]] = {  # noqa: RUF012
@@ -50,9 +55,14 @@ class Timestamp(_Field):
         super().__init__(metadata=_OPENAPI | dict(metadata or {}), **options)
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """The error for ``key``; that of a wrong value says that the field takes a timestamp."""
+        """Make the error for a key.
+
+        :param key: A key of ``error_messages``.
+        :param kwargs: The values for its placeholders.
+        :returns: The error. For ``invalid``, its text says that the field takes a timestamp.
+        """
         error = super().make_error(key, **kwargs)
-        # An author may have put another object in the place of the text.
+        # The author's message may be another object than a text.
         if key != "invalid" or not isinstance(error.messages, list):
             return error
         return ValidationError(
@@ -82,7 +92,7 @@ class Timestamp(_Field):
 
 
 def _parse_timestamp(text: str) -> datetime | None:
-    """The moment that :class:`Timestamp` takes, or ``None`` for any other text."""
+    """Parse the text of a :class:`Timestamp`. ``None``: it is not one."""
     try:
         if _DATE.fullmatch(text):
             return datetime.combine(date.fromisoformat(text), time(), timezone.utc)

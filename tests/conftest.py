@@ -1,4 +1,4 @@
-"""What all tests share: an app as in production, one with limits, a clock to turn, and a parser for nothing but RFC 8259."""
+"""What all tests share: apps, a clock that stands still, and a strict JSON parser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ settings.load_profile("project")
 
 
 def parse_strictly(text: str | bytes) -> Any:
-    """JSON without ``NaN``, ``Infinity`` and double keys; the bytes are ASCII, as every body of the package is."""
+    """Parse JSON without ``NaN``, ``Infinity`` and duplicate keys.
+
+    Bytes must be ASCII, as all bodies of the package are.
+    """
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -41,7 +44,10 @@ def strict_json() -> Callable[[str | bytes], Any]:
 
 @pytest.fixture(scope="session")
 def make_app() -> Callable[..., Flask]:
-    """``make_app(errors=None, **config)``: an app in production configuration (not TESTING) with the contract."""
+    """``make_app(errors=None, **config)`` makes an app with the contract.
+
+    It is configured as in production, without ``TESTING``.
+    """
 
     def make(errors: ApiErrors | None = None, **config: Any) -> Flask:
         app = Flask(__name__)
@@ -53,7 +59,7 @@ def make_app() -> Callable[..., Flask]:
 
 
 def view_of() -> Callable[..., str]:
-    """A view of its own, for whatever is put on it."""
+    """Make a new view, for a test to decorate."""
 
     def view(**variables: Any) -> str:
         return ""
@@ -71,7 +77,7 @@ def limited_app(
     errors: ApiErrors | None = None,
     **config: Any,
 ) -> Flask:
-    """An app with /limited, decorated, and /free."""
+    """Make an app with a limit on ``/limited`` and none on ``/free``."""
     app = make_app(errors, **config)
 
     @app.get("/limited")
@@ -87,7 +93,7 @@ def limited_app(
 
 
 class Clock:
-    """The time that the counters in memory live by."""
+    """The time of the counters in memory. It changes only when a test sets ``now``."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.25
@@ -98,6 +104,6 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(time, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock)
+    return clock

@@ -1,4 +1,4 @@
-"""Objects that authors hand over, and that do not let themselves be told."""
+"""Objects that authors may pass, and that are hard to convert to text."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 
 class Lazy:
-    """A translation: a text only when it is asked for."""
+    """A translation, which becomes text on demand."""
 
     def __str__(self) -> str:
         return "translated"
 
 
 class Shy:
-    """Something that has no text."""
+    """An object whose ``str()`` fails."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
 class Broken(Mapping[str, Any]):
-    """A mapping that cannot be walked through."""
+    """A mapping that cannot be iterated over."""
 
     def __getitem__(self, key: str) -> Any:
         raise KeyError(key)

@@ -34,7 +34,7 @@ class Span(ma.Schema):
 def said(data: dict[str, Any], *only: str) -> str:
     with pytest.raises(ma.ValidationError) as caught:
         Span(only=only or tuple(data)).load(data)
-    return describe(caught.value.messages, 20, None, data).sentence
+    return describe(caught.value.messages, 20).sentence
 
 
 def load(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Content negotiation (RFC 9110 section 12.5.1): which media type an ``Accept`` header asks for."""
+"""Reads ``Accept`` headers (RFC 9110 section 12.5.1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ _RANGE = re.compile(rf"(?!\*/[^*]){TOKEN}/{TOKEN}")
 
 
 class BoundedMemo(dict[str, T]):
-    """Remembers what a function made of a header; stops, instead of evicting, when clients send ever new ones."""
+    """Remembers what a function returns for a header.
+
+    It keeps 64 headers and never evicts one, so that a client which sends ever new headers cannot
+    push out the usual ones.
+    """
 
     __slots__ = ("_function",)
     _ENTRIES = 64
@@ -38,12 +42,12 @@ class BoundedMemo(dict[str, T]):
 
 
 def essence(media_type: str) -> str:
-    """A media type without its parameters, in lower case."""
+    """Return a media type without its parameters, in lower case."""
     return media_type.partition(";")[0].strip().lower()
 
 
 def media_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """The well-formed ranges of an ``Accept`` header, without parameters, each with its quality from 0 to 1."""
+    """Yield the well-formed ranges of a header without parameters, each with its quality."""
     for value, quality in parse_accept_header(accept, MIMEAccept):
         media_range = essence(value)
         if _RANGE.fullmatch(media_range) and 0 <= quality <= 1:
@@ -66,9 +70,11 @@ def _quality_of(media_type: str, qualities: dict[str, float]) -> float:
 
 
 def best_match(accept: str, offers: Sequence[str]) -> str | None:
-    """The offer of the highest quality, the first of equal ones; ``None`` when each is excluded.
+    """Choose the offer with the highest quality, and the first one among equals.
 
-    A header without one well-formed range asks for nothing, like no header.
+    A header without any well-formed range means the same as no header.
+
+    :returns: ``None`` if the header excludes every offer.
     """
     qualities = _qualities(accept)
     if not qualities:
@@ -79,16 +85,16 @@ def best_match(accept: str, offers: Sequence[str]) -> str | None:
 
 def _asks_for_problem(accept: str) -> bool:
     qualities = _qualities(accept)
-    wanted = qualities.get(PROBLEM_JSON, 0)
-    return wanted > 0 and wanted >= _quality_of("application/json", qualities)
+    quality = qualities.get(PROBLEM_JSON, 0)
+    return quality > 0 and quality >= _quality_of("application/json", qualities)
 
 
 _problem_memo = BoundedMemo(_asks_for_problem)
 
 
 def wants_problem(accept: str | None) -> bool:
-    """Does the client name ``application/problem+json``, at a quality at least that of JSON?
+    """Whether a header names ``application/problem+json`` at a quality at least that of JSON.
 
-    A tie goes to it, as in the example of RFC 9457 section 3; a wildcard does not name it.
+    A wildcard does not name it. Equal qualities suffice, as in the example of RFC 9457 section 3.
     """
     return accept is not None and "problem+json" in accept.lower() and _problem_memo[accept]

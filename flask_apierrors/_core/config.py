@@ -55,7 +55,10 @@ class Config:
         return cls(**values)
 
     def covers(self, path: str) -> bool:
-        """Whether a path belongs to the API. Prefixes end at a segment: ``/api``, not ``/apiary``."""
+        """Whether a path belongs to the API.
+
+        A prefix ends at a segment: ``/api`` does not cover ``/apiary``.
+        """
         if not self.url_prefixes:
             return True
         return any(

@@ -181,6 +181,7 @@ class InvalidToken(ApiError, Unauthorized):
     _sentence = Sentence("invalid-token")
 
 
+@cache
 def status_title(status: int) -> str:
     """Return the phrase of a status (RFC 9457 section 4.2.1)."""
     return HTTP_STATUS_CODES.get(status, "Unknown Error")

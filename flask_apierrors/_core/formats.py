@@ -1,4 +1,4 @@
-"""Bodies: a ``Problem`` as the plain JSON object, and as RFC 9457."""
+"""A ``Problem`` becomes a body: the plain JSON object, or that of RFC 9457."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import FieldError, Problem, status_title, status_type
 
 
 def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
-    """The members that the administrator chose; those that say nothing are left out."""
+    """Return the members that the administrator chose, without those that are empty."""
     values = {
         "error": problem.detail,
         "status": problem.status,
@@ -23,7 +23,10 @@ def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
-    """The members of RFC 9457 section 3.1, then ``errors``, ``request_id`` and the author's own."""
+    """Return the members of RFC 9457 section 3.1, and ``errors`` and ``request_id``.
+
+    An extension never replaces one of them.
+    """
     members = {
         "type": type_uri(problem),
         "title": problem.title,
@@ -38,18 +41,20 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 
 
 def type_uri(problem: Problem) -> str:
-    """RFC 9457 ``type``: the page that explains it; without one ``about:blank`` for a bare status, else a URN."""
+    """Return the ``type`` of RFC 9457: the page that explains it, if there is one.
+
+    Without a page, it is ``about:blank`` for a bare status, and a URN for everything else.
+    """
     if ":" in problem.type:
         return problem.type
     if problem.documentation:
         return problem.documentation
-    if problem.type == status_type(problem.status) and problem.title == status_title(
-        problem.status
-    ):
+    of_status = status_type(problem.status), status_title(problem.status)
+    if (problem.type, problem.title) == of_status:
         return "about:blank"
     return f"urn:problem-type:{problem.type}"
 
 
 def error_list(problem: Problem) -> list[Mapping[str, Any]]:
-    """The ``errors`` member."""
+    """Return the ``errors`` member."""
     return [error.to_dict() if isinstance(error, FieldError) else error for error in problem.errors]

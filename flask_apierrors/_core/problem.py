@@ -40,10 +40,10 @@ class Draft:
 
     __slots__ = ("errors", "extensions", "headers", "status", "text", "title", "type")
 
-    def __init__(self, status: int, type: str, title: str) -> None:
+    def __init__(self, status: int, type: str | None = None, title: str | None = None) -> None:
         self.status = status
-        self.type = type
-        self.title = title
+        self.type = type or status_type(status)
+        self.title = title or status_title(status)
         #: A text of the author's, a sentence of this package, or ``None``: the status's own.
         self.text: str | Sentence | None = None
         self.headers: HeaderPairs = ()
@@ -80,28 +80,23 @@ def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
     )
 
 
-def error_status(exc: HTTPException) -> int:
-    """Return the status of an exception if it is one of an error, else 500: its author's bug."""
-    return exc.code if isinstance(exc.code, int) and 400 <= exc.code <= 599 else 500
-
-
 def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
     if isinstance(exc, HTTPException):
-        status = error_status(exc)
-        if status == 500:
-            return _draft_of_status(500)
+        status = exc.code
+        if not isinstance(status, int) or not 400 <= status <= 599 or status == 500:
+            return Draft(500)  # a status that is not an error's is a mistake of the author
         # Validators that raise an HTTPException keep what they found in its `data`.
         invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
         if invalid is None:
             return _draft_of_http_exception(exc, status, req)
-        is_usual = status == 422
-        draft = _draft_of_invalid(invalid, app.config.validation_status if is_usual else status)
+        status = app.config.validation_status if status == 422 else status
+        draft = _draft_of_invalid(invalid, status, app)
         draft.headers = _own_headers(exc, req) + invalid.headers
         return draft
     invalid = describe_invalid(exc, req, app)
     if invalid is None:
-        return _draft_of_status(500)
-    return _draft_of_invalid(invalid, app.config.validation_status)
+        return Draft(500)
+    return _draft_of_invalid(invalid, app.config.validation_status, app)
 
 
 def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> Draft:
@@ -111,24 +106,22 @@ def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> D
             draft = Draft(status, exc.type, as_text(exc.title or status_title(status)))
             text = text or exc._sentence or Sentence("titled", title=draft.title)
         else:
-            draft = _draft_of_status(status)
+            draft = Draft(status)
         draft.errors, draft.extensions = exc.errors, exc.extensions
     else:
-        draft = _draft_of_status(status)
+        draft = Draft(status)
     draft.text = text
     if type(exc).get_headers is not _PLAIN_GET_HEADERS:
         draft.headers = _own_headers(exc, req)
     return draft
 
 
-def _draft_of_status(status: int) -> Draft:
-    return Draft(status, status_type(status), status_title(status))
-
-
-def _draft_of_invalid(invalid: Invalid, status: int) -> Draft:
+def _draft_of_invalid(invalid: Invalid, status: int, app: AppState) -> Draft:
     draft = Draft(status, "validation-failed", "Validation failed")
-    if invalid.sentence:
-        draft.text = Sentence("validation-failed", errors=invalid.sentence)
+    draft.text = invalid.sentence or None
+    # Without a text of the administrator's, the sentence is that of the errors.
+    if draft.text is not None and app.config.messages:
+        draft.text = Sentence("validation-failed", errors=draft.text)
     draft.errors = invalid.errors
     return draft
 
@@ -151,7 +144,8 @@ def _own_text(exc: HTTPException) -> str | Sentence | None:
         return text
     if isinstance(exc, SecurityError):
         return None  # Werkzeug's own text, which repeats what the client sent
-    text = as_text(text)
+    if type(text) is not str or not text.isascii():  # the usual text needs no conversion
+        text = as_text(text)
     return text if text.strip() else None
 
 

@@ -5,6 +5,7 @@ Flask calls :func:`handle`. ``error_response`` is the table of contents of every
 
 from __future__ import annotations
 
+import copyreg
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,13 +20,7 @@ from .http import header_pairs, merged_list
 from .problem import to_problem
 from .ready_response import ReadyResponse, is_ready, is_whole
 from .rendering import render, static_500
-from .state import (
-    AppState,
-    app_state,
-    current_flask,
-    current_request,
-    known_request_state,
-)
+from .state import REQUEST_STATE, AppState, RequestState, app_state, current_flask, current_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -45,7 +40,7 @@ def handle(exc: Exception, app: AppState) -> Any:
         if isinstance(exc, HTTPException) and flask_app.trap_http_exception(exc):
             raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger
         catch_all = flask_app.error_handler_spec[None][None].get(Exception)
-        if catch_all is not None and _converter_for(exc, app) is None:
+        if catch_all is not None and find_converter(exc, app) is None:
             returned = app.call(catch_all, exc)
             if returned is not exc:
                 return returned
@@ -55,14 +50,17 @@ def handle(exc: Exception, app: AppState) -> Any:
 def error_response(exc: Exception, req: Request, app: AppState) -> Any:
     """Answer an exception in the contract. Never raises.
 
-    Redirects, other statuses that are no errors, and an exception with a response of its own pass.
+    A redirect, and an exception with a response of its own, pass unchanged. An ``ApiError`` with a
+    status below 400 is a mistake of its author, and a 500.
     """
     try:
-        converted = convert(exc, app)
+        converter = find_converter(exc, app)
+        converted = exc if converter is None else app.call(converter, exc)
         if isinstance(converted, HTTPException):
+            code = converted.code
             if converted.response is not None:
                 return _copy(converted.response)
-            if _is_no_error(converted):
+            if isinstance(code, int) and code < 400 and not isinstance(converted, ApiError):
                 return converted
         problem = to_problem(converted, req, app)
         if problem.status >= 500:
@@ -89,14 +87,8 @@ def leave_to_flask(exc: Exception, req: Request, app: AppState) -> Any:
     return page
 
 
-def convert(exc: Exception, app: AppState) -> Exception:
-    """Let the author's converter, or one for a library, make an answer of an exception."""
-    converter = _converter_for(exc, app)
-    return exc if converter is None else app.call(converter, exc)
-
-
-def _converter_for(exc: Exception, app: AppState) -> Converter | None:
-    """Return the converter for the nearest class of an exception."""
+def find_converter(exc: Exception, app: AppState) -> Converter | None:
+    """Return the converter for the nearest class of an exception: the author's, or a library's."""
     own, for_libraries = app.hooks.converters, app.converters
     if own or for_libraries:
         for cls in type(exc).__mro__:
@@ -134,11 +126,6 @@ def last_resort(failure: Exception, req: Request, app: AppState) -> Response:
     return static_500(req, app)
 
 
-def _is_no_error(exc: HTTPException) -> bool:
-    """Whether an exception is a redirect or the like. An ``ApiError`` never is."""
-    return isinstance(exc.code, int) and exc.code < 400 and not isinstance(exc, ApiError)
-
-
 def _copy(response: Any) -> Any:
     """Copy a response with its headers: what Flask adds must not stay on a shared one."""
     twin = copy(response)
@@ -152,7 +139,7 @@ def _copy(response: Any) -> Any:
 def finish(response: Response) -> Response:
     """Complete each response: fields that guards ask for, and a body for an error without one."""
     req = current_request()
-    state = known_request_state(req)
+    state: RequestState | None = getattr(req, REQUEST_STATE, None)
     if state is not None:
         if state.complete is not None:
             state.complete(response, state)
@@ -217,9 +204,20 @@ class ReturnedErrors:
                 return answer
         return super().force_type(response, environ)  # type: ignore[misc]
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Copied and pickled as the author's class: a cache cannot import this one by its name.
+        own = vars(type(self)).get("author_class", type(self))
+        reduced: Any = super().__reduce_ex__(protocol)
+        function, args, *rest = reduced
+        if function is copyreg.__newobj__:  # type: ignore[attr-defined]
+            function, args = own.__new__, (own, *args[1:])
+        return function, args, *rest
+
 
 class FlaskResponse(ReturnedErrors, Response):
     """Flask's response class, for apps that have no other."""
+
+    author_class: ClassVar[type[Response]] = Response
 
 
 FlaskResponse.__name__ = FlaskResponse.__qualname__ = "Response"
@@ -227,6 +225,8 @@ FlaskResponse.__name__ = FlaskResponse.__qualname__ = "Response"
 
 class ReadyFlaskResponse(ReadyResponse, FlaskResponse):
     """A ready response, of the app's class: Flask converts any other."""
+
+    author_class = ReadyResponse
 
 
 def use_response_class(app: Flask, state: AppState) -> None:

@@ -18,7 +18,8 @@ from .hooks import Converter, Hooks
 from .scheme import Scheme
 from .validation import Validator
 
-_KEY = "_apierrors"
+#: The attribute of a request that has its state.
+REQUEST_STATE = "_apierrors"
 _SAFE_ID = re.compile(r"[ -~]{1,128}")
 
 #: The app and the request themselves: each attribute of Flask's proxies costs a look-up.
@@ -96,16 +97,10 @@ def request_state(req: Request, app: AppState | None = None) -> RequestState:
 
     :param app: The state of the current app, to save a look-up.
     """
-    state: RequestState | None = getattr(req, _KEY, None)
+    state: RequestState | None = getattr(req, REQUEST_STATE, None)
     if state is None:
         state = RequestState(app or app_state())
-        setattr(req, _KEY, state)
-    return state
-
-
-def known_request_state(req: Request) -> RequestState | None:
-    """Return the state of a request, if there is one."""
-    state: RequestState | None = getattr(req, _KEY, None)
+        setattr(req, REQUEST_STATE, state)
     return state
 
 

@@ -73,7 +73,8 @@ STATUSES: dict[int, Status] = {
     403: Status(
         "You do not have permission to access the requested content.",
         "The server knows who you are, but you are not allowed to do this.",
-        "Ask for the missing permission, then get a new token. The same token will be refused again.",
+        "Ask for the missing permission, then get a new token. The same token will be refused "
+        "again.",
     ),
     404: Status(
         "The requested resource does not exist.",

@@ -1,4 +1,4 @@
-"""Any Python object as text, and as JSON that every parser takes. Nothing here raises."""
+"""Converts any Python object to text, and to JSON that every parser reads. Never raises."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ _OMITTED = "…"
 
 
 def paragraphs(doc: str | None) -> tuple[str, str]:
-    """The first paragraph of a docstring as one line, and the rest as another."""
+    """Split a docstring into its first paragraph and the rest, each as one line."""
     first, _, rest = cleandoc(doc or "").partition("\n\n")
     return " ".join(first.split()), " ".join(rest.split())
 
 
 def as_text(value: object) -> str:
-    """Text without lone surrogates; a value that cannot tell its text is named by its class."""
+    """Convert a value to text without lone surrogates.
+
+    A value whose ``str()`` fails is named by its class.
+    """
+    if type(value) is str and value.isascii():
+        return value
     try:
         if isinstance(value, bytes | bytearray):
             value = value.decode("utf-8", "replace")
-        # Exactly str: a subclass may have methods of its own, and WSGI servers refuse it in a header.
+        # Exactly str: WSGI servers refuse a subclass in a header, and its methods may be hostile.
         text = str.__str__(value if isinstance(value, str) else str(value))
     except Exception:
         text = f"<{type(value).__name__}>"
@@ -35,30 +40,30 @@ def as_text(value: object) -> str:
 
 
 def as_json(value: object) -> Any:
-    """A value made of ``dict`` with text keys, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None`` alone.
+    """Convert a value to ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``.
 
-    Numbers that JSON has not (RFC 8259 section 6), dates, sets, exceptions and the like become text. What is nested too
-    deeply, refers to itself or has no end is cut off.
+    Keys, non-finite numbers (RFC 8259 section 6), dates, exceptions and the like become text. A
+    value that is too deep, too large or refers to itself is cut off.
     """
-    return _Plain().of(value, _MAX_DEPTH)
+    return _Conversion().convert(value, _MAX_DEPTH)
 
 
-class _Plain:
-    """One conversion: counts the nodes, so that no value is too large for it."""
+class _Conversion:
+    """One conversion. It counts the nodes, so that it ends for every value."""
 
     def __init__(self) -> None:
         self.left = _MAX_NODES
 
-    def of(self, value: object, depth: int) -> Any:
+    def convert(self, value: object, depth: int) -> Any:
         self.left -= 1
         if self.left < 0 or depth < 0:
             return _OMITTED
         try:
-            return self._converted(value, depth)
+            return self._plain(value, depth)
         except Exception:
             return as_text(value)
 
-    def _converted(self, value: object, depth: int) -> Any:
+    def _plain(self, value: object, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
@@ -75,10 +80,10 @@ class _Plain:
             for key, member in value.items():
                 if self.left <= 0:
                     break
-                members[as_text(key)] = self.of(member, depth)
+                members[as_text(key)] = self.convert(member, depth)
             return members
         if isinstance(value, Set):
-            return [self.of(item, depth) for item in sorted(value, key=as_text)[: self.left]]
+            return [self.convert(item, depth) for item in sorted(value, key=as_text)[: self.left]]
         if isinstance(value, list | tuple):
-            return [self.of(item, depth) for item in value[: self.left]]
+            return [self.convert(item, depth) for item in value[: self.left]]
         return as_text(value)

@@ -17,23 +17,24 @@ from .text import as_text
 if TYPE_CHECKING:
     from .config import Config
 
+#: The place of a value: the names of fields and the indexes of items.
 Path = tuple[str | int, ...]
-Node = tuple[int, Path, object, object]  # its depth, where its parent is, its key, and itself
+#: A part of a tree: its depth, the path to its parent, its key, and itself.
+Node = tuple[int, Path, object, object]
 
-_SCHEMA = "_schema"
+_NO_STEP = object()  # the key of what has no place of its own
 _MAX_NODES = 100_000
 _MAX_DEPTH = 64
 _MAX_INDEX = 10**9
 _MAX_NAME = 100
 _MAX_TEXT = 1_000
 _FRAGMENT = "!$&'()*+,;=:@?~"
-_MISSING = object()
-_MAPPINGS = (dict, Mapping)  # the usual class first: an abstract one takes longer to ask
+_MAPPINGS = (dict, Mapping)  # the usual class first: an abstract one takes longer to check
 _LISTS = (list, tuple, set, frozenset)
 
 
 class FieldMessage(str):
-    """A message that knows what kind of value its field takes: ``Invalid 'to' timestamp: ...``."""
+    """A message with the kind of value that its field takes: ``Invalid 'to' timestamp: ...``."""
 
     __slots__ = ("kind",)
     kind: str
@@ -48,18 +49,18 @@ class Invalid(NamedTuple):
     """What is wrong with a request."""
 
     errors: tuple[FieldError, ...]
-    #: A sentence for each of the errors.
+    #: A sentence for each error.
     sentences: tuple[str, ...]
     #: How many errors were left out.
     more: int
     #: Header fields that the validator asks for.
     headers: HeaderPairs = ()
-    #: Makes text of a sentence: the administrator's, or the default.
+    #: Makes the text of a sentence: the administrator's, or the default.
     text_of: Callable[[Sentence], str] = str
 
     @property
     def sentence(self) -> str:
-        """All of it as one text. It is empty if there are no messages."""
+        """All sentences as one text. It is empty if there are none."""
         if not self.more:
             return "; ".join(self.sentences)
         return "; ".join((*self.sentences, self.text_of(Sentence("more-errors", count=self.more))))
@@ -69,11 +70,11 @@ class Validator(Protocol):
     """A library that validates. Each has a file of its own in ``_libraries``."""
 
     def exceptions(self) -> tuple[type[Exception], ...]:
-        """Return the exceptions that are no ``HTTPException``. Import the library here."""
+        """Return its exceptions that are no ``HTTPException``. Import the library here."""
         ...
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
-        """Say what is wrong with a request. ``None``: the exception is not this library's."""
+        """Describe what is wrong. ``None``: the exception is not this library's."""
         ...
 
 
@@ -81,41 +82,37 @@ def describe(
     messages: object,
     most: int,
     location: str | None = None,
-    data: object = None,
     text_of: Callable[[Sentence], str] = str,
+    wire_path: Callable[[Path], Path] | None = None,
 ) -> Invalid:
-    """Describe a tree of messages: nested dicts and lists of any objects, as marshmallow has it.
+    """Describe a tree of messages: nested mappings and lists of any objects.
 
     :param messages: The tree. Its keys are field names and list indexes, its leaves are texts.
-    :param most: How many errors to report. Further ones are counted, up to 100,000 parts.
+    :param most: How many errors to report. The rest is counted, up to 100,000 parts of the tree.
     :param location: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
-    :param data: The data that was validated, if it is known. It tells a field called ``value``
-        from the step ``value`` that marshmallow adds for an entry of a ``Dict``. It is never
-        reported.
-    :param text_of: Makes text of a sentence.
+    :param text_of: Makes the text of a sentence.
+    :param wire_path: Converts a path in the tree to the path in the request, for a library whose
+        trees have steps of their own.
     """
-    nodes: list[Node] = [(0, (), _SCHEMA, messages)]
+    nodes: list[Node] = [(0, (), _NO_STEP, messages)]
     sentences: list[str] = []
     errors: list[FieldError] = []
-    for raw_path, leaf in islice(_leaves(nodes), most):
-        path = _wire_path(raw_path, data)
+    for path, leaf in islice(_leaves(nodes), most):
+        if wire_path is not None:
+            path = wire_path(path)
+        name = _dotted(path)
         message = _shorten(as_text(leaf).strip(), _MAX_TEXT) or text_of(Sentence("invalid-value"))
-        errors.append(_field_error(message, path, location))
-        if not path:
-            sentences.append(message)
-        elif isinstance(leaf, FieldMessage):
-            name, kind = _dotted(path), leaf.kind
-            sentence = Sentence("invalid-typed-field", name=name, kind=kind, message=message)
-            sentences.append(text_of(sentence))
+        if location is None:
+            errors.append(FieldError(message, pointer=_pointer(path)))
         else:
-            sentences.append(
-                text_of(Sentence("invalid-field", name=_dotted(path), message=message))
-            )
-    return Invalid(tuple(errors), tuple(sentences), _count(nodes), (), text_of)
+            errors.append(FieldError(message, parameter=name if path else None, location=location))
+        sentences.append(text_of(_sentence(name, leaf, message)) if path else message)
+    more = _count(nodes) if nodes else 0
+    return Invalid(tuple(errors), tuple(sentences), more, (), text_of)
 
 
 def location_of(data: object, req: Request) -> str | None:
-    """Find out where validated data came from: by its identity, else by whether there is a body.
+    """Find out where data comes from: by its identity, else by whether there is a body.
 
     :returns: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
     """
@@ -130,10 +127,13 @@ def location_of(data: object, req: Request) -> str | None:
     return "query" if is_bodiless(req) else None
 
 
-def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
-    """The leaves of a tree, in order: without recursion, and without what is too deep or too much.
+# -- the tree
 
-    Takes them off ``nodes``, where the rest of the tree stays.
+
+def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
+    """Yield the leaves in order, without recursion. What is too deep or too much is left out.
+
+    :param nodes: The tree. What is yielded is taken off, so that the rest can be counted.
     """
     for _ in range(_MAX_NODES):
         if not nodes:
@@ -142,32 +142,32 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
         path = parent + _steps(key)
         if type(node) is list and len(node) == 1:
             node = node[0]  # most fields have one text, in a list of its own
-        below = _below(node)
-        if below is None:
+        parts = _parts(node)
+        if parts is None:
             yield path, node
         elif depth < _MAX_DEPTH:
             deeper = depth + 1
-            nodes.extend([(deeper, path, step, child) for step, child in reversed(below)])
+            nodes.extend([(deeper, path, step, part) for step, part in reversed(parts)])
 
 
 def _count(nodes: list[Node]) -> int:
-    """How many leaves are left: without their paths, which cost as much as the validation itself."""
+    """Count the leaves that are left. To make their paths would cost as much as the validation."""
     left = [(depth, node) for depth, _, _, node in nodes]
     count, budget = 0, _MAX_NODES
     while left and budget > 0:
         depth, node = left.pop()
-        below = _children(node)
-        if below is None:
+        children = _children(node)
+        if children is None:
             count += 1
         elif depth < _MAX_DEPTH:
-            for child in below if len(below) <= budget else islice(below, budget):
+            for child in children if len(children) <= budget else islice(children, budget):
                 if type(child) is list and len(child) == 1:
                     child = child[0]
                 if type(child) is str:
                     count += 1
                 else:
                     left.append((depth + 1, child))
-            budget -= len(below)
+            budget -= len(children)
     return count
 
 
@@ -176,12 +176,12 @@ def _children(node: object) -> Collection[object] | None:
         return node
     if type(node) is dict:
         return node.values()
-    below = _below(node)
-    return None if below is None else [child for _, child in below]
+    parts = _parts(node)
+    return None if parts is None else [child for _, child in parts]
 
 
-def _below(node: object) -> list[tuple[object, object]] | None:
-    """The parts of a node, each under its key, or under the name of no field in a list; ``None`` for a leaf."""
+def _parts(node: object) -> list[tuple[object, object]] | None:
+    """Return the parts of a node with their keys, or ``None`` for a leaf. Items have no key."""
     if type(node) is str:
         return None
     if type(node) is dict:
@@ -190,76 +190,43 @@ def _below(node: object) -> list[tuple[object, object]] | None:
         if isinstance(node, _MAPPINGS):
             return [(key, child) for key, child in islice(node.items(), _MAX_NODES)]
         if isinstance(node, _LISTS):
-            return [(_SCHEMA, child) for child in islice(node, _MAX_NODES)]
+            return [(_NO_STEP, child) for child in islice(node, _MAX_NODES)]
     except Exception:
         return None
     return None
 
 
 def _steps(key: object) -> Path:
+    if key is _NO_STEP:
+        return ()
     if type(key) is int and 0 <= key < _MAX_INDEX:
         return (key,)
-    text = as_text(key)
-    return () if text == _SCHEMA else (_shorten(text, _MAX_NAME),)
+    return (_shorten(as_text(key), _MAX_NAME),)
 
 
 def _shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-def _wire_path(path: Path, data: object) -> Path:
-    """The path in the request: without the ``key`` and ``value`` that marshmallow puts below the entry of a ``Dict``."""
-    if data is None or not ("key" in path[2:] or "value" in path[2:]):
-        return path
-    found: list[str | int] = []
-    node = data
-    entry = False
-    for position, step in enumerate(path):
-        if entry and step in ("key", "value") and _is_marker(path, position, node):
-            entry = False
-        else:
-            found.append(step)
-            node = _child(node, step)
-            # A marker comes after the name of an entry, which comes after the name or the index of its Dict.
-            entry = position > 0 and isinstance(step, str)
-    return tuple(found)
+# -- how an error is reported
 
 
-def _is_marker(path: Path, position: int, node: object) -> bool:
-    """Is this step marshmallow's word, and not the name of a field of the object that the entry holds?"""
-    if not isinstance(node, Mapping):
-        return node is not _MISSING
-    following = path[position + 1 : position + 2]
-    below = _child(node, path[position])
-    if below is _MISSING or not following:
-        return bool(following)
-    below_fits = _child(below, following[0]) is not _MISSING
-    return not below_fits and (
-        not isinstance(below, Mapping | list) or _child(node, following[0]) is not _MISSING
-    )
-
-
-def _child(node: object, step: str | int) -> object:
-    if isinstance(node, Mapping):
-        return node.get(step, _MISSING)
-    if isinstance(node, list) and isinstance(step, int) and step < len(node):
-        return node[step]
-    return _MISSING
+def _sentence(name: str, leaf: object, message: str) -> Sentence:
+    if isinstance(leaf, FieldMessage):
+        return Sentence("invalid-typed-field", name=name, kind=leaf.kind, message=message)
+    return Sentence("invalid-field", name=name, message=message)
 
 
 def _dotted(path: Path) -> str:
-    return "".join(
-        [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
-    ).removeprefix(".")
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(steps).removeprefix(".")
 
 
-def _field_error(text: str, path: Path, location: str | None) -> FieldError:
-    if location is not None:
-        return FieldError(text, parameter=_dotted(path) if path else None, location=location)
-    return FieldError(text, pointer="#" + "".join(["/" + _pointed(str(step)) for step in path]))
+def _pointer(path: Path) -> str:
+    return "#" + "".join(["/" + _escape(str(step)) for step in path])
 
 
-def _pointed(step: str) -> str:
+def _escape(step: str) -> str:
     if step.isascii() and (step.isidentifier() or step.isdigit()):
         return step
     return quote(step.replace("~", "~0").replace("/", "~1"), safe=_FRAGMENT)

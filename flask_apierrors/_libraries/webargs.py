@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Request
@@ -11,7 +12,7 @@ from .._core.config import Config
 from .._core.http import header_pairs
 from .._core.sentences import Sentence
 from .._core.validation import Invalid, describe
-from .marshmallow import is_validation_error
+from .marshmallow import is_validation_error, wire_path
 
 #: webargs' names of locations -> OpenAPI's ``in``. ``None`` is the body.
 LOCATIONS: dict[str, str | None] = {
@@ -62,7 +63,8 @@ def describe_locations(
         if location not in LOCATIONS:
             tree = {location: tree}
         left = most - len(whole.errors)
-        part = describe(tree, left, LOCATIONS.get(location), data, text_of)
+        to_wire = partial(wire_path, data=data)
+        part = describe(tree, left, LOCATIONS.get(location), text_of, to_wire)
         whole = whole._replace(
             errors=whole.errors + part.errors,
             sentences=whole.sentences + part.sentences,

@@ -70,7 +70,10 @@ MALFORMED = [
 
 
 def specified_quality(offer: str, header: str) -> float:
-    """RFC 9110 sections 12.4.2 and 12.5.1 by the letter: the most specific range that matches gives the quality."""
+    """Return the quality of the most specific range that matches.
+
+    See RFC 9110 sections 12.4.2 and 12.5.1.
+    """
     best, quality = 0, 0.0
     for part in header.split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -99,14 +102,14 @@ def test_the_best_offer_is_the_one_that_rfc_9110_specifies(header: str, offers: 
 
 
 @given(HEADERS, st.lists(st.sampled_from(MALFORMED), min_size=1, max_size=3), st.integers(0, 6))
-def test_a_malformed_part_is_ignored(header: str, malformed: list[str], at: int) -> None:
+def test_malformed_parts_are_ignored(header: str, malformed: list[str], at: int) -> None:
     parts = header.split(", ")
     mixed = [*parts[:at], *malformed, *parts[at:]]
     assert best_match(", ".join(mixed), OFFERS) == best_match(header, OFFERS)
 
 
 @pytest.mark.parametrize("header", [*MALFORMED, ", ".join(MALFORMED), " ", ",,,", '"text/html'])
-def test_a_header_without_one_well_formed_range_asks_for_nothing(header: str) -> None:
+def test_a_header_without_a_well_formed_range_chooses_the_first_offer(header: str) -> None:
     assert best_match(header, OFFERS) == OFFERS[0]
     assert not wants_problem(header)
 
@@ -130,7 +133,7 @@ def test_the_first_of_equal_offers_is_chosen() -> None:
     assert best_match("application/json, text/csv", ["text/csv", "application/json"]) == "text/csv"
 
 
-def test_a_quality_of_zero_excludes() -> None:
+def test_a_quality_of_zero_excludes_an_offer() -> None:
     assert best_match("application/json;q=0", ["application/json"]) is None
     assert best_match("*/*, application/json;q=0", ["application/json"]) is None
     assert best_match("*/*;q=0, application/json", ["application/json"]) == "application/json"
@@ -140,7 +143,7 @@ def test_a_quality_of_zero_excludes() -> None:
 @example("a/b;q=")
 @example("a/b;q*=utf-8''0.5")
 @example('a/b;q="0.5')
-def test_no_accept_header_raises(header: str) -> None:
+def test_every_accept_header_is_read_without_an_exception(header: str) -> None:
     assert best_match(header, OFFERS) in (*OFFERS, None)
     assert wants_problem(header) in (True, False)
     for media_range, quality in media_ranges(header):
@@ -148,7 +151,7 @@ def test_no_accept_header_raises(header: str) -> None:
         assert 0 <= quality <= 1
 
 
-def test_64_kilobytes_of_accept_are_answered() -> None:
+def test_an_accept_header_of_64_kilobytes_is_read() -> None:
     for part in ("a/b,", "a/b;q=0.5,", 'a/b;a="', ";", '"', "a/b;a*0=x;", "\\"):
         assert best_match(part * (65_536 // len(part)), OFFERS) in (*OFFERS, None)
 
@@ -157,15 +160,15 @@ def test_64_kilobytes_of_accept_are_answered() -> None:
 
 
 @given(HEADERS)
-def test_problem_json_is_sent_when_it_is_named_at_a_quality_at_least_that_of_json(
+def test_problem_json_needs_a_name_and_at_least_the_quality_of_json(
     header: str,
 ) -> None:
     named = [
         part for part in header.lower().split(", ") if part.startswith("application/problem+json")
     ]
-    wanted = specified_quality("application/problem+json", ", ".join(named)) if named else 0
+    quality = specified_quality("application/problem+json", ", ".join(named)) if named else 0
     assert wants_problem(header) == (
-        wanted > 0 and wanted >= specified_quality("application/json", header)
+        quality > 0 and quality >= specified_quality("application/json", header)
     )
 
 
@@ -182,7 +185,7 @@ def test_problem_json_is_sent_when_it_is_named_at_a_quality_at_least_that_of_jso
         "application/problem+json;charset=utf-8",
     ],
 )
-def test_a_client_that_names_problem_json_wants_it(header: str) -> None:
+def test_a_client_that_names_problem_json_gets_it(header: str) -> None:
     assert wants_problem(header)
 
 
@@ -205,7 +208,7 @@ def test_a_client_that_names_problem_json_wants_it(header: str) -> None:
         "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     ],
 )
-def test_any_other_client_gets_the_plain_body(header: str | None) -> None:
+def test_every_other_client_gets_the_plain_body(header: str | None) -> None:
     assert not wants_problem(header)
 
 
@@ -234,6 +237,6 @@ def test_a_memo_never_grows_beyond_its_bounds() -> None:
     assert len(small) == 0
 
 
-def test_the_essence_is_without_parameters_and_case() -> None:
+def test_the_essence_has_no_parameters_and_is_lower_case() -> None:
     assert essence(" Text/HTML ; charset=utf-8; a=b") == "text/html"
     assert essence("") == ""

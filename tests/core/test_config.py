@@ -27,7 +27,7 @@ class Lazy:
         return self.text
 
 
-def test_without_configuration_each_key_has_its_documented_default() -> None:
+def test_every_key_has_its_documented_default() -> None:
     config = Config.from_mapping(
         {"SECRET_KEY": "x", "APIERROR": 1, "RATELIMIT_DEFAULT": "1/second"}
     )
@@ -44,7 +44,7 @@ def test_without_configuration_each_key_has_its_documented_default() -> None:
     assert config.rate_limits == {}
 
 
-def test_each_key_is_read() -> None:
+def test_every_key_is_read() -> None:
     config = Config.from_mapping(
         {
             "APIERRORS_MEMBERS": ["status", "error", "status"],
@@ -149,9 +149,7 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "remedy"), WRONG)
-def test_a_wrong_value_fails_in_init_app_and_says_what_to_do(
-    key: str, value: Any, remedy: str
-) -> None:
+def test_a_wrong_value_fails_in_init_app_with_the_remedy(key: str, value: Any, remedy: str) -> None:
     app = Flask(__name__)
     app.config[f"APIERRORS_{key}"] = value
     with pytest.raises(ValueError, match=f"(?s)^APIERRORS_{key} = .*{remedy}"):
@@ -167,7 +165,9 @@ def test_a_wrong_value_fails_in_init_app_and_says_what_to_do(
         ("APIERRORS_ÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜÜ", "Correct it or remove it."),
     ],
 )
-def test_an_unknown_key_fails_in_init_app_with_the_nearest_one(key: str, remedy: str) -> None:
+def test_an_unknown_key_fails_in_init_app_and_the_nearest_one_is_suggested(
+    key: str, remedy: str
+) -> None:
     app = Flask(__name__)
     app.config[key] = 1
     with pytest.raises(ValueError, match="Unknown configuration key") as failure:
@@ -189,7 +189,7 @@ def test_the_configuration_is_read_once_and_frozen() -> None:
         config.realm = "other"  # type: ignore[misc]
 
 
-def test_a_status_may_be_text_as_in_json_files_and_environment_variables(
+def test_a_status_can_be_text_as_in_environment_variables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FLASK_APIERRORS_MESSAGES__404", "Nothing here.")
@@ -201,11 +201,11 @@ def test_a_status_may_be_text_as_in_json_files_and_environment_variables(
     assert app.test_client().get("/nowhere").get_json() == {"error": "Nothing here.", "status": 404}
 
 
-# -- which paths
+# -- paths
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/x", "/v2/x/y"])
-def test_a_prefix_covers_itself_and_what_is_below(path: str) -> None:
+def test_a_prefix_covers_itself_and_the_paths_below_it(path: str) -> None:
     assert Config(url_prefixes=("/api", "/v2")).covers(path)
 
 
@@ -222,7 +222,7 @@ def test_without_prefixes_the_whole_site_is_covered() -> None:
 # -- sentences
 
 
-def test_the_sentence_of_a_type_comes_before_that_of_its_status() -> None:
+def test_a_sentence_for_a_type_wins_over_one_for_its_status() -> None:
     config = Config.from_mapping(
         {
             "APIERRORS_MESSAGES": {
@@ -247,7 +247,7 @@ def test_a_lazy_sentence_is_translated_for_each_request(make_app: Callable[..., 
         assert app.test_client().get("/nowhere").get_json() == {"error": language}
 
 
-def test_a_sentence_is_never_empty_and_a_translation_that_fails_does_not_hide_the_status(
+def test_an_empty_or_failing_translation_keeps_the_status_and_gives_a_sentence(
     make_app: Callable[..., Flask],
 ) -> None:
     lazy = Lazy(" ")

@@ -42,7 +42,7 @@ class Named(VesselNotFound):
     retry = "never"
 
 
-def test_the_class_name_gives_type_and_title() -> None:
+def test_the_class_name_gives_the_type_and_the_title() -> None:
     assert (VesselNotFound.type, VesselNotFound.title) == ("vessel-not-found", "Vessel not found")
     assert HTTPTimeoutOfUpstream_V2.type == "http-timeout-of-upstream-v2"
     assert HTTPTimeoutOfUpstream_V2.title == "Http timeout of upstream v2"
@@ -53,7 +53,7 @@ def test_the_class_name_gives_type_and_title() -> None:
     )
 
 
-def test_type_and_title_are_never_inherited_by_a_class_with_a_name_of_its_own() -> None:
+def test_a_subclass_does_not_inherit_the_type_and_the_title() -> None:
     class TankerNotFound(Named):
         pass
 
@@ -65,7 +65,7 @@ def test_the_base_class_has_neither_type_nor_title() -> None:
     assert ApiError.title is None
 
 
-def test_a_rule_for_trying_again_that_is_none_fails_where_it_is_written() -> None:
+def test_an_unknown_retry_rule_fails_in_the_class_statement() -> None:
     with pytest.raises(
         ValueError,
         match=r"Mistyped\.retry = 'later': choose one of never, after-delay, if-idempotent",
@@ -83,11 +83,11 @@ def test_a_rule_for_trying_again_that_is_none_fails_where_it_is_written() -> Non
         ("https://example.com/errors/", "errors"),
     ],
 )
-def test_the_page_of_a_type_has_the_last_part_of_its_uri(type: str, name: str) -> None:
+def test_the_page_of_a_type_is_named_by_the_last_part_of_its_uri(type: str, name: str) -> None:
     assert page_name(type) == name
 
 
-def test_an_error_holds_what_it_was_given() -> None:
+def test_an_error_keeps_its_arguments() -> None:
     field = FieldError("no", pointer="#/a")
     error = VesselNotFound(
         "text", headers={"X-A": "b"}, retry_after=5, errors=[field], domain="north", imo=9
@@ -106,7 +106,7 @@ def test_an_error_without_a_status_is_a_500() -> None:
 
 
 @pytest.mark.parametrize("status", sorted(default_exceptions))
-def test_a_status_makes_an_error_of_werkzeugs_class_for_it(status: int) -> None:
+def test_an_error_with_a_status_is_of_werkzeugs_class_for_it(status: int) -> None:
     error = ApiError("text", status=status)
     assert isinstance(error, ApiError)
     assert isinstance(error, default_exceptions[status])
@@ -119,7 +119,7 @@ def test_a_status_makes_an_error_of_werkzeugs_class_for_it(status: int) -> None:
     )
 
 
-def test_a_status_makes_a_subclass_keep_its_names() -> None:
+def test_a_subclass_with_a_status_keeps_its_type_and_title() -> None:
     class OutOfStock(ApiError):
         """Sold out."""
 
@@ -135,18 +135,18 @@ def test_a_status_makes_a_subclass_keep_its_names() -> None:
     )
 
 
-def test_a_status_that_werkzeug_has_no_class_for_is_kept() -> None:
+def test_a_status_without_a_werkzeug_class_is_kept() -> None:
     error = ApiError("x", status=499)
     assert (error.code, type(error)) == (499, ApiError)
     assert error.get_response().status_code == 499
 
 
-def test_a_status_beside_a_class_replaces_its_code_alone() -> None:
+def test_a_status_replaces_only_the_code_of_a_class() -> None:
     error = VesselNotFound(status=410)
     assert (error.code, type(error)) == (410, VesselNotFound)
 
 
-def test_handlers_by_code_and_by_class_see_an_error_with_a_status() -> None:
+def test_handlers_by_code_and_by_class_get_an_error_with_a_status() -> None:
     app = Flask(__name__)
     app.register_error_handler(409, lambda exc: ("by code", 409))
     app.register_error_handler(ServiceUnavailable, lambda exc: ("by class", 503))
@@ -159,7 +159,7 @@ def test_handlers_by_code_and_by_class_see_an_error_with_a_status() -> None:
     assert app.test_client().get("/503").text == "by class"
 
 
-def test_an_error_answers_in_an_app_without_the_extension_too() -> None:
+def test_an_error_also_works_in_an_app_without_the_extension() -> None:
     app = Flask(__name__)
 
     @app.get("/")
@@ -205,8 +205,8 @@ DESCRIPTIONS = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def describing(make_app: Callable[..., Flask]) -> Flask:
-    """An app that answers 409 with what is in ``app.config["DETAIL"]``, in three ways."""
+def detail_app(make_app: Callable[..., Flask]) -> Flask:
+    """Make an app that answers 409 with ``app.config["DETAIL"]``, in three ways."""
     app = make_app()
 
     @app.get("/<how>")
@@ -229,13 +229,13 @@ class Taken(ApiError, Conflict):
 @example(detail=" \n")
 @example(detail={"a": 1})
 @example(detail=Conflict.description)
-def test_any_description_is_answered_with_a_sentence(
-    detail: Any, describing: Flask, strict_json: Callable[[bytes], Any]
+def test_every_description_is_answered_with_a_sentence(
+    detail: Any, detail_app: Flask, strict_json: Callable[[bytes], Any]
 ) -> None:
-    describing.config["DETAIL"] = detail
+    detail_app.config["DETAIL"] = detail
     for how in ("abort", "status", "class"):
-        plain = describing.test_client().get(f"/{how}")
-        problem = describing.test_client().get(
+        plain = detail_app.test_client().get(f"/{how}")
+        problem = detail_app.test_client().get(
             f"/{how}", headers={"Accept": "application/problem+json"}
         )
         assert plain.status_code == problem.status_code == 409
@@ -256,7 +256,7 @@ def test_a_delay_is_sent_as_whole_seconds() -> None:
     assert "Retry-After" not in dict(ApiError(status=429).get_headers())
 
 
-def test_the_fields_of_werkzeugs_class_are_kept_and_replaced_by_name() -> None:
+def test_the_fields_of_werkzeugs_class_are_kept_unless_replaced_by_name() -> None:
     class Mine(ApiError, MethodNotAllowed):
         def __init__(self, **kwargs: Any) -> None:
             super().__init__("x", **kwargs)
@@ -296,7 +296,7 @@ def test_an_error_can_be_copied_and_pickled() -> None:
 # -- values
 
 
-def test_a_field_error_has_only_the_members_that_say_something() -> None:
+def test_a_field_error_has_only_the_members_with_a_value() -> None:
     assert FieldError("no").to_dict() == {"detail": "no"}
     assert FieldError("no", pointer="#/a/0").to_dict() == {"detail": "no", "pointer": "#/a/0"}
     assert FieldError("no", parameter="to", location="query").to_dict() == {
@@ -307,7 +307,7 @@ def test_a_field_error_has_only_the_members_that_say_something() -> None:
     assert FieldError("no", parameter="").to_dict() == {"detail": "no", "parameter": ""}
 
 
-def test_a_problem_needs_no_more_than_four_values() -> None:
+def test_a_problem_needs_only_four_values() -> None:
     problem = Problem(404, "not-found", "Not Found", "No.")
     assert problem == (404, "not-found", "Not Found", "No.", (), (), {}, None, None, None)
 
@@ -317,16 +317,16 @@ def test_an_invalid_token_is_a_401() -> None:
     assert InvalidToken.type == "invalid-token"
 
 
-# -- what is said of a status
+# -- the names of statuses
 
 
 @pytest.mark.parametrize("status", [*range(400, 600), 299, 999])
-def test_each_status_has_a_title_and_a_type(status: int) -> None:
+def test_every_status_has_a_title_and_a_type(status: int) -> None:
     assert status_title(status)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", status_type(status))
 
 
-def test_names_of_statuses_are_those_of_their_classes() -> None:
+def test_the_type_of_a_status_is_made_from_the_name_of_its_class() -> None:
     assert status_type(404) == "not-found"
     assert status_type(418) == "im-a-teapot"
     assert status_type(505) == "http-version-not-supported"

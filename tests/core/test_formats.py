@@ -22,11 +22,11 @@ PROBLEM = Problem(
 BARE = Problem(404, "not-found", "Not Found", "No.")
 
 
-def test_the_plain_body_is_the_sentence_and_nothing_more() -> None:
+def test_the_plain_body_is_only_the_sentence() -> None:
     assert plain(PROBLEM, ("error",)) == {"error": "No vessel 9."}
 
 
-def test_the_plain_body_has_the_members_that_were_chosen_in_their_order() -> None:
+def test_the_plain_body_has_the_chosen_members_in_their_order() -> None:
     body = plain(PROBLEM, MEMBERS)
     assert list(body) == list(MEMBERS)
     assert body == {
@@ -40,7 +40,7 @@ def test_the_plain_body_has_the_members_that_were_chosen_in_their_order() -> Non
     }
 
 
-def test_members_that_say_nothing_are_left_out() -> None:
+def test_empty_members_are_left_out() -> None:
     assert plain(BARE, MEMBERS) == {
         "error": "No.",
         "status": 404,
@@ -55,7 +55,7 @@ def test_members_that_say_nothing_are_left_out() -> None:
     }
 
 
-def test_problem_json_has_the_members_of_rfc_9457_and_the_authors() -> None:
+def test_problem_json_has_the_members_of_rfc_9457_and_those_of_the_author() -> None:
     assert problem_json(PROBLEM) == {
         "type": "/errors/vessel-not-found",
         "title": "Vessel not found",
@@ -68,7 +68,7 @@ def test_problem_json_has_the_members_of_rfc_9457_and_the_authors() -> None:
     }
 
 
-def test_no_extension_replaces_a_standard_member() -> None:
+def test_an_extension_never_replaces_a_standard_member() -> None:
     hostile: dict[str, Any] = dict.fromkeys(problem_json(PROBLEM), "mine")
     body = problem_json(PROBLEM._replace(extensions=hostile))
     assert body == {
@@ -92,6 +92,6 @@ def test_the_type_is_a_page_a_urn_or_about_blank(problem: Problem, uri: str) -> 
     assert type_uri(problem) == uri
 
 
-def test_the_list_of_errors_is_made_of_mappings() -> None:
+def test_the_error_list_contains_mappings() -> None:
     assert error_list(BARE) == []
     assert error_list(PROBLEM) == [{"detail": "no", "pointer": "#/imo"}, {"code": 7}]

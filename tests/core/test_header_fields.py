@@ -12,12 +12,12 @@ from flask_apierrors._core.header_fields import (
 from flask_apierrors._core.http import HeaderPairs
 
 
-def test_header_fields_are_explained_in_whole_sentences() -> None:
+def test_header_fields_are_explained_in_full_sentences() -> None:
     assert all(row.meaning.endswith((".", ").")) for row in HEADER_FIELDS.values())
     assert meaning_of("X-Own") == ""
 
 
-def test_every_error_has_the_fields_with_a_value() -> None:
+def test_every_error_has_the_fields_of_rows_with_a_value() -> None:
     fields = COMMON_FIELDS.add_to((("X-Own", "1"),))
     assert fields == (
         ("X-Content-Type-Options", "nosniff"),

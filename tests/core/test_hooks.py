@@ -18,9 +18,9 @@ def missing() -> str:
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-def test_hooks_hold_for_each_app_of_an_instance_whenever_they_came(is_late: bool) -> None:
+def test_hooks_hold_for_every_app_of_an_instance_before_and_after_init_app(is_late: bool) -> None:
     errors = ApiErrors()
-    apps = [Flask("one"), Flask("two")]
+    apps = [Flask("first"), Flask("second")]
     if is_late:
         for app in apps:
             errors.init_app(app)

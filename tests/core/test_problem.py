@@ -1,4 +1,4 @@
-"""Promises of the conversion: each status, its sentence and the headers that it always has."""
+"""Each status has its sentence, and the header fields that it always needs."""
 
 from __future__ import annotations
 
@@ -69,12 +69,14 @@ def error(response: TestResponse) -> str:
         (429, "Too many requests. Retry after 30 seconds."),
         (
             500,
-            "Internal server error. Please retry your request or contact support if the problem persists.",
+            "Internal server error. "
+            "Please retry your request or contact support if the problem persists.",
         ),
         (
             503,
             "The service is temporarily unavailable. "
-            "Please retry your request after a short delay or contact support if the problem persists.",
+            "Please retry your request after a short delay or contact support if the problem "
+            "persists.",
         ),
     ],
 )
@@ -85,21 +87,23 @@ def test_a_bare_status_has_the_sentence_of_the_contract(status: int, sentence: s
 
 
 @pytest.mark.parametrize("status", sorted(default_exceptions))
-def test_every_status_has_a_sentence_without_markup_and_takes_an_authors_text(status: int) -> None:
+def test_every_status_has_a_sentence_without_markup_which_an_authors_text_replaces(
+    status: int,
+) -> None:
     assert not {"<", ">"} & set(error(get(lambda: abort(status))))
     if status != 500:
         assert error(get(lambda: abort(status, description="Mine."))) == "Mine."
 
 
 @pytest.mark.parametrize("status", [499, 599, 430])
-def test_a_status_that_nobody_registered_is_answered_with_it(status: int) -> None:
+def test_a_status_that_werkzeug_does_not_know_is_kept(status: int) -> None:
     cls = type("Odd", (HTTPException,), {"code": status})
     assert get(raiser(cls("Odd."))).status_code == status
     response = get(raiser(ApiError("Odd.", status=status)))
     assert (response.status_code, error(response)) == (status, "Odd.")
 
 
-def test_an_authors_class_text_is_an_authors_text() -> None:
+def test_the_description_of_an_authors_class_is_the_sentence() -> None:
     class OutOfTea(HTTPException):
         code = 418
         description = "No tea."
@@ -107,7 +111,7 @@ def test_an_authors_class_text_is_an_authors_text() -> None:
     assert error(get(raiser(OutOfTea()))) == "No tea."
 
 
-def test_a_class_without_text_says_its_title() -> None:
+def test_a_class_without_a_text_says_its_title() -> None:
     class VesselNotFound(ApiError, NotFound):
         """No such vessel."""
 
@@ -128,18 +132,18 @@ def test_a_class_without_text_says_its_title() -> None:
     )
 
 
-def test_the_administrators_sentence_is_translated_when_it_is_sent() -> None:
+def test_the_administrators_sentence_is_translated_for_each_request() -> None:
     class Lazy:
-        said = "one"
+        text = "first"
 
         def __str__(self) -> str:
-            return self.said
+            return self.text
 
     lazy = Lazy()
     app = make(APIERRORS_MESSAGES={404: lazy, 500: "Sorry."})
-    assert error(app.test_client().get("/nope")) == "one"
-    lazy.said = "two"
-    assert error(app.test_client().get("/nope")) == "two"
+    assert error(app.test_client().get("/nope")) == "first"
+    lazy.text = "second"
+    assert error(app.test_client().get("/nope")) == "second"
     assert error(get(raiser(RuntimeError("x")), APIERRORS_MESSAGES={500: "Sorry."})) == "Sorry."
 
 
@@ -155,7 +159,7 @@ def test_a_401_always_has_a_challenge_with_the_realm() -> None:
     "authorization",
     ["Basic eDp5", "Bearer", "Bearer ", "Bearer a b", "Basic \xed", "Bearer a=b", "x" * 70_000],
 )
-def test_a_401_over_malformed_credentials_says_so_and_names_no_error(authorization: str) -> None:
+def test_a_401_for_malformed_credentials_says_so_and_has_no_error_code(authorization: str) -> None:
     response = get(lambda: abort(401), {"Authorization": authorization})
     assert response.status_code == 401
     assert (
@@ -165,7 +169,7 @@ def test_a_401_over_malformed_credentials_says_so_and_names_no_error(authorizati
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
-def test_a_401_over_a_token_says_that_it_is_invalid() -> None:
+def test_a_401_for_a_token_says_that_it_is_invalid() -> None:
     response = get(lambda: abort(401), {"Authorization": "bEARER abc=="})
     assert error(response) == "Authentication failed: the Bearer token is invalid or expired."
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
@@ -185,13 +189,13 @@ def test_no_reason_breaks_the_challenge(reason: str) -> None:
 # -- 405
 
 
-def test_a_405_keeps_its_allow() -> None:
+def test_a_405_of_the_routing_keeps_its_allow() -> None:
     response = make().test_client().delete("/x")
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
 
 
-def test_a_405_from_a_view_gets_its_allow() -> None:
+def test_a_405_of_a_view_gets_an_allow() -> None:
     assert set(get(lambda: abort(405)).headers["Allow"].split(", ")) == {
         "GET",
         "HEAD",
@@ -199,12 +203,12 @@ def test_a_405_from_a_view_gets_its_allow() -> None:
         "POST",
         "PUT",
     }
-    own = get(raiser(MethodNotAllowed(["PATCH"])))
-    assert own.headers.getlist("Allow") == ["PATCH"]
+    response = get(raiser(MethodNotAllowed(["PATCH"])))
+    assert response.headers.getlist("Allow") == ["PATCH"]
 
 
 @pytest.mark.parametrize("method", ["BREW", "PROPFIND", "X" * 500])
-def test_a_method_that_nobody_knows_is_a_405(method: str) -> None:
+def test_an_unknown_method_is_a_405(method: str) -> None:
     response = make().test_client().open("/x", method=method)
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
@@ -213,7 +217,7 @@ def test_a_method_that_nobody_knows_is_a_405(method: str) -> None:
 @pytest.mark.skipif(
     "TRUSTED_HOSTS" not in Flask.default_config, reason="the key is new in Flask 3.1"
 )
-def test_a_405_of_an_untrusted_host_is_a_405_too() -> None:
+def test_a_405_for_an_untrusted_host_stays_a_405() -> None:
     app = make(TRUSTED_HOSTS=["localhost"])
     app.before_request(lambda: abort(405))
     response = app.test_client().get("/x", environ_overrides={"HTTP_HOST": "evil.example"})
@@ -233,7 +237,7 @@ def test_a_413_names_the_limit() -> None:
     assert error(response) == "The request body is larger than 10 bytes."
 
 
-def test_a_413_for_another_reason_names_no_wrong_limit() -> None:
+def test_a_413_for_another_reason_names_no_limit() -> None:
     app = make(lambda: request.form["a"], MAX_CONTENT_LENGTH=10_000_000, MAX_FORM_MEMORY_SIZE=10)
     response = app.test_client().post(
         "/x", data={"a": "x" * 1000}, content_type="multipart/form-data"
@@ -254,7 +258,7 @@ def test_a_416_keeps_its_content_range() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("delay", "sent"),
     [
         (0, "0"),
         (0.5, "1"),
@@ -264,13 +268,12 @@ def test_a_416_keeps_its_content_range() -> None:
         (dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1), "0"),
     ],
 )
-def test_retry_after_is_whole_seconds_rounded_up(given: Any, sent: str) -> None:
-    assert get(raiser(ApiError("x", status=503, retry_after=given))).headers.getlist(
-        "Retry-After"
-    ) == [sent]
+def test_retry_after_is_whole_seconds_rounded_up(delay: Any, sent: str) -> None:
+    response = get(raiser(ApiError("x", status=503, retry_after=delay)))
+    assert response.headers.getlist("Retry-After") == [sent]
 
 
-def test_werkzeugs_own_delays_are_kept_and_made_whole() -> None:
+def test_delays_of_werkzeugs_exceptions_are_kept_and_rounded_up() -> None:
     assert get(raiser(ServiceUnavailable(retry_after=0))).headers["Retry-After"] == "0"
     assert get(raiser(TooManyRequests(retry_after=0.5))).headers["Retry-After"] == "1"  # type: ignore[arg-type]
     later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=100)
@@ -279,31 +282,31 @@ def test_werkzeugs_own_delays_are_kept_and_made_whole() -> None:
     )
 
 
-def test_a_503_that_names_no_delay_gets_the_configured_one() -> None:
+def test_a_503_without_a_delay_gets_the_configured_one() -> None:
     assert get(lambda: abort(503), APIERRORS_RETRY_AFTER=5).headers["Retry-After"] == "5"
 
 
-def test_a_429_always_asks_to_wait_for_a_second_at_least() -> None:
+def test_a_429_asks_to_wait_for_at_least_one_second() -> None:
     response = get(lambda: abort(429), APIERRORS_RETRY_AFTER=0)
     assert response.headers["Retry-After"] == "1"
     assert get(raiser(TooManyRequests(retry_after=0))).headers["Retry-After"] == "1"
 
 
-def test_an_odd_delay_in_an_authors_header_is_no_crash() -> None:
+def test_an_odd_delay_in_an_authors_header_becomes_whole_seconds() -> None:
     response = get(raiser(ApiError("x", status=503, headers={"Retry-After": "soon"})))
     assert response.headers.getlist("Retry-After") == ["30"]
     response = get(raiser(ApiError("x", status=503, headers={"Retry-After": "1.5"})))
     assert response.headers.getlist("Retry-After") == ["2"]
 
 
-def test_a_411_has_no_markup() -> None:
+def test_a_411_contains_no_markup() -> None:
     assert "<" not in error(get(raiser(LengthRequired())))
 
 
-# -- what clients sent never comes back
+# -- what a client sent is never repeated
 
 
-def test_a_missing_form_field_is_a_400_that_repeats_nothing() -> None:
+def test_a_missing_parameter_is_a_400_that_does_not_repeat_its_name() -> None:
     response = get(lambda: request.args[request.args["which"]])
     assert response.status_code == 400
     response = (
@@ -338,7 +341,7 @@ def load(data: Any) -> Any:
     return lambda: Point().load(data())
 
 
-def test_a_validation_error_raised_anywhere_is_a_400_that_names_the_field() -> None:
+def test_a_validation_error_is_a_400_that_names_the_fields() -> None:
     response = (
         make(load(lambda: request.get_json()))
         .test_client()
@@ -375,11 +378,11 @@ def test_a_validation_error_in_a_body_has_a_pointer() -> None:
     ]
 
 
-def test_the_status_of_validation_is_configurable() -> None:
+def test_the_status_of_validation_errors_is_configurable() -> None:
     assert get(raiser(ma.ValidationError("no")), APIERRORS_VALIDATION_STATUS=422).status_code == 422
 
 
-def test_a_lone_field_name_is_not_lost() -> None:
+def test_the_name_of_a_single_field_is_not_lost() -> None:
     assert (
         error(get(raiser(ma.ValidationError("must be positive", field_name="qty"))))
         == "Invalid 'qty': must be positive"
@@ -387,11 +390,11 @@ def test_a_lone_field_name_is_not_lost() -> None:
 
 
 @pytest.mark.parametrize("messages", [{}, [], "", {"a": {}}])
-def test_messages_that_say_nothing_give_the_sentence_of_the_status(messages: Any) -> None:
+def test_empty_messages_give_the_sentence_of_the_status(messages: Any) -> None:
     assert error(get(raiser(ma.ValidationError(messages)))) in (BAD, "Invalid value.")
 
 
-def test_a_foreign_data_attribute_is_nobodys_business() -> None:
+def test_an_unrelated_data_attribute_is_ignored() -> None:
     exc = NotFound("gone")
     exc.data = {"messages": {"json": {"a": ["secret"]}}}  # type: ignore[attr-defined]
     assert error(get(raiser(exc))) == "gone"

@@ -113,9 +113,9 @@ def with_another_class(response: Response) -> Response:
     class Other(Response):
         pass
 
-    other = Other.force_type(response)
-    assert isinstance(other, Other)
-    return other
+    converted = Other.force_type(response)
+    assert isinstance(converted, Other)
+    return converted
 
 
 def with_passthrough(response: Response) -> Response:
@@ -197,7 +197,7 @@ CHANGES: list[Change] = [
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_is_done_to_it_flasks_own_response_sends_the_same(
+def test_after_any_change_it_sends_the_same_as_flasks_own_response(
     change: Change, method: str
 ) -> None:
     assert sent(change(ready()), method) == sent(change(usual()), method)
@@ -213,22 +213,24 @@ def outcome(response: Response, changes: list[Change]) -> Sent | type[Exception]
 
 
 @given(st.lists(st.sampled_from(CHANGES), max_size=5))
-def test_whatever_is_done_to_it_in_whatever_order_too(changes: list[Change]) -> None:
+def test_after_any_changes_in_any_order_it_sends_the_same_as_flasks_own_response(
+    changes: list[Change],
+) -> None:
     assert outcome(ready(), changes) == outcome(usual(), changes)
 
 
-def test_what_waits_for_the_end_is_called_once_and_after_the_body() -> None:
-    heard: list[str] = []
+def test_a_callback_on_close_is_called_once_after_the_body() -> None:
+    events: list[str] = []
     response = ready()
-    response.call_on_close(lambda: heard.append("closed"))
+    response.call_on_close(lambda: events.append("closed"))
     chunks, _, _ = run_wsgi_app(response, create_environ("/"))
-    assert (next(iter(chunks)), heard) == (BODY, [])
+    assert (next(iter(chunks)), events) == (BODY, [])
     assert isinstance(chunks, ClosingIterator)
     chunks.close()
-    assert heard == ["closed"]
+    assert events == ["closed"]
 
 
-def test_it_is_flasks_response_to_whoever_looks() -> None:
+def test_its_attributes_are_those_of_flasks_response() -> None:
     response = ready()
     assert isinstance(response, Response)
     assert (response.status_code, response.get_json(), response.mimetype) == (
@@ -244,28 +246,28 @@ def test_it_can_be_sent_twice() -> None:
     assert sent(response) == sent(response)
 
 
-def test_what_a_server_does_to_the_list_of_headers_stays_with_the_server() -> None:
+def test_a_server_can_change_the_list_of_headers_without_changing_the_response() -> None:
     response = ready()
-    seen = []
+    sent_headers = []
 
     def start_response(
         status: str, headers: list[tuple[str, str]], exc_info: object = None
     ) -> Callable[[bytes], object]:
-        seen.append(sorted(headers))
+        sent_headers.append(sorted(headers))
         headers.append(("Date", "today"))
         return bytes
 
     for _ in range(2):
         response(create_environ("/"), start_response)
-    assert seen[0] == seen[1]
+    assert sent_headers[0] == sent_headers[1]
 
 
-def test_it_has_no_other_attributes_than_flasks_response() -> None:
+def test_it_has_no_further_attributes() -> None:
     with pytest.raises(AttributeError, match="'ReadyResponse' object has no attribute 'header'"):
         ready().header  # noqa: B018
 
 
-def test_an_app_with_a_response_class_of_its_own_answers_in_it() -> None:
+def test_an_app_with_its_own_response_class_uses_it_for_errors() -> None:
     class Marked(Response):
         def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
             headers = super().get_wsgi_headers(environ)
@@ -276,16 +278,16 @@ def test_an_app_with_a_response_class_of_its_own_answers_in_it() -> None:
     app.response_class = Marked
     ApiErrors(app)
     app.add_url_rule("/", "home", lambda: abort(410))
-    answer = app.test_client().get("/")
-    assert (answer.status_code, answer.headers["X-Marked"]) == (410, "yes")
+    response = app.test_client().get("/")
+    assert (response.status_code, response.headers["X-Marked"]) == (410, "yes")
 
 
 @pytest.mark.parametrize("name", ["Location", "Content-Location", "content-length"])
-def test_fields_that_werkzeug_completes_are_left_to_it(name: str) -> None:
-    response, other = ready(), usual()
-    for one in (response, other):
-        one.headers.add(name, "/x y" if "ocation" in name else "3")
-    assert sent(response) == sent(other)
+def test_werkzeug_sends_the_fields_that_it_completes(name: str) -> None:
+    responses = (ready(), usual())
+    for response in responses:
+        response.headers.add(name, "/x y" if "ocation" in name else "3")
+    assert sent(responses[0]) == sent(responses[1])
 
 
 def look(response: Response) -> Response:
@@ -294,7 +296,7 @@ def look(response: Response) -> Response:
 
 
 @pytest.mark.parametrize("make", [ready, lambda: look(ready()), usual])
-def test_fields_are_added_and_read_whether_it_is_ready_or_not(
+def test_fields_can_be_added_and_read_whether_it_is_ready_or_not(
     make: Callable[[], Response],
 ) -> None:
     response = make()
@@ -307,23 +309,23 @@ def test_fields_are_added_and_read_whether_it_is_ready_or_not(
     ) == ("Accept", "3", None)
     assert is_error(response)
     assert is_ready(response) == was_ready
-    other = usual()
-    other.headers.extend([("Vary", "Cookie"), ("Retry-After", "3")])
-    assert sent(response) == sent(other)
+    expected = usual()
+    expected.headers.extend([("Vary", "Cookie"), ("Retry-After", "3")])
+    assert sent(response) == sent(expected)
 
 
-def test_what_is_added_to_a_copy_stays_with_the_copy() -> None:
+def test_a_field_that_is_added_to_a_copy_is_not_in_the_original() -> None:
     response = ready()
     add_fields(copy.copy(response), (("Age", "1"),))
     assert field_of(response, "Age") is None
 
 
-def test_a_response_without_an_error_is_told_from_one() -> None:
+def test_a_response_with_status_200_is_no_error() -> None:
     assert not is_error(Response("fine"))
 
 
-def test_no_error_is_looked_at_unless_an_author_does() -> None:
-    app = Flask("unseen")
+def test_an_error_stays_ready_unless_an_author_changes_it() -> None:
+    app = Flask("untouched")
     errors = ApiErrors(app)
     errors.verify_token(lambda token: None)
     app.add_url_rule("/private", "private", requires_auth(lambda: {}))
@@ -331,15 +333,17 @@ def test_no_error_is_looked_at_unless_an_author_does() -> None:
         "/text", "text", produces("text/plain")(rate_limit("9/day")(lambda: abort(410)))
     )
     app.add_url_rule("/limited", "limited", rate_limit("1/day")(lambda: {}))
-    seen = []
-    with request_finished.connected_to(lambda app, response: seen.append(is_ready(response)), app):
+    stayed_ready = []
+    with request_finished.connected_to(
+        lambda app, response: stayed_ready.append(is_ready(response)), app
+    ):
         client = app.test_client()
-        answers = [
+        responses = [
             client.get(path) for path in ("/unknown", "/private", "/text", "/limited", "/limited")
         ]
-    assert [answer.status_code for answer in answers] == [404, 401, 410, 200, 429]
-    assert seen == [True, True, True, False, True]
-    assert [("RateLimit" in answer.headers) for answer in answers] == [
+    assert [response.status_code for response in responses] == [404, 401, 410, 200, 429]
+    assert stayed_ready == [True, True, True, False, True]
+    assert [("RateLimit" in response.headers) for response in responses] == [
         False,
         False,
         True,

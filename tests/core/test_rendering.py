@@ -1,4 +1,4 @@
-"""A problem becomes a response: formats, merged headers, and an answer whatever happens."""
+"""A problem becomes a response, whatever happens while it is made."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask.signals import got_request_exception
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import (
-    Unauthorized,
-)
+from werkzeug.exceptions import Unauthorized
 from werkzeug.test import TestResponse
 
 from flask_apierrors import ApiError, ApiErrors, FieldError, Problem
@@ -51,7 +49,7 @@ def strict_json(response: TestResponse) -> Any:
 
 
 class Signals(list[BaseException]):
-    """What ``got_request_exception`` was sent for."""
+    """The exceptions that ``got_request_exception`` was sent for."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__()
@@ -72,7 +70,7 @@ def fail(value: object) -> NoReturn:
 # -- formats
 
 
-def test_the_default_body_is_the_error_and_nothing_more() -> None:
+def test_the_default_body_contains_only_the_error() -> None:
     response = get(lambda: abort(404))
     assert response.status_code == 404
     assert response.content_type == "application/json"
@@ -87,7 +85,7 @@ def test_every_error_has_the_headers_of_the_contract() -> None:
     assert len(response.headers["X-Request-ID"]) == 32
 
 
-def test_problem_json_is_given_to_a_client_that_names_it() -> None:
+def test_a_client_that_names_problem_json_gets_it() -> None:
     response = make()[0].test_client().get("/no%20pe", headers=PROBLEM | {"X-Request-ID": "r-1"})
     assert response.content_type == "application/problem+json"
     assert strict_json(response) == {
@@ -100,7 +98,7 @@ def test_problem_json_is_given_to_a_client_that_names_it() -> None:
     }
 
 
-def test_problem_json_has_the_authors_members_but_never_in_place_of_the_standard_ones() -> None:
+def test_problem_json_adds_the_authors_members_and_replaces_no_standard_one() -> None:
     error = ApiError(
         "Sold out",
         status=409,
@@ -128,13 +126,13 @@ def test_problem_json_has_the_authors_members_but_never_in_place_of_the_standard
         "",
     ],
 )
-def test_no_accept_header_takes_the_plain_body_away(accept: str) -> None:
+def test_every_other_accept_header_gets_the_plain_body(accept: str) -> None:
     response = get(lambda: abort(404), {"Accept": accept})
     assert response.content_type == "application/json"
     assert strict_json(response) == {"error": "The requested resource does not exist."}
 
 
-def test_members_are_the_ones_chosen_in_their_order() -> None:
+def test_the_body_has_the_chosen_members_in_their_order() -> None:
     response = get(
         lambda: abort(404),
         {"X-Request-ID": "r"},
@@ -146,7 +144,7 @@ def test_members_are_the_ones_chosen_in_their_order() -> None:
     )
 
 
-def test_the_authors_format_gets_the_whole_problem() -> None:
+def test_the_authors_format_receives_the_whole_problem() -> None:
     app, errors = make(raiser(ApiError("No", status=409, x=1)))
 
     @errors.format
@@ -164,7 +162,7 @@ def test_the_authors_format_gets_the_whole_problem() -> None:
     assert strict_json(app.test_client().get("/x", headers=PROBLEM))["status"] == 409
 
 
-def test_an_async_format_works() -> None:
+def test_a_format_can_be_async() -> None:
     pytest.importorskip("asgiref")
     app, errors = make(lambda: abort(404))
 
@@ -175,7 +173,7 @@ def test_an_async_format_works() -> None:
     assert strict_json(app.test_client().get("/x")) == {"s": 404}
 
 
-# -- nothing makes it fail
+# -- every object can be sent
 
 
 class Hostile:
@@ -204,12 +202,12 @@ class Lazy:
         (0, "0"),
     ],
 )
-def test_any_description_comes_out_as_text(description: Any, error: str) -> None:
+def test_every_description_is_sent_as_text(description: Any, error: str) -> None:
     assert strict_json(get(lambda: abort(404, description))) == {"error": error}
     assert strict_json(get(raiser(ApiError(description, status=404)), PROBLEM))["detail"] == error
 
 
-def test_any_extension_member_comes_out_as_json() -> None:
+def test_every_extension_member_is_sent_as_json() -> None:
     cycle: list[Any] = []
     cycle.append(cycle)
     members: dict[str, Any] = {
@@ -232,9 +230,7 @@ def test_any_extension_member_comes_out_as_json() -> None:
 
 
 @given(st.text(), st.dictionaries(st.text(), st.floats() | st.text() | st.binary() | st.integers()))
-def test_any_text_and_members_give_an_answer_of_the_contract(
-    detail: str, members: dict[str, Any]
-) -> None:
+def test_every_text_and_every_member_can_be_sent(detail: str, members: dict[str, Any]) -> None:
     app, _ = make(
         raiser(
             ApiError(detail, status=409, **{f"m{name}": value for name, value in members.items()})
@@ -247,7 +243,7 @@ def test_any_text_and_members_give_an_answer_of_the_contract(
 
 
 @given(st.lists(st.tuples(st.text(), st.text() | st.binary() | st.integers())))
-def test_any_header_of_an_author_can_be_sent(headers: list[tuple[str, Any]]) -> None:
+def test_every_header_of_an_author_can_be_sent(headers: list[tuple[str, Any]]) -> None:
     response = get(raiser(ApiError("x", status=409, headers=headers)))
     assert response.status_code == 409
     for name, value in response.headers:
@@ -255,7 +251,7 @@ def test_any_header_of_an_author_can_be_sent(headers: list[tuple[str, Any]]) -> 
         (name + value).encode("latin-1")
 
 
-def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(
+def test_a_failing_format_is_logged_and_answered_with_a_static_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(lambda: abort(404))
@@ -270,7 +266,7 @@ def test_a_format_that_fails_is_logged_and_answered_with_a_static_500(
 
 
 @pytest.mark.parametrize("body", [None, "text", ["list"]])
-def test_a_format_that_returns_no_dict_is_its_authors_bug(
+def test_a_format_that_returns_no_dict_is_a_500_with_the_reason_in_the_log(
     body: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, errors = make(lambda: abort(404))
@@ -279,7 +275,7 @@ def test_a_format_that_returns_no_dict_is_its_authors_bug(
     assert "must return a dict" in caplog.text
 
 
-def test_a_converter_that_fails_is_logged_and_signalled_and_answered_with_a_static_500(
+def test_a_failing_converter_is_logged_and_signalled_and_answered_with_a_static_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(raiser(KeyError("secret")))
@@ -292,7 +288,9 @@ def test_a_converter_that_fails_is_logged_and_signalled_and_answered_with_a_stat
     assert len(error_records(caplog)) == 1
 
 
-def test_a_json_provider_that_fails_gives_the_static_500(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_json_provider_is_answered_with_a_static_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Broken(DefaultJSONProvider):
         def dumps(self, obj: Any, **kwargs: Any) -> str:
             raise RuntimeError("broken provider")
@@ -305,7 +303,7 @@ def test_a_json_provider_that_fails_gives_the_static_500(caplog: pytest.LogCaptu
     assert "broken provider" in caplog.text
 
 
-def test_a_json_provider_of_the_apps_own_writes_the_body() -> None:
+def test_the_apps_own_json_provider_writes_the_body() -> None:
     class Spaced(DefaultJSONProvider):
         def dumps(self, obj: Any, **kwargs: Any) -> str:
             return super().dumps(obj, **kwargs).replace(":", " : ")
@@ -318,7 +316,7 @@ def test_a_json_provider_of_the_apps_own_writes_the_body() -> None:
 # -- headers
 
 
-def test_headers_of_the_exception_are_merged_and_cookies_stay() -> None:
+def test_headers_of_the_exception_are_merged_and_cookies_are_kept() -> None:
     error = ApiError(
         "x",
         status=409,
@@ -336,7 +334,7 @@ def test_headers_of_the_exception_are_merged_and_cookies_stay() -> None:
     assert "X" not in response.headers
 
 
-def test_an_authors_cache_control_is_kept_and_the_content_type_is_not() -> None:
+def test_an_authors_cache_control_is_kept_and_a_content_type_is_replaced() -> None:
     error = ApiError(
         "x",
         status=410,
@@ -348,15 +346,15 @@ def test_an_authors_cache_control_is_kept_and_the_content_type_is_not() -> None:
     assert "ETag" not in response.headers
 
 
-def test_two_challenges_of_an_author_both_arrive() -> None:
-    class Two(Unauthorized):
+def test_both_of_an_authors_two_challenges_are_sent() -> None:
+    class TwoChallenges(Unauthorized):
         def get_headers(self, *_: object) -> list[tuple[str, str]]:
             return [
                 ("WWW-Authenticate", 'Basic realm="a"'),
                 ("WWW-Authenticate", 'Digest realm="b"'),
             ]
 
-    assert get(raiser(Two())).headers.getlist("WWW-Authenticate") == [
+    assert get(raiser(TwoChallenges())).headers.getlist("WWW-Authenticate") == [
         'Basic realm="a"',
         'Digest realm="b"',
     ]

@@ -1,8 +1,15 @@
-"""The road of an exception: whose it is, what is converted and reported, and what leaves the app."""
+"""The road of an exception: who answers it, how it is reported, and what is sent."""
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
@@ -15,8 +22,9 @@ from werkzeug.exceptions import (
     NotFound,
     ServiceUnavailable,
 )
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
+import flask_apierrors
 from flask_apierrors import ApiError, ApiErrors, FieldError
 from tests.conftest import parse_strictly
 
@@ -50,7 +58,7 @@ def strict_json(response: TestResponse) -> Any:
 
 
 class Signals(list[BaseException]):
-    """What ``got_request_exception`` was sent for."""
+    """The exceptions that ``got_request_exception`` was sent for."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__()
@@ -68,10 +76,10 @@ def fail(value: object) -> NoReturn:
     raise ZeroDivisionError
 
 
-# -- what passes untouched
+# -- responses that pass unchanged
 
 
-def test_redirects_and_304_pass_untouched() -> None:
+def test_redirects_and_304_pass_unchanged() -> None:
     app, _ = make(raiser(type("Unmodified", (HTTPException,), {"code": 304})()))
     app.add_url_rule("/dir/", view_func=lambda: "ok", endpoint="dir")
     app.add_url_rule(
@@ -82,12 +90,12 @@ def test_redirects_and_304_pass_untouched() -> None:
     assert app.test_client().get("/away").status_code == 302
 
 
-def test_an_aborted_response_passes_untouched() -> None:
+def test_an_aborted_response_passes_unchanged() -> None:
     response = get(lambda: abort(make_response("mine", 409, {"X-A": "b"})))
     assert (response.status_code, response.data, response.headers["X-A"]) == (409, b"mine", "b")
 
 
-def test_a_shared_response_is_never_written_to() -> None:
+def test_a_shared_response_is_never_changed() -> None:
     shared = Response("maintenance page", 503)
     before = list(shared.headers)
     app, _ = make(raiser(ServiceUnavailable(response=shared)))
@@ -115,13 +123,13 @@ def test_an_empty_error_body_is_filled_and_keeps_its_headers(status: int) -> Non
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_a_filled_401_has_a_challenge_and_an_own_challenge_stays_alone() -> None:
+def test_a_filled_401_gets_a_challenge_unless_it_has_one() -> None:
     assert get(lambda: ("", 401)).headers["WWW-Authenticate"] == 'Bearer realm="api"'
-    own = get(lambda: ("", 401, {"WWW-Authenticate": 'Basic realm="x"'}))
-    assert own.headers.getlist("WWW-Authenticate") == ['Basic realm="x"']
+    response = get(lambda: ("", 401, {"WWW-Authenticate": 'Basic realm="x"'}))
+    assert response.headers.getlist("WWW-Authenticate") == ['Basic realm="x"']
 
 
-def test_a_body_that_an_author_wrote_is_left_alone() -> None:
+def test_a_returned_body_is_left_alone() -> None:
     response = get(lambda: ("my page", 404))
     assert response.data == b"my page"
     assert "X-Content-Type-Options" not in response.headers
@@ -134,14 +142,14 @@ def test_streams_and_files_are_not_read() -> None:
         consumed.append(1)
         yield "<!doctype html>"
 
-    response = make()[0]
-    response.add_url_rule("/s", view_func=lambda: Response(stream(), 404), endpoint="s")
-    result = response.test_client().get("/s")
-    assert result.data == b"<!doctype html>"
+    app = make()[0]
+    app.add_url_rule("/s", view_func=lambda: Response(stream(), 404), endpoint="s")
+    response = app.test_client().get("/s")
+    assert response.data == b"<!doctype html>"
     assert consumed == [1]
 
 
-def test_an_exception_without_a_code_is_a_500_and_does_not_tell_its_text(
+def test_an_exception_without_a_code_is_a_500_that_hides_its_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     response = get(raiser(HTTPException("secret")))
@@ -154,7 +162,7 @@ def test_an_exception_without_a_code_is_a_500_and_does_not_tell_its_text(
 # -- 5xx
 
 
-def test_a_crash_tells_nothing_and_is_logged_and_signalled_once(
+def test_a_crash_is_hidden_and_is_logged_and_signalled_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, _ = make(raiser(RuntimeError("postgres://user:secret@host")))
@@ -185,7 +193,7 @@ def test_a_crash_tells_nothing_and_is_logged_and_signalled_once(
         type("Odd", (HTTPException,), {"code": "404"})("secret"),
     ],
 )
-def test_the_text_of_a_500_never_leaves(
+def test_the_text_of_a_500_is_never_sent(
     error: HTTPException, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, _ = make(raiser(error))
@@ -199,7 +207,7 @@ def test_the_text_of_a_500_never_leaves(
     assert len(error_records(caplog)) == 2
 
 
-def test_an_error_of_4xx_is_neither_logged_as_an_error_nor_signalled(
+def test_a_4xx_is_neither_logged_as_an_error_nor_signalled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(raiser(KeyError("x")))
@@ -212,7 +220,7 @@ def test_an_error_of_4xx_is_neither_logged_as_an_error_nor_signalled(
     assert error_records(caplog) == []
 
 
-def test_an_author_says_why_a_503_is_one_and_nobody_is_alarmed(
+def test_an_authors_503_keeps_its_text_and_is_not_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, _ = make(lambda: abort(503, "Maintenance till five."))
@@ -273,7 +281,7 @@ def test_the_body_is_the_same_in_debug_and_production() -> None:
     assert b"absent" not in plain
 
 
-def test_an_abort_in_after_request_is_a_500_that_tells_nothing() -> None:
+def test_an_abort_in_after_request_is_a_500_that_hides_its_text() -> None:
     app, _ = make()
     app.after_request(lambda response: abort(418, "secret"))
     response = app.test_client().get("/x")
@@ -284,7 +292,7 @@ def test_an_abort_in_after_request_is_a_500_that_tells_nothing() -> None:
 # -- authors' handlers
 
 
-def test_an_authors_handler_wins_whether_it_came_before_or_after() -> None:
+def test_an_authors_handler_wins_before_and_after_init_app() -> None:
     app = Flask(__name__)
     app.register_error_handler(HTTPException, lambda exc: ("before", exc.code))
     ApiErrors(app)
@@ -300,9 +308,7 @@ def test_an_authors_handler_wins_whether_it_came_before_or_after() -> None:
         assert client.get(path).data == b"by code"
 
 
-def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_back_is_ours() -> (
-    None
-):
+def test_a_catch_all_handler_gets_every_exception_and_what_it_returns_is_answered() -> None:
     seen: list[Exception] = []
 
     def catch_all(exc: Exception) -> Any:
@@ -318,7 +324,7 @@ def test_an_authors_catch_all_sees_what_it_would_without_us_and_what_it_hands_ba
     assert [type(exc) for exc in seen] == [KeyError, NotFound]
 
 
-def test_what_a_catch_all_answers_is_the_answer() -> None:
+def test_the_response_of_a_catch_all_handler_is_sent() -> None:
     app, _ = make()
     app.register_error_handler(Exception, lambda exc: ("mine", 404))
     assert app.test_client().get("/nope").data == b"mine"
@@ -333,7 +339,7 @@ def test_an_empty_body_that_cannot_be_filled_gives_the_static_500(
     assert len(error_records(caplog)) == 1
 
 
-def test_a_catch_all_that_fails_is_a_crash(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_catch_all_handler_is_a_crash(caplog: pytest.LogCaptureFixture) -> None:
     app, _ = make(lambda: abort(404))
     app.register_error_handler(Exception, lambda exc: str(1 / 0))
     signals = Signals(app)
@@ -343,11 +349,11 @@ def test_a_catch_all_that_fails_is_a_crash(caplog: pytest.LogCaptureFixture) -> 
     assert [type(exc) for exc in signals] == [ZeroDivisionError]
 
 
-# -- an exception is never written to
+# -- an exception is never changed
 
 
 class Shared:
-    """Each exception is made once and raised for every request."""
+    """Exceptions that are created once and raised for every request."""
 
     unauthorized = ApiError(status=401)
     method = ApiError(status=405)
@@ -375,7 +381,7 @@ def test_outside_the_prefixes_a_shared_exception_keeps_nothing_of_a_request() ->
     assert Shared.unauthorized.headers is None
 
 
-def test_outside_the_prefixes_allow_is_of_the_url_that_was_asked() -> None:
+def test_outside_the_prefixes_allow_lists_the_methods_of_the_requested_url() -> None:
     app = Flask(__name__)
     app.config["APIERRORS_URL_PREFIXES"] = ("/api",)
     ApiErrors(app)
@@ -390,7 +396,7 @@ def test_outside_the_prefixes_allow_is_of_the_url_that_was_asked() -> None:
     assert client.get("/b").headers.getlist("Allow") == ["GET, HEAD, OPTIONS, PUT"]
 
 
-def test_no_attribute_of_an_exception_changes_when_it_is_answered() -> None:
+def test_an_answered_exception_keeps_its_attributes() -> None:
     import marshmallow
 
     exceptions: list[Exception] = [
@@ -435,13 +441,13 @@ def test_a_returned_exception_is_answered_as_if_raised(where: str) -> None:
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_a_returned_exception_takes_the_headers_of_its_tuple() -> None:
+def test_a_returned_exception_gets_the_headers_of_its_tuple() -> None:
     response = get(lambda: (ApiError("No.", status=409), {"X-Own": "1"}))
     assert (response.status_code, response.headers["X-Own"]) == (409, "1")
     assert strict_json(response) == {"error": "No."}
 
 
-def test_a_returned_redirect_is_one() -> None:
+def test_a_returned_redirect_redirects() -> None:
     away = type("Away", (HTTPException,), {"code": 302})
     assert get(lambda: away()).status_code == 302
 
@@ -455,17 +461,17 @@ def test_a_returned_exception_without_a_code_is_a_500(caplog: pytest.LogCaptureF
     assert record.exc_info[0] is HTTPException
 
 
-def test_outside_the_prefixes_a_returned_exception_is_werkzeugs_page() -> None:
+def test_outside_the_prefixes_a_returned_exception_is_an_html_page() -> None:
     response = get(lambda: NotFound(), APIERRORS_URL_PREFIXES=("/api",))
     assert response.content_type == "text/html; charset=utf-8"
 
 
-def test_a_response_class_of_the_apps_own_answers_returned_exceptions() -> None:
-    class Own(Response):
+def test_an_app_with_its_own_response_class_answers_returned_exceptions() -> None:
+    class TextResponse(Response):
         default_mimetype = "text/plain"
 
     app = Flask(__name__)
-    app.response_class = Own
+    app.response_class = TextResponse
     ApiErrors(app)
     app.add_url_rule("/x", "x", lambda: NotFound("No."))
     app.add_url_rule("/text", "text", lambda: "hello")
@@ -474,7 +480,7 @@ def test_a_response_class_of_the_apps_own_answers_returned_exceptions() -> None:
     assert client.get("/text").mimetype == "text/plain"
 
 
-def test_a_response_of_the_authors_class_keeps_its_class() -> None:
+def test_a_response_of_an_authors_class_keeps_its_class() -> None:
     class Csv(Response):
         def get_wsgi_headers(self, environ: Any) -> Any:
             headers = super().get_wsgi_headers(environ)
@@ -484,7 +490,89 @@ def test_a_response_of_the_authors_class_keeps_its_class() -> None:
     assert get(lambda: Csv("a,b")).headers["X-Csv"] == "yes"
 
 
-def test_a_wsgi_application_is_still_a_response() -> None:
+def test_a_view_can_still_return_a_wsgi_application() -> None:
     from werkzeug.wrappers import Response as WerkzeugResponse
 
     assert get(lambda: WerkzeugResponse("from another framework")).data == b"from another framework"
+
+
+class OwnResponse(Response):
+    pass
+
+
+class ReducedResponse(Response):
+    def __reduce__(self) -> Any:
+        return ReducedResponse, (), vars(self)
+
+
+@pytest.mark.parametrize("own", [Response, OwnResponse, ReducedResponse])
+def test_responses_are_copied_and_pickled_as_the_authors_class(own: type[Response]) -> None:
+    app = Flask(__name__)
+    app.response_class = own
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", lambda: {"a": 1})
+    with app.test_request_context("/x"):
+        response = app.full_dispatch_request()
+        for twin in (copy.copy(response), pickle.loads(pickle.dumps(response))):
+            assert type(twin) is own
+            assert vars(twin) == vars(response)
+            assert app.make_response(twin).get_json() == {"a": 1}
+
+
+def sent(response: Response) -> tuple[bytes, str, list[tuple[str, str]]]:
+    body, status, headers = run_wsgi_app(response, create_environ(), buffered=True)
+    return b"".join(body), status, list(headers)
+
+
+def test_an_error_response_is_copied_and_pickled() -> None:
+    app = make(lambda: abort(404, "No."))[0]
+    with app.test_request_context("/x"):
+        response = app.full_dispatch_request()
+        assert isinstance(response, app.response_class)
+        for twin in (copy.copy(response), pickle.loads(pickle.dumps(response))):
+            assert sent(twin) == sent(response)
+
+
+def test_a_subclass_of_the_apps_response_class_is_copied_as_itself() -> None:
+    app = make()[0]
+    own = type("Own", (app.response_class,), {})
+    assert type(copy.copy(own("x"))) is own
+
+
+# -- the road that CONTRIBUTING.md describes
+
+HOUSE = Path(flask_apierrors.__file__).parent
+
+
+def trace(app: Flask, path: str) -> list[tuple[str, str]]:
+    """Send a request. Return the calls into the package, each as a file and a function."""
+    calls: list[tuple[str, str]] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and HOUSE in file.parents:
+            calls.append((file.relative_to(HOUSE).as_posix(), frame.f_code.co_name))
+
+    environ = create_environ(path)
+    profiler = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        app(environ, lambda *_: bytes)
+    finally:
+        sys.setprofile(profiler)
+    return calls
+
+
+def test_the_road_of_an_exception_is_short_and_is_the_one_in_contributing() -> None:
+    app, _ = make(lambda: abort(404, "text"))
+    app.test_client().get("/x")
+    calls = trace(app, "/x")
+    files = [file for file, _ in calls]
+    assert len(calls) <= 20, calls
+    assert sum(file != following for file, following in pairwise(files)) <= 8
+
+    page = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+    (block,) = re.findall(r"^## The road of an exception$.*?^```\n(.*?)^```$", page, re.M | re.S)
+    steps = re.findall(r"^(\S+): (?:\w+\.)?(\w+) - .", block, re.M)
+    assert len(steps) == len(block.splitlines())
+    assert calls[files.index("_core/road.py") :] == steps

@@ -20,7 +20,7 @@ def default_sentence(status: int) -> str:
 
 
 @pytest.mark.parametrize("status", [*range(400, 600), 299, 999])
-def test_each_status_has_a_sentence(status: int) -> None:
+def test_every_status_has_a_sentence(status: int) -> None:
     sentence = default_sentence(status)
     assert sentence.strip()
     assert "<" not in sentence
@@ -28,7 +28,7 @@ def test_each_status_has_a_sentence(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", range(400, 600))
-def test_no_sentence_is_written_for_a_browser(status: int) -> None:
+def test_no_sentence_mentions_a_browser_or_a_page(status: int) -> None:
     assert not re.search("browser|page", default_sentence(status))
 
 
@@ -43,7 +43,8 @@ def test_the_sentences_are_those_of_the_contract() -> None:
     assert default_sentence(404) == "The requested resource does not exist."
     assert default_sentence(405) == "The method is not allowed for the requested resource."
     assert default_sentence(500) == (
-        "Internal server error. Please retry your request or contact support if the problem persists."
+        "Internal server error. "
+        "Please retry your request or contact support if the problem persists."
     )
     assert default_sentence(503) == (
         "The service is temporarily unavailable. "
@@ -55,17 +56,17 @@ def test_the_sentences_are_those_of_the_contract() -> None:
     )
 
 
-# -- as data
+# -- sentences as data
 
 
-def test_a_sentence_is_text_when_it_is_asked_for() -> None:
+def test_the_text_of_a_sentence_is_the_english_default() -> None:
     sentence = Sentence("malformed-json", problem=Sentence("json-encoding", byte=3))
     assert str(sentence) == "Malformed JSON: it is not UTF-8 at byte 3."
     assert str(Sentence(413, limit=10)) == "The request body is larger than 10 bytes."
     assert str(Sentence(413)) == "The request body is too large."
 
 
-def test_a_message_for_the_name_comes_first_then_the_code_then_the_status() -> None:
+def test_a_message_for_the_name_wins_over_the_code_and_the_code_over_the_status() -> None:
     sentence = Sentence("invalid-token")
     messages: dict[int | str, Any] = {
         "invalid-token": "name",
@@ -81,11 +82,11 @@ def test_a_message_for_the_name_comes_first_then_the_code_then_the_status() -> N
 def test_a_message_for_a_status_does_not_hide_what_is_wrong_with_the_request() -> None:
     sentence = Sentence("validation-failed", errors="Invalid 'a': no")
     assert text_of(sentence, {400: "Wrong."}, 400, "validation-failed") == "Invalid 'a': no"
-    own: dict[int | str, str] = {"validation-failed": "Wrong: {errors}"}
-    assert text_of(sentence, own, 400, "validation-failed") == "Wrong: Invalid 'a': no"
+    messages: dict[int | str, str] = {"validation-failed": "Wrong: {errors}"}
+    assert text_of(sentence, messages, 400, "validation-failed") == "Wrong: Invalid 'a': no"
 
 
-def test_a_blank_message_is_none() -> None:
+def test_a_blank_message_is_ignored() -> None:
     assert text_of(Sentence(404), {404: " "}, 404) == str(Sentence(404))
 
 
@@ -96,7 +97,7 @@ def test_placeholders_are_filled_by_name_and_other_braces_stay() -> None:
 
 
 @given(st.text(), st.text())
-def test_no_value_is_taken_for_a_placeholder(name: str, message: str) -> None:
+def test_braces_in_a_value_are_no_placeholders(name: str, message: str) -> None:
     sentence = Sentence("invalid-field", name=name, message=message)
     assert str(sentence) == f"Invalid '{name}': {message}"
     translated = text_of(sentence, {"invalid-field": "{name}: {message}"})
@@ -104,7 +105,7 @@ def test_no_value_is_taken_for_a_placeholder(name: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_each_named_sentence_can_be_replaced(name: str) -> None:
+def test_every_named_sentence_can_be_replaced(name: str) -> None:
     values = {placeholder: f"<{placeholder}>" for placeholder in placeholders_of(name)}
     message = "neu " + " ".join(f"{{{placeholder}}}" for placeholder in values)
     assert text_of(Sentence(name, **values), {name: message}) == " ".join(["neu", *values.values()])
@@ -122,7 +123,7 @@ GERMAN: dict[int | str, str] = {
 }
 
 
-def test_no_answer_of_a_translated_app_is_half_english() -> None:
+def test_the_sentences_of_a_translated_app_contain_no_english() -> None:
     app = Flask("hafen")
     app.config.update(APIERRORS_MESSAGES=GERMAN, APIERRORS_MAX_ERRORS=1)
     ApiErrors(app)
@@ -148,7 +149,7 @@ def test_no_answer_of_a_translated_app_is_half_english() -> None:
         assert client.get(f"/{status}").json == {"error": f"Status {status}."}
 
 
-def test_the_frame_of_a_validation_message_is_translated() -> None:
+def test_the_words_around_a_validation_message_are_translated() -> None:
     app = Flask("hafen")
     app.config.update(APIERRORS_MESSAGES=GERMAN, APIERRORS_MAX_ERRORS=1)
     ApiErrors(app)
@@ -162,7 +163,7 @@ def test_the_frame_of_a_validation_message_is_translated() -> None:
     }
 
 
-# -- an author's text is the author's
+# -- texts of the author
 
 
 @pytest.mark.parametrize("status", [401, 413, 429, 503])
@@ -184,7 +185,7 @@ def test_braces_in_an_authors_text_are_no_placeholders(status: int, text: str) -
         assert app.test_client().get(path).json == {"error": text}
 
 
-def test_werkzeugs_text_is_the_authors_if_the_author_wrote_it() -> None:
+def test_werkzeugs_text_is_kept_if_an_author_uses_it() -> None:
     class Mine(Conflict):
         description = Conflict.description
 
@@ -198,7 +199,7 @@ def test_werkzeugs_text_is_the_authors_if_the_author_wrote_it() -> None:
     assert app.test_client().get("/").json == {"error": Conflict.description}
 
 
-def test_a_handler_of_the_author_reads_the_sentence_as_text() -> None:
+def test_an_authors_handler_reads_the_sentence_as_text() -> None:
     app = Flask("own")
     ApiErrors(app)
 

@@ -1,4 +1,4 @@
-"""Promises of what is remembered: for one request, and never longer."""
+"""The state of a request lasts as long as the request."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from flask import Flask
 
 from flask_apierrors import ApiErrors
 from flask_apierrors._core.state import (
+    REQUEST_STATE,
     current_request,
-    known_request_state,
     request_id,
     request_state,
 )
 
 
-def test_the_state_of_a_request_is_made_when_it_is_asked_for_and_stays_the_same() -> None:
+def test_a_request_has_one_state_which_is_created_on_demand() -> None:
     app = Flask(__name__)
     ApiErrors(app)
     with app.test_request_context():
         req = current_request()
-        assert known_request_state(req) is None
+        assert getattr(req, REQUEST_STATE, None) is None
         state = request_state(req)
-        assert known_request_state(req) is state
+        assert getattr(req, REQUEST_STATE) is state
         assert request_state(req) is state
         assert request_id(req, state.app) == request_id(req, state.app) == state.request_id
 
 
-def test_requests_under_one_app_context_share_no_state() -> None:
+def test_requests_in_one_app_context_share_no_state() -> None:
     app = Flask(__name__)
     ApiErrors(app)
     with app.app_context():
@@ -55,7 +55,7 @@ if child:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_no_two_workers_and_no_two_processes_give_the_same_request_id() -> None:
+def test_request_ids_differ_between_processes_and_their_forks() -> None:
     runs = [
         subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
         for _ in range(2)

@@ -132,29 +132,29 @@ ANYTHING = st.recursive(
         ("\ud83d\ude00", "😀"),
     ],
 )
-def test_each_object_has_a_text(value: object, text: str) -> None:
-    found = as_text(value)
-    assert found == text
-    assert type(found) is str
+def test_every_object_becomes_text(value: object, text: str) -> None:
+    converted = as_text(value)
+    assert converted == text
+    assert type(converted) is str
 
 
-def test_an_integer_with_more_digits_than_python_writes_is_named_by_its_class() -> None:
+def test_an_integer_too_long_for_python_is_named_by_its_class() -> None:
     assert as_text(10**5000) == as_json(10**5000) == "<int>"
 
 
 @given(ANYTHING)
-def test_a_text_can_be_encoded_and_never_raises(value: object) -> None:
+def test_the_text_of_any_object_can_be_encoded(value: object) -> None:
     assert type(as_text(value)) is str
     as_text(value).encode()
 
 
 @given(st.text())
-def test_a_clean_text_is_kept(text: str) -> None:
+def test_well_formed_text_is_unchanged(text: str) -> None:
     assert as_text(text) == text
 
 
 @pytest.mark.parametrize(
-    ("doc", "found"),
+    ("doc", "expected"),
     [
         (None, ("", "")),
         ("One line.", ("One line.", "")),
@@ -164,8 +164,10 @@ def test_a_clean_text_is_kept(text: str) -> None:
         ),
     ],
 )
-def test_a_docstring_is_a_summary_and_the_rest(doc: str | None, found: tuple[str, str]) -> None:
-    assert paragraphs(doc) == found
+def test_a_docstring_is_split_into_its_first_paragraph_and_the_rest(
+    doc: str | None, expected: tuple[str, str]
+) -> None:
+    assert paragraphs(doc) == expected
 
 
 # -- JSON
@@ -173,7 +175,7 @@ def test_a_docstring_is_a_summary_and_the_rest(doc: str | None, found: tuple[str
 
 @given(value=ANYTHING)
 @example(value=Broken())
-def test_anything_becomes_json_that_a_strict_parser_takes(
+def test_every_object_becomes_json_that_a_strict_parser_reads(
     value: object, strict_json: Callable[[str], Any]
 ) -> None:
     plain = as_json(value)
@@ -193,7 +195,7 @@ def test_anything_becomes_json_that_a_strict_parser_takes(
         max_leaves=10,
     )
 )
-def test_what_is_json_already_is_kept(value: object) -> None:
+def test_a_json_value_is_unchanged(value: object) -> None:
     assert as_json(value) == value
 
 
@@ -218,10 +220,10 @@ def test_what_is_json_already_is_kept(value: object) -> None:
         (KeyError("k"), "'k'"),
     ],
 )
-def test_what_json_has_not_becomes_text(value: object, plain: object) -> None:
-    found = as_json(value)
-    assert found == plain
-    assert type(found) is type(plain)
+def test_other_values_become_the_nearest_json_value(value: object, plain: object) -> None:
+    converted = as_json(value)
+    assert converted == plain
+    assert type(converted) is type(plain)
 
 
 def test_a_mapping_that_fails_becomes_text() -> None:
@@ -229,7 +231,7 @@ def test_a_mapping_that_fails_becomes_text() -> None:
     assert "Broken" in as_json(Broken())
 
 
-def test_what_refers_to_itself_ends() -> None:
+def test_a_value_that_contains_itself_is_cut_off() -> None:
     ring: dict[str, Any] = {}
     ring["self"] = ring
     text = json.dumps(as_json(ring))
@@ -240,7 +242,7 @@ def test_what_refers_to_itself_ends() -> None:
 @pytest.mark.parametrize(
     "value", [[0] * 1_000_000, {n: n for n in range(50_000)}, set(range(50_000)), Endless()]
 )
-def test_what_is_too_large_is_cut_off(value: object) -> None:
+def test_a_value_that_is_too_large_is_cut_off(value: object) -> None:
     assert len(json.dumps(as_json(value))) < 2_000_000
 
 

@@ -2,42 +2,252 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from inspect import signature
 from typing import Any
 
 import marshmallow as ma
+import pytest
 from flask import Flask, request
 from hypothesis import example, given
 from hypothesis import strategies as st
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields
 
 from flask_apierrors._core.config import Config
-from flask_apierrors._libraries.marshmallow import Marshmallow, example_error, is_validation_error
+from flask_apierrors._core.errors import FieldError
+from flask_apierrors._core.validation import Invalid, describe
+from flask_apierrors._libraries.marshmallow import (
+    Marshmallow,
+    example_error,
+    is_validation_error,
+    wire_path,
+)
+from tests.core.test_validation import LEAVES, TREES, resolve
+from tests.libraries.schemas import Order
 
-MISSING = "Missing data for required field."
+#: marshmallow 4 renamed it.
+COLLECTION = next(
+    name
+    for name in signature(ma.validates_schema).parameters
+    if name in ("pass_collection", "pass_many")
+)
+NOT_AN_INTEGER = "Not a valid integer."
 
 
-class Position(ma.Schema):
-    lat = fields.Float(required=True)
+def describe_messages(
+    messages: object, location: str | None = None, data: object = None
+) -> Invalid:
+    return describe(messages, 20, location, wire_path=partial(wire_path, data=data))
 
 
-class Reading(ma.Schema):
-    name = fields.Str(required=True)
-    key = fields.Int()
-    value = fields.Int()
-    position = fields.Nested(Position)
+def load_invalid(schema: ma.Schema, data: Any) -> Invalid:
+    """Load data that a schema refuses, and describe the error."""
+    with pytest.raises(ValidationError) as caught:
+        schema.load(data)
+    req = Flask("a").request_class({"REQUEST_METHOD": "POST"})
+    invalid = Marshmallow().describe(caught.value, req, Config())
+    assert invalid is not None
+    return invalid
 
 
-class Order(ma.Schema):
-    limit = fields.Int()
-    items = fields.List(fields.Nested(Reading))
-    numbers = fields.List(fields.Int())
-    prices = fields.Dict(
-        keys=fields.Str(validate=validate.Length(max=3, error="Too long.")), values=fields.Int()
+def pointers_of(schema: ma.Schema, data: Any) -> list[str | None]:
+    return [error.pointer for error in load_invalid(schema, data).errors]
+
+
+# -- the sentence
+
+
+def test_the_sentence_names_the_field() -> None:
+    assert load_invalid(Order(), {"limit": "x"}).sentence == "Invalid 'limit': Not a valid integer."
+
+
+def test_the_sentence_names_the_path_to_a_nested_field() -> None:
+    data = {"items": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {}]}
+    assert load_invalid(Order(), data).sentence == (
+        "Invalid 'items[3].name': Missing data for required field."
     )
-    vessels = fields.Dict(values=fields.Nested(Reading))
 
 
-def test_many_errors_make_a_small_answer(
+def test_several_messages_are_joined_in_their_order() -> None:
+    invalid = load_invalid(Order(), {"limit": "x", "numbers": [1, "y", "z"], "unknown": 1})
+    assert invalid.sentence == (
+        "Invalid 'limit': Not a valid integer.; Invalid 'numbers[1]': Not a valid integer.; "
+        "Invalid 'numbers[2]': Not a valid integer.; Invalid 'unknown': Unknown field."
+    )
+
+
+def test_a_message_about_the_whole_names_no_field() -> None:
+    messages = {"_schema": ["It is Sunday."]}
+    assert describe_messages(messages) == describe(["It is Sunday."], 20)
+    assert describe_messages(messages).sentence == "It is Sunday."
+    assert describe_messages({"_schema": ["No."]}, "query").errors == (
+        FieldError("No.", location="query"),
+    )
+    assert describe_messages({"_schema": []}) == Invalid((), (), 0)
+    assert describe_messages({"_schema": []}).sentence == ""
+
+
+def test_a_message_about_a_nested_whole_names_its_field() -> None:
+    invalid = describe_messages({"items": {0: {"_schema": ["Too late."]}}})
+    assert invalid.sentence == "Invalid 'items[0]': Too late."
+
+
+def test_an_input_that_is_no_object_is_reported() -> None:
+    assert load_invalid(Order(), [1]).sentence == "Invalid input type."
+    assert load_invalid(Order(many=True), 5).errors == (
+        FieldError("Invalid input type.", pointer="#"),
+    )
+
+
+def test_a_validation_error_for_a_single_field_names_it() -> None:
+    error = ValidationError("must be positive", field_name="qty")
+    req = Flask("a").request_class({"REQUEST_METHOD": "POST"})
+    invalid = Marshmallow().describe(error, req, Config())
+    assert invalid is not None
+    assert invalid.sentence == "Invalid 'qty': must be positive"
+
+
+# -- pointers
+
+
+def test_a_pointer_has_the_name_of_a_field_in_the_request() -> None:
+    data = {"items": [{"name": "a", "position": {"lat": 1, "longitude": "x"}}]}
+    assert pointers_of(Order(), data) == ["#/items/0/position/longitude"]
+
+
+def test_each_item_of_many_has_its_index() -> None:
+    data = [{"limit": 1}, {"limit": "x"}, {"limit": "y"}]
+    invalid = load_invalid(Order(many=True), data)
+    assert [error.pointer for error in invalid.errors] == ["#/1/limit", "#/2/limit"]
+    assert invalid.sentence.startswith("Invalid '[1].limit': ")
+
+
+def test_a_collection_and_its_items_can_be_invalid_at_once() -> None:
+    pass_whole: dict[str, Any] = {COLLECTION: True}
+
+    class Batch(ma.Schema):
+        n = fields.Int()
+
+        @ma.validates_schema(skip_on_field_errors=False, **pass_whole)
+        def check(self, data: Any, **kwargs: Any) -> None:
+            raise ValidationError("Too few.")
+
+    invalid = load_invalid(Batch(many=True), [{"n": "x"}])
+    assert [(error.pointer, error.detail) for error in invalid.errors] == [
+        ("#/0/n", NOT_AN_INTEGER),
+        ("#", "Too few."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "pointers"),
+    [
+        ({"prices": {"eur": "x"}}, ["#/prices/eur"]),
+        ({"prices": {"eur": None}}, ["#/prices/eur"]),
+        ({"prices": {"dollar": 1}}, ["#/prices/dollar"]),
+        ({"prices": {"dollar": "x"}}, ["#/prices/dollar", "#/prices/dollar"]),
+        ({"prices": {"key": "x"}}, ["#/prices/key"]),
+        ({"prices": 5}, ["#/prices"]),
+        ({"vessels": {"a": {"name": "a", "value": "x"}}}, ["#/vessels/a/value"]),
+        ({"vessels": {"a": {"name": "a", "key": "x"}}}, ["#/vessels/a/key"]),
+        ({"vessels": {"a": {}}}, ["#/vessels/a/name"]),
+        ({"vessels": {"a": {"value": 5}}}, ["#/vessels/a/name"]),
+        ({"vessels": {"a": {"value": 5, "name": 6}}}, ["#/vessels/a/name"]),
+        ({"vessels": {"value": {"value": "x", "name": "a"}}}, ["#/vessels/value/value"]),
+        ({"vessels": {"a": 5}}, ["#/vessels/a"]),
+        ({"vessels": {"a": {"name": "b", "position": {"lat": "x"}}}}, ["#/vessels/a/position/lat"]),
+        ({"lists": {"a": [1, "x"]}}, ["#/lists/a/1"]),
+        ({"lists": {"value": ["x"], "key": 5}}, ["#/lists/value/0", "#/lists/key"]),
+        (
+            {"tables": {"a": {"b": "x", "value": "y", "key": "z"}}},
+            ["#/tables/a/b", "#/tables/a/value", "#/tables/a/key"],
+        ),
+        ({"tables": {"value": {"value": "x"}}}, ["#/tables/value/value"]),
+        ({"list_of_tables": [{"a": 1}, {"value": "x"}]}, ["#/list_of_tables/1/value"]),
+        (
+            {"items": [{"name": "a", "value": "x", "key": "y"}]},
+            ["#/items/0/key", "#/items/0/value"],
+        ),
+    ],
+)
+def test_a_pointer_into_a_dict_leads_to_the_value(data: Any, pointers: list[str]) -> None:
+    assert pointers_of(Order(), data) == pointers
+    for pointer in pointers:
+        if not pointer.endswith("/name"):
+            resolve(pointer, data)
+
+
+def test_required_fields_named_key_and_value_keep_their_names() -> None:
+    class Pair(ma.Schema):
+        key = fields.Str(required=True)
+        value = fields.Str(required=True)
+
+    class Settings(ma.Schema):
+        single = fields.Nested(Pair)
+        settings = fields.List(fields.Nested(Pair))
+
+    assert pointers_of(Settings(), {"single": {}, "settings": [{}]}) == [
+        "#/single/key",
+        "#/single/value",
+        "#/settings/0/key",
+        "#/settings/0/value",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        (None, "#/prices/eur/value"),
+        ({"prices": {"eur": "x"}}, "#/prices/eur"),
+        ({}, "#/prices/eur/value"),
+        ([], "#/prices/eur/value"),
+    ],
+)
+def test_only_data_that_has_the_entry_shortens_a_path(data: Any, pointer: str) -> None:
+    invalid = describe_messages({"prices": {"eur": {"value": ["no"]}}}, data=data)
+    assert invalid.errors[0].pointer == pointer
+
+
+def test_an_index_outside_the_data_leaves_the_path_as_it_is() -> None:
+    invalid = describe_messages({"a": {5: {"b": {"value": ["no"]}}}}, data={"a": [1]})
+    assert invalid.errors[0].pointer == "#/a/5/b/value"
+
+
+STEPS = st.sampled_from(["_schema", "key", "value", "a", 0, 1])
+
+
+@given(messages=TREES | st.dictionaries(LEAVES, TREES) | st.builds(ValidationError), data=TREES)
+@example(messages={1: ["a"], "1": ["b"], None: ["c"], b"x": ["d"], "_schema": ["e"]}, data={})
+def test_every_tree_can_be_described_with_any_data(messages: Any, data: Any) -> None:
+    invalid = describe_messages(messages, data=data)
+    assert len(invalid.errors) == len(invalid.sentences) <= 20
+    assert all(sentence.strip() for sentence in invalid.sentences)
+    assert not invalid.more or len(invalid.errors) == 20
+    json.dumps([error.to_dict() for error in invalid.errors], ensure_ascii=False).encode()
+    invalid.sentence.encode()
+
+
+@given(
+    st.lists(STEPS).map(tuple),
+    st.recursive(
+        st.none(), lambda below: st.lists(below, max_size=2) | st.dictionaries(STEPS, below)
+    ),
+)
+def test_a_path_loses_only_the_steps_of_marshmallow(path: tuple[str | int, ...], data: Any) -> None:
+    steps = list(wire_path(path, data))
+    assert "_schema" not in steps
+    for step in path:
+        if steps and steps[0] == step:
+            del steps[0]
+        else:
+            assert step in ("_schema", "key", "value")
+    assert steps == []
+
+
+# -- answers
+
+
+def test_many_errors_give_a_small_answer(
     make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]
 ) -> None:
     app = make_app(APIERRORS_MEMBERS=("error", "errors"))
@@ -54,7 +264,7 @@ def test_many_errors_make_a_small_answer(
 @example(name="😀" * 200)
 @example(name="_schema")
 @example(name="")
-def test_any_name_of_an_unknown_field_is_answered(
+def test_an_unknown_field_with_any_name_is_answered(
     name: str, make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]
 ) -> None:
     app = make_app(APIERRORS_MEMBERS=("error", "errors"))
@@ -66,7 +276,10 @@ def test_any_name_of_an_unknown_field_is_answered(
     assert strict_json(response.data)["error"].endswith("Unknown field.")
 
 
-def test_without_marshmallow_no_exception_is_its() -> None:
+# -- exceptions
+
+
+def test_only_marshmallows_exceptions_are_validation_errors() -> None:
     assert not is_validation_error(ValueError())
     assert is_validation_error(ma.ValidationError("no"))
     assert is_validation_error(example_error())

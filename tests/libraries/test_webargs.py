@@ -6,43 +6,23 @@ from typing import Any
 import marshmallow as ma
 import pytest
 from flask import Flask
-from marshmallow import fields, validate
+from marshmallow import fields
 from webargs.flaskparser import use_args, use_kwargs
 
 from flask_apierrors import requires_json
 from flask_apierrors._core.errors import FieldError
 from flask_apierrors._libraries.webargs import describe_locations
+from tests.libraries.schemas import Order
 
 NOT_AN_INTEGER = "Not a valid integer."
 MISSING = "Missing data for required field."
 
 
-class Position(ma.Schema):
-    lat = fields.Float(required=True)
-
-
-class Reading(ma.Schema):
-    name = fields.Str(required=True)
-    key = fields.Int()
-    value = fields.Int()
-    position = fields.Nested(Position)
-
-
-class Order(ma.Schema):
-    limit = fields.Int()
-    items = fields.List(fields.Nested(Reading))
-    numbers = fields.List(fields.Int())
-    prices = fields.Dict(
-        keys=fields.Str(validate=validate.Length(max=3, error="Too long.")), values=fields.Int()
-    )
-    vessels = fields.Dict(values=fields.Nested(Reading))
-
-
 # -- locations
 
 
-def test_each_location_of_webargs_is_told() -> None:
-    found = describe_locations(
+def test_each_location_of_webargs_is_named() -> None:
+    invalid = describe_locations(
         {
             "query": {"a": ["no"]},
             "headers": {"b": ["no"]},
@@ -51,7 +31,7 @@ def test_each_location_of_webargs_is_told() -> None:
         },
         20,
     )
-    assert found.errors == (
+    assert invalid.errors == (
         FieldError("no", parameter="a", location="query"),
         FieldError("no", parameter="b", location="header"),
         FieldError("no", pointer="#/c"),
@@ -60,14 +40,14 @@ def test_each_location_of_webargs_is_told() -> None:
 
 
 def test_all_locations_together_have_one_limit() -> None:
-    found = describe_locations(
+    invalid = describe_locations(
         {"query": {n: ["no"] for n in range(15)}, "json": {n: ["no"] for n in range(15)}}, 20
     )
-    assert (len(found.errors), found.more) == (20, 10)
-    found = describe_locations(
+    assert (len(invalid.errors), invalid.more) == (20, 10)
+    invalid = describe_locations(
         {"query": {n: ["no"] for n in range(25)}, "json": {n: ["no"] for n in range(15)}}, 20
     )
-    assert (len(found.errors), found.more) == (20, 20)
+    assert (len(invalid.errors), invalid.more) == (20, 20)
 
 
 def test_an_unknown_location_is_a_part_of_the_tree() -> None:
@@ -77,7 +57,7 @@ def test_an_unknown_location_is_a_part_of_the_tree() -> None:
     )
 
 
-# -- webargs in its real use
+# -- answers
 
 
 @pytest.fixture
@@ -134,7 +114,7 @@ def api(make_app: Callable[..., Flask]) -> Flask:
         ("POST", "/json_or_form", {"json": {"limit": "x"}}, {"pointer": "#/limit"}),
     ],
 )
-def test_webargs_says_where_the_value_was(
+def test_an_error_says_where_the_value_was(
     api: Flask, method: str, url: str, options: Any, where: dict[str, str]
 ) -> None:
     response = api.test_client(use_cookies=False).open(url, method=method, **options)
@@ -145,7 +125,7 @@ def test_webargs_says_where_the_value_was(
     }
 
 
-def test_the_status_of_webargs_follows_the_configuration(make_app: Callable[..., Flask]) -> None:
+def test_the_status_is_the_configured_one(make_app: Callable[..., Flask]) -> None:
     for status in (400, 422):
         app = make_app(APIERRORS_VALIDATION_STATUS=status)
         app.add_url_rule(
@@ -159,7 +139,7 @@ def test_the_status_of_webargs_follows_the_configuration(make_app: Callable[...,
         assert response.get_json() == {"error": f"Invalid 'limit': {MISSING}"}
 
 
-def test_an_explicit_status_and_headers_of_webargs_are_kept(api: Flask) -> None:
+def test_an_explicit_status_and_explicit_headers_are_kept(api: Flask) -> None:
     response = api.test_client().post("/teapot", json={"limit": "x"})
     assert response.status_code == 418
     assert response.get_json()["error"] == "Invalid 'limit': Not a valid integer."
@@ -167,7 +147,7 @@ def test_an_explicit_status_and_headers_of_webargs_are_kept(api: Flask) -> None:
     assert response.headers.getlist("Cache-Control") == ["max-age=1"]
 
 
-def test_webargs_leads_to_the_values_of_dicts(api: Flask) -> None:
+def test_a_pointer_into_a_dict_leads_to_the_value(api: Flask) -> None:
     response = api.test_client().post(
         "/order", json={"prices": {"eur": "x"}, "vessels": {"a": {"value": "x", "name": "b"}}}
     )
@@ -177,7 +157,7 @@ def test_webargs_leads_to_the_values_of_dicts(api: Flask) -> None:
     ]
 
 
-def test_a_body_that_webargs_cannot_read_is_told(api: Flask) -> None:
+def test_a_body_that_webargs_cannot_parse_is_a_400(api: Flask) -> None:
     response = api.test_client().post("/order", data=b'{"limit": ', content_type="application/json")
     assert response.status_code == 400
     assert response.get_json()["error"] == "Invalid JSON body."
@@ -186,7 +166,7 @@ def test_a_body_that_webargs_cannot_read_is_told(api: Flask) -> None:
 @pytest.mark.parametrize(
     "body", [b"[" * 100_000, b'{"limit":' + b"9" * 5_000 + b"}", b'{"limit": NaN}', b"", b"\xff"]
 )
-def test_a_guard_reads_the_body_before_webargs_does(api: Flask, body: bytes) -> None:
+def test_a_guard_parses_the_body_before_webargs_does(api: Flask, body: bytes) -> None:
     response = api.test_client().post("/guarded", data=body, content_type="application/json")
     assert response.status_code == 400
     assert response.get_json()["error"].startswith("Malformed JSON: ")
