@@ -1,1 +1,1 @@
-"""What this extension costs beside bare Flask and its peers: ``python -m benchmarks``."""
+"""Compare this extension with bare Flask and other extensions: ``python -m benchmarks``."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--rounds N] [NAME ...]``: race the contenders and print Markdown tables."""
+"""``python -m benchmarks [--rounds N] [NAME ...]``: time the contenders and print the tables."""
 
 from __future__ import annotations
 
@@ -26,59 +26,61 @@ _PACKAGES = (
 
 
 def main() -> None:
-    chosen = _arguments()
-    _print_machine(chosen.rounds)
+    options = _parse_arguments()
+    _print_machine(options.rounds)
     apps = paths.make_contenders()
-    for section in (_paths, _guards, _imports, _limits, _scaling, _memory, _http):
-        section(chosen, apps)
+    for print_section in (
+        _print_paths,
+        _print_guards,
+        _print_imports,
+        _print_limits,
+        _print_scaling,
+        _print_memory,
+        _print_http,
+    ):
+        print_section(options, apps)
 
 
-def _arguments() -> argparse.Namespace:
-    names = [row.name for row in (*PATHS, *GUARDED)] + [
-        "import",
-        "limits",
-        "scaling",
-        "memory",
-        "http",
-    ]
+def _parse_arguments() -> argparse.Namespace:
+    names = [row.name for row in (*PATHS, *GUARDED)]
+    names += ["import", "limits", "scaling", "memory", "http"]
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Ratios to bare Flask; smaller is better."
+        prog="python -m benchmarks", description="Prints ratios to bare Flask. Smaller is better."
     )
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"what to run, all of it by default: {', '.join(names)}",
+        help=f"what to run (default: everything): {', '.join(names)}",
     )
     parser.add_argument(
         "--rounds",
         type=int,
         default=100,
-        help="rounds of each race (default: %(default)s; 10 is quick)",
+        help="rounds per comparison (default: %(default)s; 10 is quick)",
     )
     parser.add_argument(
         "--errors",
         type=int,
         default=100_000,
-        help="errors of the memory check (default: %(default)s)",
+        help="errors to send in the memory check (default: %(default)s)",
     )
     parser.add_argument(
-        "--seconds", type=int, default=1, help="seconds of each HTTP run (default: %(default)s)"
+        "--seconds", type=int, default=1, help="seconds per HTTP run (default: %(default)s)"
     )
-    chosen = parser.parse_args()
-    unknown = set(chosen.names) - set(names)
+    options = parser.parse_args()
+    unknown = set(options.names) - set(names)
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}. Choose from: {', '.join(names)}")
-    chosen.names = chosen.names or names
-    return chosen
+        parser.error(f"unknown names: {', '.join(sorted(unknown))}. Use: {', '.join(names)}")
+    options.names = options.names or names
+    return options
 
 
 def _print_machine(rounds: int) -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    print(
-        f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}, {_processor()}; {packages}."
-    )
-    print(f"{rounds} rounds; medians of the ratios of each round, quartiles in brackets.")
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    print(f"{python} on {platform.machine()}, {_processor()}; {packages}.")
+    print(f"{rounds} rounds. Medians of the ratios within a round, quartiles in parentheses.")
 
 
 def _processor() -> str:
@@ -95,63 +97,65 @@ def _print_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     print(f"\n{markdown(header, rows)}", flush=True)
 
 
-def _selected(
-    rows: Iterable[Any], chosen: argparse.Namespace, run: Callable[[Any], tuple[str, ...]]
+def _run_selected(
+    rows: Iterable[Any], options: argparse.Namespace, run: Callable[[Any], tuple[str, ...]]
 ) -> list[tuple[str, ...]]:
-    return [run(row) for row in rows if row.name in chosen.names]
+    return [run(row) for row in rows if row.name in options.names]
 
 
-def _paths(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    rows = _selected(PATHS, chosen, lambda row: paths.run_path(row, apps, chosen.rounds))
+def _print_paths(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    rows = _run_selected(PATHS, options, lambda row: paths.run_path(row, apps, options.rounds))
     if rows:
-        _print_table(["ratio to floor", *CONTENDERS, "best peer was", "wanted"], rows)
+        _print_table(["ratio to floor", *CONTENDERS, "best peer before", "target"], rows)
 
 
-def _guards(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    rows = _selected(GUARDED, chosen, lambda row: paths.run_guarded(row, apps, chosen.rounds))
+def _print_guards(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    rows = _run_selected(GUARDED, options, lambda row: paths.run_guarded(row, apps, options.rounds))
     if rows:
-        _print_table(["µs over the view without", *CONTENDERS, "best peer was", "wanted"], rows)
+        _print_table(
+            ["µs over the view without guards", *CONTENDERS, "best peer before", "target"], rows
+        )
 
 
-def _imports(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    if "import" in chosen.names:
-        header = ["ratio", "flask", "flask again", "flask_apierrors", "best peer was", "wanted"]
-        _print_table(header, [imports.run(max(6, chosen.rounds // 4))])
+def _print_imports(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "import" in options.names:
+        header = ["ratio", "flask", "flask again", "flask_apierrors", "best peer before", "target"]
+        _print_table(header, [imports.run(max(6, options.rounds // 4))])
 
 
-def _limits(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    if "limits" in chosen.names:
+def _print_limits(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "limits" in options.names:
         print(flush=True)
-        command = [sys.executable, "-m", "benchmarks.rate_limits", "--rounds", str(chosen.rounds)]
+        command = [sys.executable, "-m", "benchmarks.rate_limits", "--rounds", str(options.rounds)]
         subprocess.run(command, check=True, timeout=600)
 
 
-def _scaling(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    if "scaling" in chosen.names:
+def _print_scaling(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "scaling" in options.names:
         header = [
             "bad items",
             "time",
             "per item",
             "ratio to floor",
-            "answer of floor",
-            "answer of flask_apierrors",
+            "body from floor",
+            "body from flask_apierrors",
         ]
-        _print_table(header, scaling.run(apps["floor"], apps["flask_apierrors"], chosen.rounds))
+        _print_table(header, scaling.run(apps["floor"], apps["flask_apierrors"], options.rounds))
 
 
-def _memory(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    if "memory" in chosen.names:
+def _print_memory(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "memory" in options.names:
         _print_table(
-            ["no two requests alike", "flask_apierrors"],
-            memory.run(apps["flask_apierrors"], chosen.errors),
+            ["all requests differ", "flask_apierrors"],
+            memory.run(apps["flask_apierrors"], options.errors),
         )
 
 
-def _http(chosen: argparse.Namespace, apps: dict[str, Any]) -> None:
-    if "http" in chosen.names:
+def _print_http(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "http" in options.names:
         _print_table(
-            ["CPU time of the server, a request", *over_http.CONTENDERS],
-            over_http.run(chosen.seconds),
+            ["CPU time of the server per request", *over_http.CONTENDERS],
+            over_http.run(options.seconds),
         )
 
 

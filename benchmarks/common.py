@@ -1,8 +1,8 @@
-"""What every benchmark shares: requests without a server, interleaved rounds, medians of per-round ratios.
+"""What the benchmarks share: requests without a server, and rounds in which contenders take turns.
 
-The machine is never quiet, so only the time of the thread on a CPU counts, contenders take turns within each round, a
-ratio is taken within a round, and the answer is the median of the rounds. Two copies of one app (the A/A control) show
-what is left of the noise.
+No machine is quiet. So the benchmarks count only the CPU time of the thread. The contenders take
+turns within each round, ratios are taken within a round, and the result is the median of the
+rounds. Two copies of one app (an A/A control) show the remaining noise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Call = Callable[[], object]
 
 
 class Request(NamedTuple):
-    """One request: what a client sends."""
+    """What a client sends."""
 
     path: str
     method: str = "GET"
@@ -30,7 +30,7 @@ class Request(NamedTuple):
     body: bytes = b""
 
     def environ(self) -> dict[str, Any]:
-        """The WSGI environ of it, less ``wsgi.input``."""
+        """Return the WSGI environ, without ``wsgi.input``."""
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.method,
             "SCRIPT_NAME": "",
@@ -53,7 +53,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One answer, as a server would send it."""
+    """What a server would send."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 
 def ask(app: WsgiApp, request: Request) -> Answer:
-    """The answer of an app to a request."""
+    """Send a request to an app and return the answer."""
     started: list[Any] = []
     environ = request.environ() | {"wsgi.input": io.BytesIO(request.body)}
     chunks = app(environ, lambda status, headers, exc_info=None: started.append((status, headers)))
@@ -72,7 +72,7 @@ def ask(app: WsgiApp, request: Request) -> Answer:
 
 
 def caller(app: WsgiApp, request: Request) -> Call:
-    """A function that sends a request to an app and drops the answer, as cheaply as that can be done."""
+    """Return a function that sends a request to an app and drops the answer, at little cost."""
     environ = request.environ()
     body = request.body
 
@@ -109,55 +109,52 @@ class Spread(NamedTuple):
 
 
 class Rounds(dict[str, list[float]]):
-    """Seconds a call, for each contender in each round."""
+    """Seconds per call, for each contender in each round."""
 
     def ratio(self, name: str, base: str) -> Spread:
-        """How many times as long as ``base``."""
-        return Spread.of(own / other for own, other in zip(self[name], self[base], strict=True))
+        """Return how many times as long as ``base`` a call takes."""
+        return Spread.of(a / b for a, b in zip(self[name], self[base], strict=True))
 
     def microseconds_over(self, name: str, base: str) -> Spread:
-        """How many microseconds longer than ``base``."""
-        return Spread.of(
-            (own - other) * 1e6 for own, other in zip(self[name], self[base], strict=True)
-        )
+        """Return how many microseconds longer than ``base`` a call takes."""
+        return Spread.of((a - b) * 1e6 for a, b in zip(self[name], self[base], strict=True))
 
     def microseconds(self, name: str) -> Spread:
-        """How many microseconds a call."""
+        """Return how many microseconds a call takes."""
         return Spread.of(own * 1e6 for own in self[name])
 
 
 def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -> Rounds:
-    """Time the contenders in turn: in another order in each round, and each with the same number of calls.
+    """Time the contenders in turn, in a random order and with the same number of calls each.
 
-    :param slice_seconds: How long the first contender's part of a round takes.
+    :param slice_seconds: How long the first contender takes in a round.
     """
     names = list(calls)
     for call in calls.values():
         _warm_up(call)
-    count = max(1, round(slice_seconds / _seconds(calls[names[0]], 5)))
+    count = max(1, round(slice_seconds / _seconds_per_call(calls[names[0]], 5)))
     times = Rounds({name: [] for name in names})
     gc.collect()
     gc.freeze()
     order = Random(1)
     for _ in range(rounds):
         for name in order.sample(names, len(names)):
-            _seconds(
-                calls[name], count // 4 or 1
-            )  # the interpreter still runs what it specialised for the one before
-            times[name].append(_seconds(calls[name], count))
+            # The bytecode is still specialized for the previous contender.
+            _seconds_per_call(calls[name], count // 4 or 1)
+            times[name].append(_seconds_per_call(calls[name], count))
     gc.unfreeze()
     return times
 
 
 def _warm_up(call: Call) -> None:
-    """Caches are filled, bytecode is specialised."""
+    """Fill the caches and let the interpreter specialize the bytecode."""
     end = thread_time() + 0.05
     call()
     while thread_time() < end:
         call()
 
 
-def _seconds(call: Call, count: int) -> float:
+def _seconds_per_call(call: Call, count: int) -> float:
     start = thread_time()
     for _ in range(count):
         call()
@@ -165,7 +162,7 @@ def _seconds(call: Call, count: int) -> float:
 
 
 def quiet(app: Any) -> Any:
-    """An app whose log records are made but written nowhere: what formats a traceback is nobody's error handler."""
+    """Make an app create log records but write none, because formatting them isn't compared."""
     logger = logging.getLogger(app.name)
     logger.handlers[:] = [logging.NullHandler()]
     logger.propagate = False
@@ -173,7 +170,7 @@ def quiet(app: Any) -> Any:
 
 
 def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table, its columns aligned."""
+    """Return a Markdown table with aligned columns."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     cells = [

@@ -1,4 +1,4 @@
-"""What ``import flask_apierrors`` takes over ``import flask``: each import in a fresh interpreter."""
+"""Compare ``import flask_apierrors`` with ``import flask``, each in a new interpreter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from .common import Rounds
 
 _CODE = "from time import process_time as now; start = now(); import {module}; print(now() - start)"
-# An import is that of bytecode, as in production, whatever the shell says: to compile takes longer than the import itself.
+# Python imports bytecode, as in production. Compiling takes longer than the import itself.
 _ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
@@ -17,7 +17,7 @@ _ENVIRONMENT = {
 
 def run(rounds: int) -> tuple[str, ...]:
     times = Rounds({name: [] for name in ("flask", "flask again", "flask_apierrors")})
-    _seconds_to_import("flask_apierrors")  # writes the bytecode
+    _seconds_to_import("flask_apierrors")  # It writes the bytecode.
     for turn in range(rounds):
         names = list(times)
         for name in names[turn % 3 :] + names[: turn % 3]:
@@ -35,7 +35,7 @@ def run(rounds: int) -> tuple[str, ...]:
 
 def _seconds_to_import(module: str) -> float:
     command = [sys.executable, "-c", _CODE.format(module=module)]
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=60, env=_ENVIRONMENT
     )
-    return float(done.stdout)
+    return float(process.stdout)

@@ -1,7 +1,7 @@
-"""The same order over HTTP: gunicorn with one worker, loaded by ``wrk`` if there is one, else from Python threads.
+"""Compare the contenders over HTTP: gunicorn with one worker, loaded by ``wrk`` or by threads.
 
-What is measured is the CPU time that the worker spends on a request: requests a second would be those of a machine which
-runs the load, and whatever else, beside the server.
+The benchmark measures the CPU time of the worker per request. The clients run on the same machine,
+so the number of requests per second says little.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _TURNS = 5
 
 
 def application(module: str) -> Any:
-    """What gunicorn loads: the app of a contender."""
+    """Make the app of a contender, for gunicorn."""
     return quiet(import_module(f"benchmarks.contenders.{module}").create_app())
 
 
 def run(seconds: int) -> list[tuple[str, ...]]:
-    """A row for each path: the servers are loaded in turn; medians of the turns, and of the ratios within a turn."""
+    """Return a row per request: the medians of the turns, and of the ratios within a turn."""
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(_server(module)) for name, module in CONTENDERS.items()
@@ -72,36 +72,22 @@ def _row(
 
 
 def _cpu_seconds(workers: list[int]) -> float:
-    """What these processes have spent, in user mode and in the kernel."""
-    fields = [
+    """Return the CPU time of these processes, in user mode and in the kernel."""
+    stats = [
         Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers
     ]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def _server(module: str) -> Iterator[tuple[int, list[int]]]:
-    options = [
-        "--bind",
-        "127.0.0.1:0",
-        "--workers",
-        "1",
-        "--worker-class",
-        "gthread",
-        "--threads",
-        "1",
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        *options,
-        f"benchmarks.over_http:application({module!r})",
-    ]
+    options = ["--bind=127.0.0.1:0", "--workers=1", "--worker-class=gthread", "--threads=1"]
+    application = f"benchmarks.over_http:application({module!r})"
+    command = [sys.executable, "-m", "gunicorn", *options, application]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         port = _port_of(server)
-        _load(port, Request("/ok"), 1)  # there is a worker when it has answered
+        _load(port, Request("/ok"), 1)  # After an answer, the worker exists.
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()
         yield port, [int(child) for child in children.split()]
     finally:
@@ -112,38 +98,29 @@ def _server(module: str) -> Iterator[tuple[int, list[int]]]:
 def _port_of(server: subprocess.Popen[str]) -> int:
     assert server.stderr is not None
     for line in server.stderr:
-        found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line)
-        if found:
+        listening = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line)
+        if listening:
             threading.Thread(target=server.stderr.read, daemon=True).start()
-            return int(found[1])
+            return int(listening[1])
     raise RuntimeError("gunicorn did not start")
 
 
 def _load(port: int, request: Request, seconds: int) -> int:
-    """Requests that were answered."""
-    return (
-        _load_by_wrk(port, request, seconds)
-        if shutil.which("wrk")
-        else _load_by_threads(port, request, seconds)
-    )
+    """Send requests, and return how many were answered."""
+    load = _load_by_wrk if shutil.which("wrk") else _load_by_threads
+    return load(port, request, seconds)
 
 
 def _load_by_wrk(port: int, request: Request, seconds: int) -> int:
     headers = [
         part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")
     ]
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{_CONNECTIONS}",
-        f"-d{seconds}s",
-        *headers,
-        f"http://127.0.0.1:{port}{request.path}",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30)
-    found = re.search(r"(\d+) requests in", done.stdout)
-    assert found is not None, done.stdout
-    return int(found[1])
+    url = f"http://127.0.0.1:{port}{request.path}"
+    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", *headers, url]
+    output = subprocess.check_output(command, text=True, timeout=seconds + 30)
+    summary = re.search(r"(\d+) requests in", output)
+    assert summary is not None, output
+    return int(summary[1])
 
 
 def _load_by_threads(port: int, request: Request, seconds: int) -> int:

@@ -1,4 +1,4 @@
-"""The paths that are raced: what is sent, what must be answered, and what was aimed at (ratios to bare Flask)."""
+"""The requests to time, the statuses they must get, and the targets as ratios to bare Flask."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _GUARDED = {**_JSON, "Authorization": f"Bearer {GOOD_TOKEN}"}
 
 
 class Path(NamedTuple):
-    """One row of the table."""
+    """A row of the table of requests."""
 
     name: str
     title: str
     request: Request
     statuses: frozenset[int]
     best_peer: str
-    wanted: str
-    #: Does an ``after_request`` function of the app add a field to each answer, as Flask-CORS does?
+    target: str
+    #: Whether an ``after_request`` function adds a header to each response, as Flask-CORS does.
     touched: bool = False
 
 
 class Guarded(NamedTuple):
-    """A row that tells what the guards add to a view, in microseconds."""
+    """A row of the table of guards: what they add to a view, in microseconds."""
 
     name: str
     title: str
@@ -55,17 +55,17 @@ def _path(
     request: Request,
     statuses: set[int],
     best_peer: str = "",
-    wanted: str = "",
+    target: str = "",
     touched: bool = False,
 ) -> Path:
-    return Path(name, title, request, frozenset(statuses), best_peer, wanted, touched)
+    return Path(name, title, request, frozenset(statuses), best_peer, target, touched)
 
 
 PATHS = (
     _path("success", "success, no guard", Request("/ok"), {200}, "1.00", "1.01"),
     _path("unknown", "unknown URL, 404", Request("/unknown"), {404}, "1.03", "0.90"),
     _path("abort", "`abort(404, text)`", Request("/aborted"), {404}, "1.14", "1.00"),
-    _path("touched", "the same, and a field added to it", Request("/aborted"), {404}, touched=True),
+    _path("touched", "the same, with a header added", Request("/aborted"), {404}, touched=True),
     _path("405", "405", Request("/ok", "POST"), {405}, "1.04", "0.92"),
     _path(
         "one-field",
@@ -113,24 +113,27 @@ GUARDED = (
 
 
 class WrongAnswer(AssertionError):
-    """A contender did not answer as it should: its time would mean nothing."""
+    """A contender gave a wrong answer, so its time means nothing."""
 
 
 def make_contenders(touched: bool = False) -> dict[str, Any]:
     apps = {name: quiet(create_app()) for name, create_app in CONTENDERS.items()}
     if touched:
         for app in apps.values():
-            app.after_request(_with_a_field_more)
+            app.after_request(_add_header)
     return apps
 
 
-def _with_a_field_more(response: Any) -> Any:
+def _add_header(response: Any) -> Any:
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
 
 
 def check(name: str, app: Any, request: Request, statuses: frozenset[int]) -> None:
-    """Look at one answer before any is timed."""
+    """Check one answer before timing any.
+
+    :raises WrongAnswer: If the status is another one, or the body is no JSON object.
+    """
     answer = ask(app.wsgi_app, request)
     if answer.status not in statuses:
         raise WrongAnswer(f"{name} answers {request.method} {request.path} with {answer.status}")
@@ -145,7 +148,7 @@ def check(name: str, app: Any, request: Request, statuses: frozenset[int]) -> No
 
 
 def run_path(path: Path, apps: Mapping[str, Any], rounds: int) -> tuple[str, ...]:
-    """Race the contenders on one path; gives the row of the table."""
+    """Time the contenders on one request, and return the row of the table."""
     if path.touched:
         apps = make_contenders(touched=True)
     for name, app in apps.items():
@@ -154,7 +157,7 @@ def run_path(path: Path, apps: Mapping[str, Any], rounds: int) -> tuple[str, ...
     base = next(iter(apps))
     ratios = {name: times.ratio(name, base) for name in apps if name != base}
     floor_time = f"{times.microseconds(base).median:.0f} µs"
-    return (path.title, floor_time, *_ratio_cells(ratios), path.best_peer, path.wanted)
+    return (path.title, floor_time, *_ratio_cells(ratios), path.best_peer, path.target)
 
 
 def _ratio_cells(ratios: Mapping[str, Spread]) -> Iterator[str]:
@@ -166,7 +169,7 @@ def _ratio_cells(ratios: Mapping[str, Spread]) -> Iterator[str]:
 
 
 def run_guarded(row: Guarded, apps: Mapping[str, Any], rounds: int) -> tuple[str, ...]:
-    """Race a guarded view against the same view without guards, for each contender that has guards."""
+    """Time the guarded view of each contender against its view without guards."""
     guarded, bare = (
         Request(path, "POST", _GUARDED | {"Accept": row.accept}, _ITEM)
         for path in ("/guarded", "/unguarded")

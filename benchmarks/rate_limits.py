@@ -1,4 +1,4 @@
-"""``python -m benchmarks.rate_limits [--rounds N]``: what rate limits cost, in memory, as ratios to a bare Flask view."""
+"""``python -m benchmarks.rate_limits [--rounds N]``: the cost of rate limits, counted in memory."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ _MANY = "100000000/hour"
 _STRATEGIES = ("fixed-window", "moving-window", "sliding-window-counter")
 
 
-def bare() -> Flask:
+def bare_app() -> Flask:
     app = Flask("bare")
     app.add_url_rule("/free", "free", lambda: _OK)
     return app
 
 
-def ours(**config: Any) -> Flask:
+def own_app(**config: Any) -> Flask:
     app = Flask("ours")
     app.config.update(config)
     ApiErrors(app)
-    return _with_views(app, rate_limit)
+    return _add_views(app, rate_limit)
 
 
-def without_limits() -> Flask:
-    """The contract, and nothing limited."""
+def app_without_limits() -> Flask:
+    """Make an app with this extension and no limits."""
     app = Flask("contract")
     ApiErrors(app)
     app.add_url_rule("/free", "free", lambda: _OK)
     return app
 
 
-def flask_limiter() -> Flask:
-    """Flask-Limiter as its documentation has it, with the handler that its recipes show."""
+def peer_app() -> Flask:
+    """Make an app with Flask-Limiter and the error handler of its recipes."""
     app = Flask("peer")
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
     app.register_error_handler(429, lambda error: ({"error": str(error.description)}, 429))
-    return _with_views(app, limiter.limit)
+    return _add_views(app, limiter.limit)
 
 
-def _with_views(app: Flask, limit: Callable[[str], Callable[[Any], Any]]) -> Flask:
+def _add_views(app: Flask, limit: Callable[[str], Callable[[Any], Any]]) -> Flask:
     def free() -> dict[str, int]:
         return _OK
 
@@ -65,29 +65,31 @@ def _with_views(app: Flask, limit: Callable[[str], Callable[[Any], Any]]) -> Fla
 
 
 class Row(NamedTuple):
-    """One line of the table."""
+    """A row of the table."""
 
     title: str
     app: Flask
     path: str
     status: int
-    wanted: str = ""
+    target: str = ""
 
 
 def rows() -> list[Row]:
-    mine, peer = ours(), flask_limiter()
-    configured = ours(RATELIMIT_DEFAULT=_MANY)
-    both = ours(RATELIMIT_DEFAULT=_MANY, RATELIMIT_APPLICATION=_MANY)
+    own, peer = own_app(), peer_app()
+    configured = own_app(RATELIMIT_DEFAULT=_MANY)
+    both = own_app(RATELIMIT_DEFAULT=_MANY, RATELIMIT_APPLICATION=_MANY)
     return [
-        Row("bare view, again", bare(), "/free", 200),
-        Row("the contract, an app without limits", without_limits(), "/free", 200),
-        Row("a view without limits", mine, "/free", 200, "1.03"),
-        Row("a limited view", mine, "/limited", 200, "1.30"),
-        Row("a 429", mine, "/exceeded", 429, "1.30"),
+        Row("bare view, again", bare_app(), "/free", 200),
+        Row("an app without limits", app_without_limits(), "/free", 200),
+        Row("a view without limits", own, "/free", 200, "1.03"),
+        Row("a limited view", own, "/limited", 200, "1.30"),
+        Row("a 429", own, "/exceeded", 429, "1.30"),
         Row("a view with the default limit", configured, "/free", 200, "1.30"),
         Row("with a default and an application limit", both, "/free", 200),
         *(
-            Row(f"a limited view, {strategy}", ours(RATELIMIT_STRATEGY=strategy), "/limited", 200)
+            Row(
+                f"a limited view, {strategy}", own_app(RATELIMIT_STRATEGY=strategy), "/limited", 200
+            )
             for strategy in _STRATEGIES[1:]
         ),
         Row("Flask-Limiter: a view without limits", peer, "/free", 200),
@@ -98,18 +100,16 @@ def rows() -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rate_limits", description=__doc__)
-    parser.add_argument(
-        "--rounds", type=int, default=100, help="rounds of the race (default: %(default)s)"
-    )
-    chosen = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=100, help="rounds (default: %(default)s)")
+    options = parser.parse_args()
     measured = rows()
     for row in measured:
         ask(quiet(row.app), Request(row.path))
         assert ask(row.app, Request(row.path)).status == row.status, row.title
-    calls = {"bare": caller(bare(), Request("/free"))} | {
+    calls = {"bare": caller(bare_app(), Request("/free"))} | {
         row.title: caller(row.app, Request(row.path)) for row in measured
     }
-    times = race(calls, chosen.rounds)
+    times = race(calls, options.rounds)
     lines = []
     for row in measured:
         ratio, added = times.ratio(row.title, "bare"), times.microseconds_over(row.title, "bare")
@@ -118,13 +118,12 @@ def main() -> None:
                 row.title,
                 f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
                 f"{added.median:+.1f}",
-                row.wanted,
+                row.target,
             ]
         )
-    print(
-        f"A bare view takes {times.microseconds('bare').median:.0f} µs; {chosen.rounds} rounds, medians and quartiles.\n"
-    )
-    print(markdown(["", "ratio to a bare view", "µs", "wanted, at most"], lines))
+    bare = times.microseconds("bare").median
+    print(f"A bare view takes {bare:.0f} µs. {options.rounds} rounds, medians and quartiles.\n")
+    print(markdown(["", "ratio to a bare view", "µs", "target"], lines))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the cost and the size of an answer grow with the number of things that are wrong with a request."""
+"""Measure how the time and size of an answer grow with the number of errors in a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COUNTS = (10, 100, 1_000, 10_000)
 
 
 def run(floor: Any, app: Any, rounds: int) -> list[tuple[str, ...]]:
-    """A row for each number of bad items: time, ratio to bare Flask, and the size of both answers."""
+    """Return a row per number of bad items: time, ratio to bare Flask, and the sizes."""
     rows = []
     for count in _COUNTS:
         body = json.dumps({"items": [{"limit": "many"}] * count}).encode()
@@ -21,7 +21,7 @@ def run(floor: Any, app: Any, rounds: int) -> list[tuple[str, ...]]:
             max(5, rounds // 4 if count < 10_000 else 5),
         )
         own, ratio = times.microseconds("own").median, times.ratio("own", "floor").median
-        sizes = (f"{len(ask(each.wsgi_app, request).body):,} B" for each in (floor, app))
+        sizes = (f"{len(ask(contender.wsgi_app, request).body):,} B" for contender in (floor, app))
         rows.append(
             (f"{count:,}", f"{own / 1e3:.2f} ms", f"{own / count:.1f} µs", f"{ratio:.2f}", *sizes)
         )

@@ -1,6 +1,6 @@
-"""A vessel telemetry API: what an API with flask_apierrors looks like.
+"""An example: a vessel telemetry API that uses flask_apierrors.
 
-``make run`` starts it and prints what to try.
+``make run`` starts it and prints requests to try.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,16 @@ from .errors import errors
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
-    """Make the app; its store is filled at the first start. ``TELEMETRY_*`` environment variables come before ``config``."""
+    """Make the app, and fill its store at the first start.
+
+    ``TELEMETRY_*`` environment variables override ``config``.
+    """
     app = Flask(__name__)
     app.config.from_mapping(
-        SECRET_KEY="a key for this demonstration alone",  # noqa: S106
+        SECRET_KEY="a key for this demonstration only",  # noqa: S106
         DATABASE=str(Path(app.instance_path) / "telemetry.sqlite"),
-        # What each client may do. Of a real API this is in the database, and the secrets are hashed.
+        # The clients and their permissions. A real API keeps them in a database and hashes the
+        # secrets.
         CLIENTS={
             "bridge": {"secret": "bridge-secret", "scope": "measurements:read annotations:write"},
             "office": {"secret": "office-secret", "scope": "measurements:read"},

@@ -1,4 +1,4 @@
-"""``/annotations``: what people noticed in the measurements."""
+"""``/annotations``: notes about the measurements."""
 
 from __future__ import annotations
 
@@ -50,12 +50,13 @@ class AnnotationSchema(Schema):
 @produces("application/json")
 @raises(ValidationError, DatabaseError)
 def list_all() -> Response:
-    """Get what people noticed in the measurements."""
-    found = connection().execute(
-        "SELECT id, series, time, author, text FROM annotations WHERE time >= ? AND time < ? ORDER BY time, id LIMIT ?",
+    """List the annotations."""
+    rows = connection().execute(
+        "SELECT id, series, time, author, text FROM annotations"
+        " WHERE time >= ? AND time < ? ORDER BY time, id LIMIT ?",
         requested_window(),
     )
-    return jsonify(annotations=[shown(*row) for row in found])
+    return jsonify(annotations=[to_json(*row) for row in rows])
 
 
 @blueprint.post("/annotations")
@@ -65,18 +66,18 @@ def list_all() -> Response:
 @rate_limit("30/minute")
 @raises(ValidationError, DatabaseError)
 def create() -> tuple[Response, int, dict[str, str]]:
-    """Note down what you noticed in the measurements."""
-    given = AnnotationSchema().load(request.get_json())
+    """Add an annotation."""
+    annotation = AnnotationSchema().load(request.get_json())
     row = (
         str(uuid4()),
-        given["series"],
-        int(given["time"].timestamp()),
+        annotation["series"],
+        int(annotation["time"].timestamp()),
         current_principal["sub"],
-        given["text"],
+        annotation["text"],
     )
     with connection() as store:
         store.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?)", row)
-    return jsonify(shown(*row)), 201, {"Location": url_for(".delete", id=row[0])}
+    return jsonify(to_json(*row)), 201, {"Location": url_for(".delete", id=row[0])}
 
 
 @blueprint.delete("/annotations/<uuid:id>")
@@ -91,5 +92,5 @@ def delete(id: UUID) -> tuple[str, int]:
     return "", 204
 
 
-def shown(id: str, series: str, time: int, author: str, text: str) -> dict[str, Any]:
+def to_json(id: str, series: str, time: int, author: str, text: str) -> dict[str, Any]:
     return {"id": id, "series": series, "time": iso(time), "author": author, "text": text}

@@ -1,4 +1,4 @@
-"""What to try on the running API: printed at its start, and run by a test."""
+"""Requests to try on the running API. It prints them when it starts, and a test runs them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from .errors import AUDIENCE
 
 
 class Command(NamedTuple):
-    """A line for a shell, and the status that it shows."""
+    """A shell command, and the status of the response that it prints."""
 
     status: int
-    what: str
+    title: str
     line: str
 
 
 def commands(app: Flask, url: str) -> list[Command]:
-    """The commands for the API at ``url``, in the order in which to paste them: the first sets ``TOKEN``."""
+    """Return the commands for the API at ``url``. The first one sets ``TOKEN`` for the others."""
     get = 'curl -i -H "Authorization: Bearer $TOKEN"'
     rpm = f"{url}/measurements/engine/aurora/port/rpm"
+    statistics = f"{url}/statistics/engine/aurora/port/rpm"
     titanic = f"{url}/measurements/engine/titanic/port/rpm"
     token = f'curl -s -u %s -X POST -H "Accept: text/plain" {url}/token'
     store = quote(app.config["DATABASE"])
     return [
-        Command(200, "a token of one hour", f"TOKEN=$({token % 'bridge:bridge-secret'})"),
+        Command(
+            200, "a token that is valid for one hour", f"TOKEN=$({token % 'bridge:bridge-secret'})"
+        ),
         Command(
             200,
             "a query",
@@ -48,31 +51,31 @@ def commands(app: Flask, url: str) -> list[Command]:
         ),
         Command(
             403,
-            "no permission",
+            "a missing permission",
             f'curl -i -H "Authorization: Bearer $({token % "kiosk:kiosk-secret"})" {rpm}',
         ),
-        Command(404, "no such URL", f"curl -i {url}/nowhere"),
+        Command(404, "an unknown URL", f"curl -i {url}/nowhere"),
         Command(
             404,
-            "no such series, as problem+json",
+            "an unknown series, as problem+json",
             f'{get} -H "Accept: application/json, application/problem+json" {titanic}',
         ),
-        Command(405, "no such method", f"{get} -X PUT {url}/annotations"),
-        Command(406, "nothing that the client takes", f'{get} -H "Accept: application/xml" {rpm}'),
+        Command(405, "the wrong method", f"{get} -X PUT {url}/annotations"),
+        Command(406, "no acceptable media type", f'{get} -H "Accept: application/xml" {rpm}'),
         Command(
             415,
-            "a body that is not JSON",
+            "a body that isn't JSON",
             f'{get} -H "Content-Type: text/plain" -d "hello" {url}/annotations',
         ),
         Command(429, "too many requests", f'{get} -s "{rpm}?limit=[1-30]" | tail -n 15'),
         Command(
             500,
             "a bug",
-            f'{get} "{url}/statistics/engine/aurora/port/rpm?from=2025-05-21&to=2025-05-21T00:01:00Z"',
+            f'{get} "{statistics}?from=2025-05-21&to=2025-05-21T00:01:00Z"',
         ),
         Command(
             503,
-            "the store is gone",
+            "the store is missing",
             f"mv {store} {store}.away; curl -i {url}/health; mv {store}.away {store}",
         ),
     ]

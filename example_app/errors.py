@@ -1,4 +1,4 @@
-"""The errors of this API, and who may call it."""
+"""The errors of this API, and how it verifies tokens."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ errors = ApiErrors()
 
 
 class InvalidClient(ApiError, Unauthorized):
-    """The client id or the client secret is missing or wrong.
+    """The client ID or the client secret is missing or wrong.
 
-    Send both by HTTP Basic.
+    Send both with HTTP Basic authentication.
     """
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        # A challenge of its own: the other endpoints ask for Bearer tokens.
+        # The other endpoints ask for a Bearer token instead.
         return [
             *super().get_headers(environ, scope),
             ("WWW-Authenticate", 'Basic realm="telemetry", charset="UTF-8"'),
@@ -31,14 +31,15 @@ class InvalidClient(ApiError, Unauthorized):
 
 
 class SeriesNotFound(ApiError, NotFound):
-    """No series of measurements has this name. A `*` stands for one whole level of it."""
+    """No series of measurements has this name. A `*` matches one level of a name."""
 
 
 class AnnotationNotFound(ApiError, NotFound):
-    """No annotation has this id."""
+    """No annotation has this ID."""
 
 
-# The store is gone, locked or damaged. It is logged with its traceback; the client is told when to come back.
+# The store is missing, locked, or damaged. The log has the traceback, and the response says when
+# to retry.
 errors.convert(sqlite3.DatabaseError, to=ServiceUnavailable(retry_after=10))
 
 

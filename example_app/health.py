@@ -1,4 +1,4 @@
-"""``GET /health``: for the load balancer, so without a token and outside the rate limits."""
+"""``GET /health``, for the load balancer: without a token and without rate limits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/health")
 @raises(DatabaseError)
 def check() -> Response:
-    """Tell whether the store can be read."""
+    """Check whether the store can be read."""
     (measurements,) = connection().execute("SELECT count(*) FROM measurements").fetchone()
     return jsonify(status="ok", measurements=measurements)

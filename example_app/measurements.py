@@ -25,43 +25,43 @@ blueprint = Blueprint("measurements", __name__)
 @rate_limit("10/second")
 @raises(ValidationError, SeriesNotFound, DatabaseError)
 def read(domain: str, expression: str) -> Response:
-    """Get what the vessels measured. A `*` in the expression stands for one whole level."""
+    """Read measurements. A `*` in the expression matches one level of a name."""
     window = requested_window()
-    found = rows(requested_series(domain, expression), window)
-    return as_csv(found) if negotiated_type == "text/csv" else jsonify(measurements=found)
+    measurements = select(requested_series(domain, expression), window)
+    if negotiated_type == "text/csv":
+        return to_csv(measurements)
+    return jsonify(measurements=measurements)
 
 
 def requested_series(domain: str, expression: str) -> list[Series]:
-    found = matching_series(domain, expression)
-    if not found:
-        raise SeriesNotFound(
-            f"No series is named {domain}/{expression}. A * stands for one whole level."
-        )
-    return found
+    series = matching_series(domain, expression)
+    if not series:
+        raise SeriesNotFound(f"No series is named {domain}/{expression}. A * matches one level.")
+    return series
 
 
-def rows(series: list[Series], window: Window) -> list[dict[str, Any]]:
-    known = {one.id: one for one in series}
-    marks = ", ".join("?" * len(known))
-    found = connection().execute(
-        f"SELECT series_id, time, value FROM measurements WHERE series_id IN ({marks}) AND time >= ? AND time < ?"  # noqa: S608
-        " ORDER BY time, series_id LIMIT ?",
-        (*known, *window),
+def select(series: list[Series], window: Window) -> list[dict[str, Any]]:
+    by_id = {item.id: item for item in series}
+    placeholders = ", ".join("?" * len(by_id))
+    query = (
+        "SELECT series_id, time, value FROM measurements"  # noqa: S608
+        f" WHERE series_id IN ({placeholders}) AND time >= ? AND time < ?"
+        " ORDER BY time, series_id LIMIT ?"
     )
     return [
         {
-            "series": known[number].name,
+            "series": by_id[number].name,
             "time": iso(time),
             "value": value,
-            "unit": known[number].unit,
+            "unit": by_id[number].unit,
         }
-        for number, time, value in found
+        for number, time, value in connection().execute(query, (*by_id, *window))
     ]
 
 
-def as_csv(found: list[dict[str, Any]]) -> Response:
+def to_csv(measurements: list[dict[str, Any]]) -> Response:
     text = io.StringIO()
     writer = csv.DictWriter(text, ["series", "time", "value", "unit"])
     writer.writeheader()
-    writer.writerows(found)
+    writer.writerows(measurements)
     return Response(text.getvalue(), mimetype="text/csv")

@@ -1,4 +1,4 @@
-"""``GET /openapi.json``: this API for programs; its errors are those of the catalogue."""
+"""``GET /openapi.json``: the OpenAPI document. Its errors come from the catalogue."""
 
 from __future__ import annotations
 
@@ -58,79 +58,84 @@ class Health(Schema):
 
 @blueprint.get("/openapi.json")
 def document() -> Response:
-    """Get the description of this API for programs (OpenAPI)."""
-    known = current_app.extensions
-    if "openapi" not in known:
-        known["openapi"] = specification(current_app._get_current_object()).to_dict()  # type: ignore[attr-defined]
-    return jsonify(known["openapi"])
+    """Get the OpenAPI document of this API."""
+    extensions = current_app.extensions
+    if "openapi" not in extensions:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        extensions["openapi"] = specification(app).to_dict()
+    return jsonify(extensions["openapi"])
 
 
 def specification(app: Flask) -> APISpec:
-    """The document: what is here about success, and what the app's catalogue knows about errors."""
+    """Describe the successful responses. The plugin adds the errors."""
     plugins = [MarshmallowPlugin(), ApiErrorsPlugin(app)]
-    info = {"description": "What the vessels of a fleet measure."}
+    info = {"description": "The measurements of a fleet of vessels."}
     spec = APISpec(
         "Vessel telemetry", "1.0.0", "3.1.0", plugins=plugins, info=info, servers=[{"url": "/"}]
     )
     spec.components.security_scheme(
-        "Client", {"type": "http", "scheme": "basic", "description": "A client id and its secret."}
+        "Client", {"type": "http", "scheme": "basic", "description": "A client ID and its secret."}
     )
     window: list[Any] = [{"in": "query", "schema": WindowSchema}]
     without_limit: list[Any] = [{"in": "query", "schema": WindowSchema(exclude=("limit",))}]
 
     spec.path("/token", operations={"post": get_token()})
     spec.path(
-        "/measurements/{domain}/{expression}", operations={"get": read(window)}, parameters=series()
+        "/measurements/{domain}/{expression}",
+        operations={"get": read(window)},
+        parameters=series_parameters(),
     )
     spec.path(
         "/statistics/{domain}/{expression}",
         operations={"get": summarize(without_limit)},
-        parameters=series(),
+        parameters=series_parameters(),
     )
     spec.path("/annotations", operations={"get": list_annotations(window), "post": annotate()})
     spec.path(
         "/annotations/{id}",
         operations={"delete": forget()},
-        parameters=[in_path("id", format="uuid")],
+        parameters=[path_parameter("id", format="uuid")],
     )
     spec.path(
         "/health",
         operations={
-            "get": operation("getHealth", "Is the API well?", {200: answer("It is.", Health)})
+            "get": operation(
+                "getHealth", "Check the API.", {200: success("The API works.", Health)}
+            )
         },
     )
     description = operation(
-        "getDocument", "This document.", {200: answer("This document.", {"type": "object"})}
+        "getDocument", "Get this document.", {200: success("This document.", {"type": "object"})}
     )
     spec.path("/openapi.json", operations={"get": description})
     return spec
 
 
 def get_token() -> Operation:
-    created = answer("A token of one hour.", Token)
+    created = success("A token that is valid for one hour.", Token)
     created["content"]["text/plain"] = {
-        "schema": {"type": "string", "description": "The token alone."}
+        "schema": {"type": "string", "description": "Only the token."}
     }
-    return operation("getToken", "Get a token for a client id and its secret.", {200: created}) | {
+    return operation("getToken", "Get a token for a client ID and its secret.", {200: created}) | {
         "security": [{"Client": []}]
     }
 
 
 def read(parameters: list[Any]) -> Operation:
-    found = answer(
-        "The measurements, in the order of their times.", listed("measurements", Measurement)
+    measurements = success(
+        "The measurements, sorted by time.", array_in("measurements", Measurement)
     )
-    found["content"]["text/csv"] = {
-        "schema": {"type": "string", "description": "A line for each, below their names."}
+    measurements["content"]["text/csv"] = {
+        "schema": {"type": "string", "description": "A header line, then one line per measurement."}
     }
-    return operation("readMeasurements", "Read measurements.", {200: found}, parameters)
+    return operation("readMeasurements", "Read measurements.", {200: measurements}, parameters)
 
 
 def summarize(parameters: list[Any]) -> Operation:
     return operation(
         "summarizeMeasurements",
         "Summarize measurements.",
-        {200: answer("A summary of each series.", listed("statistics", Summary))},
+        {200: success("A summary of each series.", array_in("statistics", Summary))},
         parameters,
     )
 
@@ -139,25 +144,27 @@ def list_annotations(parameters: list[Any]) -> Operation:
     return operation(
         "listAnnotations",
         "List annotations.",
-        {200: answer("The annotations.", listed("annotations", StoredAnnotation))},
+        {200: success("The annotations.", array_in("annotations", StoredAnnotation))},
         parameters,
     )
 
 
 def annotate() -> Operation:
-    created = answer("The annotation.", StoredAnnotation)
+    created = success("The annotation.", StoredAnnotation)
     created["headers"] = {
         "Location": {"description": "Its URL.", "required": True, "schema": {"type": "string"}}
     }
     body = {"required": True, "content": {"application/json": {"schema": AnnotationSchema}}}
-    return operation("createAnnotation", "Annotate a series.", {201: created}) | {
+    return operation("createAnnotation", "Add an annotation.", {201: created}) | {
         "requestBody": body
     }
 
 
 def forget() -> Operation:
     return operation(
-        "deleteAnnotation", "Delete an annotation.", {204: {"description": "It is deleted."}}
+        "deleteAnnotation",
+        "Delete an annotation.",
+        {204: {"description": "The annotation is deleted."}},
     )
 
 
@@ -172,11 +179,11 @@ def operation(
     }
 
 
-def answer(description: str, schema: Any) -> Operation:
+def success(description: str, schema: Any) -> Operation:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def listed(name: str, schema: type[Schema]) -> Operation:
+def array_in(name: str, schema: type[Schema]) -> Operation:
     return {
         "type": "object",
         "required": [name],
@@ -184,9 +191,12 @@ def listed(name: str, schema: type[Schema]) -> Operation:
     }
 
 
-def series() -> list[Operation]:
-    return [in_path("domain", example="engine"), in_path("expression", example="aurora/port/rpm")]
+def series_parameters() -> list[Operation]:
+    return [
+        path_parameter("domain", example="engine"),
+        path_parameter("expression", example="aurora/port/rpm"),
+    ]
 
 
-def in_path(name: str, **schema: str) -> Operation:
+def path_parameter(name: str, **schema: str) -> Operation:
     return {"in": "path", "name": name, "schema": {"type": "string", "minLength": 1} | schema}

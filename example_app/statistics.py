@@ -25,10 +25,10 @@ blueprint = Blueprint("statistics", __name__)
 @rate_limit("5/second")
 @raises(ValidationError, SeriesNotFound, DatabaseError)
 def read(domain: str, expression: str) -> Response:
-    """Get figures about what the vessels measured. A `*` in the expression stands for one whole level."""
+    """Summarize measurements. A `*` in the expression matches one level of a name."""
     window = requested_window(without=("limit",))
-    found = [summary(series, window) for series in requested_series(domain, expression)]
-    return jsonify(statistics=[one for one in found if one])
+    series = requested_series(domain, expression)
+    return jsonify(statistics=list(filter(None, (summary(item, window) for item in series))))
 
 
 def summary(series: Series, window: Window) -> dict[str, Any]:
@@ -43,6 +43,6 @@ def summary(series: Series, window: Window) -> dict[str, Any]:
         "minimum": min(values),
         "maximum": max(values),
         "mean": round(fmean(values), 3),
-        # The bug of this example, left in to be tried: a single value has no standard deviation.
+        # A bug to try: a single value has no standard deviation, so this crashes.
         "deviation": round(stdev(values), 3),
     }

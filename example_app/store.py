@@ -1,4 +1,4 @@
-"""The store: SQLite, one connection a request, filled at the first start."""
+"""The store: SQLite, filled at the first start, with one connection per request."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ CREATE TABLE measurements (
     PRIMARY KEY (series_id, time)
 ) WITHOUT ROWID;
 CREATE TABLE annotations (
-    id TEXT PRIMARY KEY, series TEXT NOT NULL, time INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL
+    id TEXT PRIMARY KEY, series TEXT NOT NULL, time INTEGER NOT NULL,
+    author TEXT NOT NULL, text TEXT NOT NULL
 );
 """
 VESSELS = ("aurora", "borealis", "calypso", "dorado", "esperanza")
-#: Domain, quantity below the vessel, unit, mean, swing.
+#: Domain, quantity, unit, mean, amplitude.
 QUANTITIES = (
     ("navigation", "speed", "kn", 14.0, 4.0),
     ("navigation", "heading", "deg", 180.0, 90.0),
@@ -58,15 +59,15 @@ def init_app(app: Flask) -> None:
 
 
 def connection() -> sqlite3.Connection:
-    """The connection of this request. Never makes a store that is not there.
+    """Return the connection of this request. It doesn't create a missing store.
 
-    :raises sqlite3.DatabaseError: when there is no store, or none that can be read.
+    :raises sqlite3.DatabaseError: If the store is missing or unreadable.
     """
     if "connection" not in g:
         uri = Path(current_app.config["DATABASE"]).absolute().as_uri()
         g.connection = sqlite3.connect(f"{uri}?mode=rw", uri=True)
-    opened: sqlite3.Connection = g.connection
-    return opened
+    current: sqlite3.Connection = g.connection
+    return current
 
 
 def close(_: object) -> None:
@@ -75,28 +76,27 @@ def close(_: object) -> None:
 
 
 def matching_series(domain: str, expression: str) -> list[Series]:
-    """The series with this name. Level by level; a ``*`` stands for any one level."""
-    wanted = [domain, *expression.split("/")]
-    found = map(
-        Series._make, connection().execute("SELECT id, name, unit FROM series ORDER BY name")
-    )
-    return [series for series in found if matches(series.name.split("/"), wanted)]
+    """Return the series whose names match. A ``*`` matches one level of a name."""
+    patterns = [domain, *expression.split("/")]
+    rows = connection().execute("SELECT id, name, unit FROM series ORDER BY name")
+    return [series for series in map(Series._make, rows) if matches(series.name, patterns)]
 
 
-def matches(levels: list[str], wanted: list[str]) -> bool:
-    return len(levels) == len(wanted) and all(
-        want in ("*", level) for level, want in zip(levels, wanted, strict=True)
+def matches(name: str, patterns: list[str]) -> bool:
+    levels = name.split("/")
+    return len(levels) == len(patterns) and all(
+        pattern in ("*", level) for level, pattern in zip(levels, patterns, strict=True)
     )
 
 
 def create(path: Path) -> None:
-    """Fill a new store; it gets its name when it is whole, so that one that was interrupted is not taken for it."""
+    """Fill a new store. It gets its name last, so that an interrupted start leaves no store."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     with closing(sqlite3.connect(unfinished)) as store, store:
         store.executescript(SCHEMA)
-        for number, (vessel, (domain, quantity, unit, mean, swing)) in enumerate(
+        for number, (vessel, (domain, quantity, unit, mean, amplitude)) in enumerate(
             product(VESSELS, QUANTITIES), 1
         ):
             store.execute(
@@ -105,17 +105,17 @@ def create(path: Path) -> None:
             )
             store.executemany(
                 f"INSERT INTO measurements VALUES ({number}, ?, ?)",  # noqa: S608
-                values(number, mean, swing),
+                values(number, mean, amplitude),
             )
     unfinished.replace(path)
 
 
-def values(seed: int, mean: float, swing: float) -> Iterator[tuple[int, float]]:
-    """A week of one series: a daily swing and some noise, the same at each start."""
+def values(seed: int, mean: float, amplitude: float) -> Iterator[tuple[int, float]]:
+    """Yield one week of a series: a daily cycle and some noise, the same at each start."""
     noise = random.Random(seed)  # noqa: S311
     for step in range(STEPS):
         angle = 2 * math.pi * (step * STEP / 86_400 + seed / 7)
         yield (
             START + step * STEP,
-            round(mean + swing * (0.8 * math.sin(angle) + noise.uniform(-0.2, 0.2)), 2),
+            round(mean + amplitude * (0.8 * math.sin(angle) + noise.uniform(-0.2, 0.2)), 2),
         )

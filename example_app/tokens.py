@@ -1,4 +1,4 @@
-"""``POST /token``: a client id and secret for a token of one hour (RFC 6749 section 4.4)."""
+"""``POST /token``: exchange a client ID and secret for a token (RFC 6749, section 4.4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flask_apierrors import negotiated_type, produces, raises, rate_limit
 from .errors import AUDIENCE, InvalidClient, signing_key
 
 LIFETIME = 3_600  # seconds
-#: Compared with the secret of a client that there is not, so that the time it takes tells nothing.
+#: Stands in for an unknown client, so that the response takes as long as for a known one.
 UNKNOWN = {"secret": token_hex(), "scope": ""}
 
 blueprint = Blueprint("tokens", __name__)
@@ -25,7 +25,7 @@ blueprint = Blueprint("tokens", __name__)
 @produces("application/json", "text/plain")
 @raises(InvalidClient)
 def create() -> Response:
-    """Get a token for one hour: send the client id and the client secret by HTTP Basic."""
+    """Get a token that is valid for one hour. Send the client ID and secret with HTTP Basic."""
     client_id, scope = authenticated_client()
     expires = int(time.time()) + LIFETIME
     claims = {"sub": client_id, "scope": scope, "aud": AUDIENCE, "exp": expires}
@@ -44,19 +44,19 @@ def create() -> Response:
 
 
 def authenticated_client() -> tuple[str, str]:
-    """The id and the scope of the client that asks."""
+    """Return the ID and the scope of the client."""
     client_id, secret = basic_credentials()
     client = current_app.config["CLIENTS"].get(client_id, UNKNOWN)
     if not hmac.compare_digest(secret.encode(), client["secret"].encode()):
-        raise InvalidClient("The client id or the client secret is wrong.")
+        raise InvalidClient("The client ID or the client secret is wrong.")
     return client_id, client["scope"]
 
 
 def basic_credentials() -> tuple[str, str]:
     try:
-        given = request.authorization
-    except ValueError:  # of credentials that are not ASCII
-        given = None
-    if given is None or given.type != "basic":
-        raise InvalidClient("Send a client id and its secret by HTTP Basic.")
-    return given.username or "", given.password or ""
+        authorization = request.authorization
+    except ValueError:  # Werkzeug decodes only ASCII.
+        authorization = None
+    if authorization is None or authorization.type != "basic":
+        raise InvalidClient("Send a client ID and its secret with HTTP Basic authentication.")
+    return authorization.username or "", authorization.password or ""

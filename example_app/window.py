@@ -1,4 +1,4 @@
-"""The query parameters ``from``, ``to`` and ``limit``."""
+"""The query parameters ``from``, ``to``, and ``limit``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LATEST = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class Window(NamedTuple):
-    """Times in seconds since 1970, the end not included; a limit of -1 is none, as in SQL."""
+    """Times in seconds since 1970, without the end. A limit of -1 means no limit, as in SQL."""
 
     start: float
     end: float
@@ -36,9 +36,9 @@ class WindowSchema(Schema):
 
 
 def requested_window(*, without: tuple[str, ...] = ()) -> Window:
-    """The part of the data that the client asks for.
+    """Return the times and the limit that the client asks for.
 
-    :raises ValidationError: for parameters that are unknown or wrong.
+    :raises ValidationError: If a parameter is unknown or invalid.
     """
     window: Window = WindowSchema(exclude=without).load(request.args)
     return window

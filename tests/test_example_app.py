@@ -321,7 +321,7 @@ def test_a_query_that_names_nothing_is_a_404(get: Query, path: str) -> None:
 
 def test_the_404_says_what_a_star_is(get: Query) -> None:
     assert error(get("/measurements/engine/titanic/port/rpm")) == (
-        "No series is named engine/titanic/port/rpm. A * stands for one whole level."
+        "No series is named engine/titanic/port/rpm. A * matches one level."
     )
     problem = get(
         "/measurements/engine/titanic/port/rpm", Accept="application/json, application/problem+json"
@@ -700,7 +700,7 @@ def test_it_prints_the_commands_for_its_port_and_serves(tmp_path: Path) -> None:
         process.terminate()
     printed = [line.strip() for line in lines if line.startswith("#")]
     expected = commands(create_app({"DATABASE": database}), f"http://127.0.0.1:{port}")
-    assert printed == [f"# {status}: {what}" for status, what, _ in expected]
+    assert printed == [f"# {status}: {title}" for status, title, _ in expected]
     assert expected[0].line + "\n" in lines
     assert '"measurements":50400' in answer
 

@@ -1,4 +1,4 @@
-"""This extension, wired as its README says."""
+"""This extension, set up as its README shows."""
 
 from __future__ import annotations
 

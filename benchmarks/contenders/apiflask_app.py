@@ -1,4 +1,4 @@
-"""APIFlask: its application class, input and abort; guards written by hand with that abort."""
+"""APIFlask with its application class, ``input``, and ``abort``. The guards are hand-written."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def create_app() -> Flask:
         raise RuntimeError("a bug")
 
     @app.post("/one-field")
-    @app.input(Item)
+    @app.input(Item)  # type: ignore[arg-type]
     def one_field(json_data: Any) -> Any:
         return json_data
 
     @app.post("/many-items")
-    @app.input(Batch)
+    @app.input(Batch)  # type: ignore[arg-type]
     def many_items(json_data: Any) -> Any:
         return json_data
 

@@ -1,4 +1,4 @@
-"""The handlers of the Flask documentation ("Returning API Errors as JSON"), and guards written by hand."""
+"""The handlers of Flask's documentation (API Errors as JSON), and hand-written guards."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Bare Flask: no guard; each error is what its view returns, ready made.
+"""Bare Flask without guards. Each view returns a fixed error.
 
-What no view can answer (an unknown URL, a wrong method, a crash) is returned, ready made, by a handler of that status.
+A handler returns the errors that no view can return: an unknown URL, a wrong method, and a crash.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def create_app() -> Flask:
         ("/text-only", "GET", 406, "Available: application/json, text/csv."),
         ("/json-only", "POST", 415, "Unsupported media type. Send Content-Type: application/json."),
     ):
-        app.add_url_rule(path, path, _ready(status, text), methods=[method])
+        app.add_url_rule(path, path, _fixed_error(status, text), methods=[method])
     for status, text in (
         (404, "The requested resource does not exist."),
         (405, "The method is not allowed for the requested resource."),
         (500, "Internal server error."),
     ):
-        app.register_error_handler(status, _ready(status, text))
+        app.register_error_handler(status, _fixed_error(status, text))
 
     @app.get("/crash")
     def crash() -> Any:
@@ -55,7 +55,7 @@ def create_app() -> Flask:
     return app
 
 
-def _ready(status: int, text: str) -> Any:
+def _fixed_error(status: int, text: str) -> Any:
     def answer(error: Exception | None = None) -> Any:
         return {"error": text}, status
 

@@ -1,4 +1,4 @@
-"""Guards as an application writes them by hand, with the ``abort`` of its framework."""
+"""Guards as an application writes them, with the ``abort`` of its framework."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Guards(NamedTuple):
-    """Four decorators, in the order in which they are to run."""
+    """Four decorators, in the order in which they must run."""
 
     auth: Decorator
     permission: Callable[[str], Decorator]

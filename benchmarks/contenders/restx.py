@@ -1,4 +1,4 @@
-"""Flask-RESTX: its resources and abort; guards written by hand with that abort."""
+"""Flask-RESTX with its resources and ``abort``. The guards are hand-written."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def create_app() -> Flask:
     by_hand = guards(abort)
 
     def get(path: str, *decorators: Any) -> Callable[[Callable[[], Any]], None]:
-        return lambda view: _add(api, path, "get", _decorated(view, decorators))
+        return lambda view: _add(api, path, "get", _decorate(view, decorators))
 
     def post(path: str, *decorators: Any) -> Callable[[Callable[[], Any]], None]:
-        return lambda view: _add(api, path, "post", _decorated(view, decorators))
+        return lambda view: _add(api, path, "post", _decorate(view, decorators))
 
     get("/ok")(lambda: OK)
     get("/aborted")(lambda: abort(404, ABORT_TEXT))
     get("/crash")(lambda: 1 // 0)
-    post("/one-field")(lambda: _loaded(Item()))
-    post("/many-items")(lambda: _loaded(Batch()))
+    post("/one-field")(lambda: _load(Item()))
+    post("/many-items")(lambda: _load(Batch()))
     get("/private", by_hand.permission(PERMISSION), by_hand.auth)(lambda: OK)
     get("/text-only", by_hand.produces("application/json", "text/csv"))(lambda: OK)
     post("/json-only", by_hand.consumes("application/json"))(lambda: OK)
@@ -43,14 +43,14 @@ def create_app() -> Flask:
     return app
 
 
-def _loaded(schema: Schema) -> Any:
+def _load(schema: Schema) -> Any:
     try:
         return schema.load(request.get_json())
     except ValidationError as error:
         abort(400, "Validation failed", errors=error.messages)
 
 
-def _decorated(view: Callable[..., Any], decorators: tuple[Any, ...]) -> Callable[..., Any]:
+def _decorate(view: Callable[..., Any], decorators: tuple[Any, ...]) -> Callable[..., Any]:
     for decorator in decorators:
         view = decorator(view)
     return view

@@ -1,4 +1,4 @@
-"""What is validated, and who may do what: the same for each contender."""
+"""The schemas, texts, and tokens that all contenders share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""flask-smorest: its blueprint, arguments and abort; guards written by hand, for it has none."""
+"""flask-smorest with its blueprint, ``arguments``, and ``abort``. The guards are hand-written."""
 
 from __future__ import annotations
 
