@@ -167,6 +167,16 @@ def test_an_optional_dependency_is_imported_in_one_file() -> None:
     assert all(len(files) == 1 for files in where.values()), where
 
 
+def test_the_names_of_guards_are_written_where_they_are_defined() -> None:
+    names = {"requires_auth", "requires_permissions", "requires_json", "consumes", "produces"}
+    names |= {"raises", "rate_limit"}
+    for module in MODULES:
+        tree = ast.parse(HOUSE.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8"))
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        if module != "_limits.rate_limit" and not module.startswith("_guards."):
+            assert not texts & names, module
+
+
 def test_importing_the_package_imports_no_more_than_flask() -> None:
     imported = imported_by("import flask_apierrors")
     assert "flask_apierrors._extension" in imported

@@ -22,6 +22,7 @@ from .._core.state import AppState, current_flask
 from .._core.statuses import Explanation, Retry, explanation, retry_for
 from .._core.text import as_text, paragraphs
 from .._limits.quotas import QuotaExceeded
+from .._limits.rate_limit import RATE_LIMIT
 from .causes import (
     Cause,
     Kind,
@@ -242,7 +243,7 @@ def _example_route(places: list[_Place]) -> Route:
     """Return the route whose example says most: one with a guard or a limit that is known."""
     for route, cause in places:
         is_guard = any(mark.name == cause and mark.is_guard for mark in route.marks)
-        if is_guard or (cause == "rate_limit" and route.limits.quotas):
+        if is_guard or (cause == RATE_LIMIT and route.limits.quotas):
             return route
     return places[0][0] if places else NOWHERE
 

@@ -14,7 +14,9 @@ from .._core.state import AppState
 from .._guards.marks import Mark
 from .._libraries.validators import validation_errors
 from .._limits.quotas import QuotaExceeded
+from .._limits.rate_limit import RATE_LIMIT
 from .._limits.wiring import refuses_without_storage
+from .model import CONVERT
 from .routes import Limits, Route, is_selective, limits_at
 
 _ApiErrorClass = type[ApiError]
@@ -58,7 +60,7 @@ def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Ca
 def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
     if not limits.texts:
         return []
-    causes = [Cause(_kind_of_class(QuotaExceeded), "rate_limit")]
+    causes = [Cause(_kind_of_class(QuotaExceeded), RATE_LIMIT)]
     if refuses_without_storage(state):
         causes.append(Cause(bare(503), "RATELIMIT_STORAGE_URI"))
     return causes
@@ -74,7 +76,7 @@ def common_causes(routes: Iterable[Route], state: AppState) -> list[Cause]:
     causes = causes_anywhere(state)
     for cls in state.hooks.converters:
         if cls not in declared:
-            causes += (Cause(kind, "convert") for kind in _kinds_of_error(cls, state))
+            causes += (Cause(kind, CONVERT) for kind in _kinds_of_error(cls, state))
     return [*causes, Cause(bare(500), "crash")]
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from .._core.statuses import Retry
-from .._guards.marks import Mark
+from .._guards.marks import RAISES, Mark
+
+#: The cause of an error that ``errors.convert`` makes.
+CONVERT = "convert"
+#: The causes of errors that an author declared. The others come and go with a guard, a limit or a
+#: setting.
+DECLARED_CAUSES = (RAISES, CONVERT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,9 +165,11 @@ def _format_guard(mark: Mark) -> str:
 
 def _error_names(operation: Operation, names: dict[str, str]) -> list[str]:
     """The statuses. Errors that the author declared have their names, too."""
+    from .._catalogue.model import DECLARED_CAUSES
+
     texts = set()
     for error in operation.errors:
-        is_own = error.cause in ("raises", "convert") and error.type != status_type(error.status)
+        is_own = error.cause in DECLARED_CAUSES and error.type != status_type(error.status)
         texts.add(f"{error.status} {names[error.type]}" if is_own else str(error.status))
     return sorted(texts)
 

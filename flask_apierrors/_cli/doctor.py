@@ -18,7 +18,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from .._catalogue.catalogue import catalogue
-from .._catalogue.model import Operation
+from .._catalogue.model import CONVERT, Operation
 from .._catalogue.source import foreign_bodies, place_of
 from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.state import AppState
@@ -394,7 +394,7 @@ def _unguarded_writes(facts: _Facts) -> Iterator[Finding]:
     for operation in facts.operations:
         # A class that is converted into a 401 can be raised anywhere: it says nothing of this view.
         checked = any(guard.authenticates for guard in operation.guards) or any(
-            error.status == 401 and error.cause != "convert" for error in operation.errors
+            error.status == 401 and error.cause != CONVERT for error in operation.errors
         )
         if operation.method in _WRITES and not checked:
             yield Finding(

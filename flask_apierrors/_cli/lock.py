@@ -12,16 +12,13 @@ from limits import RateLimitItem, parse_many
 from marshmallow import EXCLUDE, Schema
 from marshmallow.fields import Dict, Integer, List, Nested, String
 
-from .._catalogue.model import Catalogue, Entry, Operation
+from .._catalogue.model import DECLARED_CAUSES, Catalogue, Entry, Operation
 from .._guards.marks import Mark
 
 Lock = Mapping[str, Any]
 VERSION = 1
 
 _VARIABLE = re.compile(r"<(?:([^:<>]+):)?[^<>]*>")
-#: Causes of errors that an author declared. The others come and go with a guard, a limit or a
-#: setting.
-_DECLARED = ("raises", "convert")
 
 
 class Change(NamedTuple):
@@ -168,7 +165,7 @@ def _error_changes(old: Lock, new: Lock) -> Iterator[Change]:
     declared = {
         type_
         for endpoint in old["endpoints"].values()
-        for cause in _DECLARED
+        for cause in DECLARED_CAUSES
         for type_ in endpoint["errors"].get(cause, ())
     }
     for type_ in before.keys() - after.keys():
@@ -271,8 +268,8 @@ def _limit_changes(where: str, before: list[str], after: list[str]) -> Iterator[
 
 
 def _declared_error_changes(where: str, before: Lock, after: Lock) -> Iterator[Change]:
-    was = {type_ for cause in _DECLARED for type_ in before.get(cause, ())}
-    now = {type_ for cause in _DECLARED for type_ in after.get(cause, ())}
+    was = {type_ for cause in DECLARED_CAUSES for type_ in before.get(cause, ())}
+    now = {type_ for cause in DECLARED_CAUSES for type_ in after.get(cause, ())}
     yield from (_compatible(where, f"can answer {type_}") for type_ in now - was)
     yield from (_compatible(where, f"no longer answers {type_}") for type_ in was - now)
 

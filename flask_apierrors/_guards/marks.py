@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .._core.state import AppState
 
 _ATTRIBUTE = "__apierrors__"
+#: The name of the marks that :func:`raises` leaves.
+RAISES = "raises"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -83,7 +85,7 @@ def raises(*errors: type[Exception]) -> Callable[[View], View]:
             )
 
     def decorate(view: View) -> View:
-        add_mark(view, Mark("raises", errors, errors=errors, is_guard=False))
+        add_mark(view, Mark(RAISES, errors, errors=errors, is_guard=False))
         return view
 
     return decorate

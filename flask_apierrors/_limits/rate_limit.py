@@ -14,6 +14,9 @@ from .._guards.guard import Check, Order, guard
 from .._guards.marks import Mark, View, marks_of
 from .quotas import parse_limit
 
+#: The name of the marks that :func:`rate_limit` leaves.
+RATE_LIMIT = "rate_limit"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declaration:
@@ -70,7 +73,7 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
         if counting is not None:
             counting.count_declaration(declaration, req, state)
 
-    mark = Mark("rate_limit", (limit, declaration), is_guard=False)
+    mark = Mark(RATE_LIMIT, (limit, declaration), is_guard=False)
     return lambda view: guard(view, mark, Check(Order.RATE_LIMIT, check))
 
 
@@ -84,5 +87,5 @@ def declarations_of(view: Any, method: str) -> list[Declaration]:
         mark.values[1]
         for function in (view, handler)
         for mark in marks_of(function)
-        if mark.name == "rate_limit"
+        if mark.name == RATE_LIMIT
     ]
