@@ -72,16 +72,10 @@ class ApiErrors:
         """
         if "apierrors" in app.extensions:
             raise RuntimeError(
-                "This app has an ApiErrors already. Call init_app, or ApiErrors(app), once for each "
-                "app."
+                "This app already has an ApiErrors. Call ApiErrors(app) or init_app(app) only once."
             )
-        state = AppState(
-            weakref.ref(app),
-            Config.from_mapping(app.config),
-            self._hooks,
-            schemes=SCHEMES,
-            validators=VALIDATORS,
-        )
+        config = Config.from_mapping(app.config)
+        state = AppState(weakref.ref(app), config, self._hooks, SCHEMES, VALIDATORS)
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_strict_json(app)
@@ -91,12 +85,12 @@ class ApiErrors:
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
         use_rate_limits(app, state)
-        if state.config.reference_url is not None:
+        if config.reference_url is not None:
             from ._catalogue.reference import register
 
             register(app, state)
-        if state.config.request_id_header is not None:
-            # Not app.logger: that would add Flask's handler before the author configures logging.
+        if config.request_id_header is not None:
+            # Not app.logger: it would get Flask's handler before the author configures logging.
             logging.getLogger(app.name).addFilter(_REQUEST_ID_FILTER)
 
     @property

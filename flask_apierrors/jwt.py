@@ -26,6 +26,8 @@ _SENTENCES: dict[type[Exception], str] = {
     jwt.MissingRequiredClaimError: "missing-claim",
     jwt.InvalidSignatureError: "wrong-signature",
 }
+#: A deeply nested header exhausts PyJWT's JSON decoder, and `exp` may be infinite.
+_REFUSALS = (jwt.InvalidTokenError, jwt.PyJWKClientError, RecursionError, OverflowError)
 
 
 def jwt_verifier(
@@ -57,36 +59,18 @@ def jwt_verifier(
     :raises ValueError: for an algorithm or a key that does not work. The message names the remedy.
     """
     _check_algorithms(algorithms)
-    if callable(key):
-        key_of = key
-    else:
+    if not callable(key):
         _check_key(key, algorithms)
-
-        def key_of(token: str) -> Any:
-            return key
-
     options: Any = {"require": list(require)}
+    claims: dict[str, Any] = {"audience": audience, "issuer": issuer, "leeway": leeway}
 
     def verify(token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(
-                token,
-                key_of(token),
-                list(algorithms),
-                options,
-                audience=audience,
-                issuer=issuer,
-                leeway=leeway,
-            )
+            key_of_token = key(token) if callable(key) else key
+            return jwt.decode(token, key_of_token, list(algorithms), options, **claims)
         except jwt.PyJWKClientConnectionError as failure:
             raise ApiError(status=503) from failure
-        # A deeply nested header exhausts PyJWT's JSON decoder, and `exp` may be infinite.
-        except (
-            jwt.InvalidTokenError,
-            jwt.PyJWKClientError,
-            RecursionError,
-            OverflowError,
-        ) as refusal:
+        except _REFUSALS as refusal:
             sentence = _SENTENCES.get(type(refusal), "unverifiable-token")
             raise InvalidToken(Sentence(sentence)) from None
 

@@ -58,41 +58,41 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
             if name not in granted_names:
                 raise _forbidden(names, state.app)
 
-    mark = Mark(
+    checks = (
+        Check(Order.AUTHENTICATION, _check_authenticated),
+        Check(Order.PERMISSIONS, check),
+    )
+    mark = _permission_mark(names)
+    return lambda view: guard(view, mark, *checks)
+
+
+_CREDENTIALS = " or ".join(scheme.credentials_name for scheme in SCHEMES)
+#: The mark of :func:`requires_auth`.
+AUTHENTICATED = Mark(
+    "requires_auth",
+    statuses=(401,),
+    errors=(InvalidToken,),
+    condition=f"Needs {_CREDENTIALS}.",
+    authenticates=True,
+    security={scheme.name: scheme.security_scheme for scheme in SCHEMES},
+)
+
+
+def _permission_mark(names: tuple[str, ...]) -> Mark:
+    *first, last = (f"`{name}`" for name in names)
+    listed = f"permissions {', '.join(first)} and {last}" if first else f"permission {last}"
+    return Mark(
         "requires_permissions",
         names,
         statuses=(401, 403),
         errors=(InvalidToken,),
-        condition=_permission_condition(names),
+        condition=f"Needs {_CREDENTIALS} with the {listed}.",
         authenticates=True,
         permissions=names,
         security=AUTHENTICATED.security,
         implies=(AUTHENTICATED,),
         refusal=lambda status, method, app: _forbidden(names, app) if status == 403 else None,
     )
-    checks = (
-        Check(Order.AUTHENTICATION, _check_authenticated),
-        Check(Order.PERMISSIONS, check),
-    )
-    return lambda view: guard(view, mark, *checks)
-
-
-#: The mark of :func:`requires_auth`.
-AUTHENTICATED = Mark(
-    "requires_auth",
-    statuses=(401,),
-    errors=(InvalidToken,),
-    condition=f"Needs {' or '.join(scheme.credentials_name for scheme in SCHEMES)}.",
-    authenticates=True,
-    security={scheme.name: scheme.security_scheme for scheme in SCHEMES},
-)
-
-
-def _permission_condition(names: tuple[str, ...]) -> str:
-    *first, last = (f"`{name}`" for name in names)
-    listed = f"permissions {', '.join(first)} and {last}" if first else f"permission {last}"
-    credentials = " or ".join(scheme.credentials_name for scheme in SCHEMES)
-    return f"Needs {credentials} with the {listed}."
 
 
 def principal_of(req: Request) -> Any:
