@@ -1,7 +1,7 @@
-"""What the documentation shows is what happens.
+"""The examples of the documentation are right.
 
-``docs/index.md`` tells readers how to read the examples: the Python blocks of a page are one program, an ``http`` block is a
-request to the ``app`` of that program, and the next one its answer.
+``docs/index.md`` explains them to readers: the Python blocks of a page are one program. An ``http``
+block is a request to the ``app`` of that program, and the next ``http`` block is its response.
 """
 
 from __future__ import annotations
@@ -34,34 +34,38 @@ EXTRAS = {
 
 
 class Exchange(NamedTuple):
-    """A request to the app that was defined above it, and the answer to it."""
+    """A request to the app that is defined above it, and the response."""
 
     app: Flask
     request: Example
     answer: Example
 
     def check(self) -> None:
-        """Send the request and compare. An answer is shown with the fields that matter there, and with its whole body."""
+        """Send the request and compare the response.
+
+        A page shows the header fields that matter there, and the whole body.
+        """
         (method, target, _), fields, body = parts(self.request)
-        given = self.app.test_client().open(
+        response = self.app.test_client().open(
             target, method=method, headers=fields, data=body.encode() or None
         )
         (_, status), shown_fields, shown_body = parts(self.answer, 1)
         where = f"{self.answer.path}:{self.answer.line}"
-        assert given.status.upper() == status.upper(), f"{where}: {given.status}, {given.text}"
-        for name, value in shown_fields:
-            values = given.headers.getlist(name)
-            assert any(matches(value, one) for one in values), f"{where}: {name}: {values}"
-        if given.is_json or given.content_type == "application/problem+json":
-            assert_same(json.loads(shown_body), given.get_json(), where)
+        message = f"{where}: {response.status}, {response.text}"
+        assert response.status.upper() == status.upper(), message
+        for name, shown_value in shown_fields:
+            values = response.headers.getlist(name)
+            has_value = any(matches(shown_value, value) for value in values)
+            assert has_value, f"{where}: {name}: {values}"
+        if response.is_json or response.content_type == "application/problem+json":
+            assert_same(json.loads(shown_body), response.get_json(), where)
         else:
-            assert matches(shown_body, given.text.replace("\r\n", "\n").strip()), (
-                f"{where}: {given.text}"
-            )
+            text = response.text.replace("\r\n", "\n").strip()
+            assert matches(shown_body, text), f"{where}: {response.text}"
 
 
 def parts(example: Example, splits: int = 2) -> tuple[list[str], list[tuple[str, str]], str]:
-    """A message as its first line in words, its header fields and its body."""
+    """Split a message into the words of its first line, its header fields and its body."""
     head, _, body = example.parsed.partition("\n\n")
     first, *lines = head.strip().splitlines()
     names_and_values = (line.partition(":") for line in lines)
@@ -72,30 +76,33 @@ def parts(example: Example, splits: int = 2) -> tuple[list[str], list[tuple[str,
     )
 
 
-def assert_same(shown: Any, given: Any, where: str) -> None:
-    """The same JSON, members in the same order; the sign for anything stands for any text."""
-    if isinstance(shown, dict) and isinstance(given, dict):
-        assert list(shown) == list(given), f"{where}: {given}"
+def assert_same(shown: Any, sent: Any, where: str) -> None:
+    """Assert that two JSON values are the same, with their members in the same order."""
+    if isinstance(shown, dict) and isinstance(sent, dict):
+        assert list(shown) == list(sent), f"{where}: {sent}"
         for name, value in shown.items():
-            assert_same(value, given[name], where)
-    elif isinstance(shown, list) and isinstance(given, list):
-        assert len(shown) == len(given), f"{where}: {given}"
-        for one, other in zip(shown, given, strict=True):
-            assert_same(one, other, where)
-    elif isinstance(shown, str) and isinstance(given, str):
-        assert matches(shown, given), f"{where}: {given}"
+            assert_same(value, sent[name], where)
+    elif isinstance(shown, list) and isinstance(sent, list):
+        assert len(shown) == len(sent), f"{where}: {sent}"
+        for shown_item, sent_item in zip(shown, sent, strict=True):
+            assert_same(shown_item, sent_item, where)
+    elif isinstance(shown, str) and isinstance(sent, str):
+        assert matches(shown, sent), f"{where}: {sent}"
     else:
-        assert shown == given, f"{where}: {given}"
+        assert shown == sent, f"{where}: {sent}"
 
 
-def matches(shown: str, given: str) -> bool:
-    return (
-        re.fullmatch(".+".join(map(re.escape, shown.split(ANYTHING))), given, re.DOTALL) is not None
-    )
+def matches(shown: str, sent: str) -> bool:
+    """Whether a text is the shown one, in which an ellipsis stands for any text."""
+    pattern = ".+".join(map(re.escape, shown.split(ANYTHING)))
+    return re.fullmatch(pattern, sent, re.DOTALL) is not None
 
 
 def run(page: Path) -> None:
-    """Run the Python blocks of a page, then send its requests: Flask takes no more views after the first request."""
+    """Run the Python blocks of a page, then send its requests.
+
+    Flask accepts no further views after the first request.
+    """
     exchanges: list[Exchange] = []
     unanswered: list[Example] = []
 
@@ -117,7 +124,7 @@ def run(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_examples_of_a_page_hold(page: Path) -> None:
+def test_the_examples_of_a_page_are_right(page: Path) -> None:
     text = page.read_text()
     for sign, package in EXTRAS.items():
         if sign in text:
@@ -133,7 +140,7 @@ WRONG_ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", WRONG_ANSWERS)
-def test_an_example_that_does_not_hold_is_noticed(answer: str, tmp_path: Path) -> None:
+def test_a_wrong_example_is_found(answer: str, tmp_path: Path) -> None:
     page = tmp_path / "wrong.md"
     page.write_text(
         "```python\nfrom flask import Flask\n\napp = Flask('wrong')\n```\n\n"
@@ -144,7 +151,7 @@ def test_an_example_that_does_not_hold_is_noticed(answer: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
-def test_each_key_is_in_the_configuration_table_with_its_default(page: str) -> None:
+def test_every_key_is_in_the_configuration_table_with_its_default(page: str) -> None:
     rows = re.findall(
         r"^\| `(APIERRORS_\w+)` \| `([^`]+)` \|", (ROOT / page).read_text(), re.MULTILINE
     )
@@ -163,7 +170,7 @@ def test_the_table_of_messages_is_the_table_of_the_package() -> None:
     assert dict(rows) == detailed | NAMED
 
 
-def test_contributing_names_the_wings_in_their_order() -> None:
+def test_contributing_lists_the_wings_in_their_order() -> None:
     table = (
         (ROOT / "CONTRIBUTING.md").read_text().partition("## The wings")[2].partition("\n## ")[0]
     )

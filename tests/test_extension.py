@@ -1,4 +1,4 @@
-"""Promises of ``ApiErrors`` itself: installing it, and each function that an author hands over."""
+"""``ApiErrors``: its installation, and each hook of the author."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.conftest import parse_strictly
 
 
 class StoreError(Exception):
-    """A user's own."""
+    """An exception of the author's."""
 
 
 class StoreDown(StoreError):
-    """A more special one."""
+    """A subclass of it."""
 
 
 def new_app(**config: Any) -> Flask:
@@ -76,26 +76,26 @@ def test_a_configuration_mistake_fails_in_init_app() -> None:
         ApiErrors(new_app(APIERRORS_MAX_ERROR=5))
 
 
-def test_the_configuration_is_not_read_again() -> None:
-    app = new_app(APIERRORS_REALM="one")
+def test_the_configuration_is_read_only_once() -> None:
+    app = new_app(APIERRORS_REALM="before")
     ApiErrors(app)
-    app.config["APIERRORS_REALM"] = "two"
+    app.config["APIERRORS_REALM"] = "after"
     app.add_url_rule("/401", view_func=lambda: abort(401), endpoint="401")
-    assert get(app, "/401").headers["WWW-Authenticate"] == 'Bearer realm="one"'
+    assert get(app, "/401").headers["WWW-Authenticate"] == 'Bearer realm="before"'
 
 
-def test_apps_of_one_extension_share_code_and_nothing_else() -> None:
+def test_apps_of_one_extension_share_only_its_hooks() -> None:
     errors = ApiErrors()
     errors.convert(StoreError, to=Conflict)
-    one, two = new_app(APIERRORS_MESSAGES={409: "one"}), new_app()
-    errors.init_app(one)
-    errors.init_app(two)
-    assert error(get(one, "/store")) == "one"
-    assert get(two, "/store").status_code == 409
-    assert error(get(two, "/store")) != "one"
+    first, second = new_app(APIERRORS_MESSAGES={409: "In use."}), new_app()
+    errors.init_app(first)
+    errors.init_app(second)
+    assert error(get(first, "/store")) == "In use."
+    assert get(second, "/store").status_code == 409
+    assert error(get(second, "/store")) != "In use."
 
 
-def test_an_app_goes_when_its_last_user_does() -> None:
+def test_an_app_is_freed_without_the_garbage_collector() -> None:
     errors = ApiErrors()
     app = new_app()
     errors.init_app(app)
@@ -120,7 +120,7 @@ def test_a_guard_in_an_app_without_the_extension_names_the_remedy() -> None:
         get(app, "/x")
 
 
-def test_an_error_answers_sensibly_in_an_app_without_the_extension() -> None:
+def test_an_error_keeps_its_text_and_headers_in_an_app_without_the_extension() -> None:
     app = Flask(__name__)
     error = ApiError("Sold out.", status=409, retry_after=1.5, headers={"X-A": "b"})
     app.add_url_rule("/x", view_func=raiser(error))
@@ -131,10 +131,10 @@ def test_an_error_answers_sensibly_in_an_app_without_the_extension() -> None:
     assert response.headers["X-A"] == "b"
 
 
-# -- where it holds
+# -- the scope
 
 
-def test_outside_the_prefixes_flasks_own_pages_stay() -> None:
+def test_outside_the_prefixes_flask_sends_its_own_pages() -> None:
     app = new_app(APIERRORS_URL_PREFIXES=("/api", "/v2/"))
     errors = ApiErrors(app)
     errors.convert(StoreError, to=Conflict)
@@ -165,7 +165,7 @@ def test_a_guard_outside_the_prefixes_still_sends_its_challenge() -> None:
     assert response.headers.getlist("WWW-Authenticate") == ['Bearer realm="api"']
 
 
-def test_a_mounted_api_knows_its_prefix_without_the_mount_point() -> None:
+def test_the_prefixes_of_a_mounted_app_do_not_include_the_mount_point() -> None:
     app = new_app(APIERRORS_URL_PREFIXES=("/api",))
     ApiErrors(app)
     client = Client(DispatcherMiddleware(Flask("outer"), {"/mnt": app}))
@@ -174,7 +174,7 @@ def test_a_mounted_api_knows_its_prefix_without_the_mount_point() -> None:
     assert client.get("/mnt/nope").content_type == "text/html; charset=utf-8"
 
 
-def test_handlers_of_blueprints_win_inside_them() -> None:
+def test_the_handlers_of_a_blueprint_win_inside_it() -> None:
     app = new_app()
     ApiErrors(app)
     blueprint = Blueprint("b", __name__, url_prefix="/b")
@@ -186,7 +186,7 @@ def test_handlers_of_blueprints_win_inside_them() -> None:
 
 
 @given(st.text())
-def test_any_path_is_answered_with_the_contract(path: str) -> None:
+def test_every_path_is_answered(path: str) -> None:
     app = new_app()
     ApiErrors(app)
     with app.request_context(
@@ -205,7 +205,7 @@ def _environ() -> dict[str, Any]:
 # -- convert
 
 
-def test_a_converted_class_is_an_answer_whether_before_or_after_init_app() -> None:
+def test_a_class_can_be_converted_before_and_after_init_app() -> None:
     errors = ApiErrors()
     errors.convert(StoreError, to=Gone)
     app = new_app()
@@ -221,20 +221,20 @@ def test_a_converted_class_is_an_answer_whether_before_or_after_init_app() -> No
     )
 
 
-def test_a_converter_function_gets_the_exception_and_says_what_may_be_told() -> None:
+def test_a_converter_function_gets_the_exception_and_chooses_the_text() -> None:
     app = new_app()
     errors = ApiErrors(app)
 
     @errors.convert(StoreError)
     def store_error(exc: StoreError) -> HTTPException:
-        return ApiError(f"Told: {exc}", status=409)
+        return ApiError(f"Because: {exc}", status=409)
 
-    assert error(get(app, "/store")) == "Told: secret"
-    assert error(get(app, "/down")) == "Told: secret"
+    assert error(get(app, "/store")) == "Because: secret"
+    assert error(get(app, "/down")) == "Because: secret"
     assert store_error(StoreError("x")).code == 409
 
 
-def test_the_nearest_class_wins() -> None:
+def test_the_converter_for_the_nearest_class_wins() -> None:
     app = new_app()
     errors = ApiErrors(app)
     errors.convert(StoreDown, to=Gone)
@@ -242,26 +242,26 @@ def test_the_nearest_class_wins() -> None:
     assert get(app, "/down").status_code == 410
 
 
-def test_a_ready_exception_is_never_shared_between_requests() -> None:
-    ready = ServiceUnavailable("Closed.")
+def test_an_exception_instance_is_copied_for_each_request() -> None:
+    answer = ServiceUnavailable("Closed.")
     app = new_app()
     errors = ApiErrors(app)
-    errors.convert(StoreError, to=ready)
-    before = dict(vars(ready))
+    errors.convert(StoreError, to=answer)
+    before = dict(vars(answer))
     for _ in range(2):
         assert error(get(app, "/store")) == "Closed."
-    assert vars(ready) == before
-    assert ready.__traceback__ is None
+    assert vars(answer) == before
+    assert answer.__traceback__ is None
 
 
-def test_http_exceptions_can_be_converted_too() -> None:
+def test_http_exceptions_can_be_converted() -> None:
     app = new_app()
     errors = ApiErrors(app)
     errors.convert(NotFound, to=Gone)
     assert get(app, "/nope").status_code == 410
 
 
-def test_a_missing_form_field_stays_a_400_though_it_is_a_key_error_too() -> None:
+def test_a_missing_form_field_is_a_400_even_if_key_errors_are_converted() -> None:
     app = new_app()
     errors = ApiErrors(app)
     errors.convert(LookupError, to=Gone)
@@ -272,7 +272,7 @@ def test_a_missing_form_field_stays_a_400_though_it_is_a_key_error_too() -> None
     assert get(app, "/key").status_code == 410
 
 
-def test_a_users_handler_for_the_converted_class_wins() -> None:
+def test_an_authors_handler_for_the_converted_class_wins() -> None:
     app = new_app()
     app.register_error_handler(StoreError, lambda exc: ("mine", 418))
     errors = ApiErrors(app)
@@ -281,19 +281,19 @@ def test_a_users_handler_for_the_converted_class_wins() -> None:
 
 
 @pytest.mark.parametrize("cls", [Exception, BaseException, KeyboardInterrupt, "KeyError", None])
-def test_what_cannot_be_converted_fails_at_once(cls: Any) -> None:
+def test_a_class_that_cannot_be_converted_fails_at_once(cls: Any) -> None:
     with pytest.raises(TypeError, match="convert"):
         ApiErrors().convert(cls, to=Gone)
 
 
 @pytest.mark.parametrize("to", [404, "x", KeyError, KeyError()])
-def test_what_is_no_answer_fails_at_once(to: Any) -> None:
+def test_an_answer_that_is_no_http_exception_fails_at_once(to: Any) -> None:
     with pytest.raises(TypeError, match="HTTPException"):
         ApiErrors().convert(StoreError, to=to)
 
 
 @pytest.mark.parametrize("returned", [None, "text", KeyError("secret")])
-def test_a_converter_that_returns_no_answer_is_a_500(returned: Any) -> None:
+def test_a_converter_that_returns_no_exception_is_a_500(returned: Any) -> None:
     app = new_app()
     errors = ApiErrors(app)
     errors.convert(StoreError)(lambda exc: returned)
@@ -305,7 +305,7 @@ def test_a_converter_that_returns_no_answer_is_a_500(returned: Any) -> None:
 # -- response
 
 
-def test_response_is_the_contract_for_code_that_cannot_raise() -> None:
+def test_response_makes_the_answer_for_code_that_cannot_raise() -> None:
     app = new_app(APIERRORS_URL_PREFIXES=("/api",))
     errors = ApiErrors(app)
 
@@ -330,7 +330,7 @@ def test_response_is_the_contract_for_code_that_cannot_raise() -> None:
     assert b"secret" not in get(app, "/crash").data
 
 
-def test_an_authors_handler_can_fall_back_on_ours() -> None:
+def test_an_authors_handler_can_call_handle() -> None:
     app = new_app()
     errors = ApiErrors(app)
 
@@ -355,7 +355,7 @@ def test_an_authors_handler_can_fall_back_on_ours() -> None:
         (True, 503, "30", "The service is temporarily"),
     ],
 )
-def test_maintenance_answers_for_the_whole_api(
+def test_maintenance_is_a_503_for_the_whole_api(
     reason: Any, status: int, retry_after: Any, text: Any
 ) -> None:
     app = new_app(APIERRORS_URL_PREFIXES=("/ok", "/nope"))
@@ -363,7 +363,7 @@ def test_maintenance_answers_for_the_whole_api(
     app.add_url_rule("/site", view_func=lambda: "site", endpoint="site")
 
     @errors.unavailable_when
-    def reasons() -> Any:
+    def maintenance() -> Any:
         return reason
 
     response = get(app, "/ok")
@@ -375,12 +375,12 @@ def test_maintenance_answers_for_the_whole_api(
     assert get(app, "/site").data == b"site"
 
 
-def test_maintenance_can_be_registered_before_init_app_and_asynchronously() -> None:
+def test_a_maintenance_function_can_be_async_and_come_before_init_app() -> None:
     pytest.importorskip("asgiref")
     errors = ApiErrors()
 
     @errors.unavailable_when
-    async def reasons() -> str:
+    async def maintenance() -> str:
         return "Closed."
 
     app = new_app()
@@ -393,7 +393,7 @@ def test_maintenance_can_be_registered_before_init_app_and_asynchronously() -> N
 # -- request ids
 
 
-def test_a_safe_request_id_is_taken_over() -> None:
+def test_a_safe_request_id_is_kept() -> None:
     app = new_app()
     ApiErrors(app)
     assert (
@@ -412,7 +412,7 @@ def test_an_unsafe_request_id_is_replaced(unsafe: str) -> None:
     assert sent != unsafe
 
 
-def test_the_header_of_the_request_id_can_be_named_and_switched_off() -> None:
+def test_the_request_id_header_can_be_renamed_and_switched_off() -> None:
     named = new_app(APIERRORS_REQUEST_ID_HEADER="X-Correlation")
     ApiErrors(named)
     assert get(named, "/nope", headers={"X-Correlation": "c1"}).headers["X-Correlation"] == "c1"
@@ -425,7 +425,7 @@ def test_the_header_of_the_request_id_can_be_named_and_switched_off() -> None:
     assert "request_id" not in parse_strictly(response.data)
 
 
-def test_log_records_have_the_request_id_of_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_records_have_the_request_id_of_the_response(caplog: pytest.LogCaptureFixture) -> None:
     app = new_app()
     ApiErrors(app)
     app.add_url_rule("/boom", view_func=raiser(RuntimeError("boom")), endpoint="boom")
@@ -438,43 +438,43 @@ def test_log_records_have_the_request_id_of_the_answer(caplog: pytest.LogCapture
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 
 
-def test_an_app_of_the_same_name_without_the_extension_logs_as_before(
+def test_an_app_of_the_same_name_without_the_extension_can_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ApiErrors(new_app())
-    other = new_app()
+    app = new_app()
 
-    @other.get("/")
+    @app.get("/")
     def home() -> str:
-        other.logger.warning("heard")
+        app.logger.warning("a record")
         return "ok"
 
-    assert get(other, "/").status_code == 200
+    assert get(app, "/").status_code == 200
     assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
 
 
-def test_installing_leaves_the_configuration_of_logging_to_the_author() -> None:
-    app = Flask("an_app_that_nobody_logged_to")
+def test_init_app_does_not_configure_logging() -> None:
+    app = Flask("an_app_without_log_records")
     ApiErrors(app)
     assert logging.getLogger(app.name).handlers == []
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_validation_error_keeps_its_request_in_memory_for_a_debugger_alone(debug: bool) -> None:
+def test_a_validation_error_keeps_its_request_in_memory_only_for_a_debugger(debug: bool) -> None:
     app = Flask(__name__)
     app.debug = debug
     ApiErrors(app)
-    seen: list[weakref.ref[Request]] = []
+    requests: list[weakref.ref[Request]] = []
 
     @app.get("/")
     def view() -> Any:
-        seen.append(weakref.ref(current_request()))
+        requests.append(weakref.ref(current_request()))
         return ma.Schema.from_dict({"limit": ma.fields.Integer()})().load({"limit": "many"})
 
     gc.collect()
     gc.disable()
     try:
         assert app.test_client().get("/").status_code == 400
-        assert (seen[0]() is not None) is debug
+        assert (requests[0]() is not None) is debug
     finally:
         gc.enable()

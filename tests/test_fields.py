@@ -17,7 +17,10 @@ from flask_apierrors._core.validation import FieldMessage, describe
 from flask_apierrors.fields import Timestamp, _parse_timestamp
 
 UTC = timezone.utc
-SENTENCE = "Invalid 'to' timestamp: Invalid timestamp or format: 2025-05-25T09:41:00, valid formats are ISO8601 or YYYY-MM-DD"
+SENTENCE = (
+    "Invalid 'to' timestamp: Invalid timestamp or format: 2025-05-25T09:41:00, "
+    "valid formats are ISO8601 or YYYY-MM-DD"
+)
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
 )
@@ -31,7 +34,7 @@ class Span(ma.Schema):
     nested = ma.fields.Nested(lambda: Span(only=("to",)))
 
 
-def said(data: dict[str, Any], *only: str) -> str:
+def sentence_of(data: dict[str, Any], *only: str) -> str:
     with pytest.raises(ma.ValidationError) as caught:
         Span(only=only or tuple(data)).load(data)
     return describe(caught.value.messages, 20).sentence
@@ -48,7 +51,7 @@ def dump(value: Any) -> Any:
 # -- the sentence
 
 
-def test_a_moment_without_an_offset_is_refused_with_the_sentence_of_the_contract(
+def test_a_time_without_an_offset_is_refused_with_the_sentence_of_the_contract(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app()
@@ -68,22 +71,22 @@ def test_a_moment_without_an_offset_is_refused_with_the_sentence_of_the_contract
         assert response.data == f'{{"error":"{SENTENCE}"}}\n'.encode()
 
 
-def test_a_timestamp_anywhere_says_what_it_is() -> None:
-    assert said({"to": "2025-05-25T09:41:00"}) == SENTENCE
-    assert said({"many": ["2025-05-25", "x"]}).startswith(
+def test_the_sentence_says_timestamp_in_lists_and_nested_schemas() -> None:
+    assert sentence_of({"to": "2025-05-25T09:41:00"}) == SENTENCE
+    assert sentence_of({"many": ["2025-05-25", "x"]}).startswith(
         "Invalid 'many[1]' timestamp: Invalid timestamp or format: x, valid "
     )
-    assert said({"nested": {"to": "x"}}).startswith(
+    assert sentence_of({"nested": {"to": "x"}}).startswith(
         "Invalid 'nested.to' timestamp: Invalid timestamp or format: x, valid "
     )
 
 
-def test_other_messages_do_not_say_timestamp() -> None:
-    assert said({}, "required") == "Invalid 'required': Missing data for required field."
-    assert said({"to": None}) == "Invalid 'to': Field may not be null."
+def test_the_messages_of_marshmallow_do_not_say_timestamp() -> None:
+    assert sentence_of({}, "required") == "Invalid 'required': Missing data for required field."
+    assert sentence_of({"to": None}) == "Invalid 'to': Field may not be null."
 
 
-def test_a_validators_message_does_not_say_timestamp() -> None:
+def test_the_message_of_a_validator_does_not_say_timestamp() -> None:
     field = Timestamp(
         validate=lambda moment: (
             moment.year > 2000 or (_ for _ in ()).throw(ma.ValidationError("Too old."))
@@ -110,21 +113,21 @@ def test_an_authors_own_message_is_used() -> None:
         (KeyError("lazy"), "Invalid 'to': 'lazy'"),
     ],
 )
-def test_an_authors_message_may_be_any_object(message: Any, sentence: str) -> None:
+def test_an_authors_message_can_be_any_object(message: Any, sentence: str) -> None:
     with pytest.raises(ma.ValidationError) as caught:
         Timestamp(error_messages={"invalid": message}).deserialize("x")
     assert describe({"to": caught.value.messages}, 20).sentence == sentence
 
 
-def test_no_more_of_a_value_is_echoed_than_64_characters() -> None:
-    assert said({"to": "x" * 100_000}) == (
+def test_at_most_64_characters_of_a_value_are_repeated() -> None:
+    assert sentence_of({"to": "x" * 100_000}) == (
         "Invalid 'to' timestamp: Invalid timestamp or format: "
         + "x" * 64
         + ", valid formats are ISO8601 or YYYY-MM-DD"
     )
 
 
-# -- what is taken
+# -- loading
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_no_more_of_a_value_is_echoed_than_64_characters() -> None:
         ("0001-01-01T00:00:00-00:01", datetime(1, 1, 1, 0, 1, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_loaded_as_an_aware_datetime_in_utc(text: str, moment: datetime) -> None:
+def test_a_timestamp_is_loaded_as_an_aware_datetime_in_utc(text: str, moment: datetime) -> None:
     loaded = load(text)
     assert loaded == moment
     assert loaded.tzinfo is UTC
@@ -211,10 +214,12 @@ def test_a_moment_is_loaded_as_an_aware_datetime_in_utc(text: str, moment: datet
         "9" * 10_000,
     ],
 )
-def test_any_other_text_is_refused(text: str) -> None:
+def test_every_other_text_is_refused(text: str) -> None:
     assert _parse_timestamp(text) is None
-    assert said({"to": text}).startswith("Invalid 'to' timestamp: Invalid timestamp or format: ")
-    said({"to": text}).encode()
+    assert sentence_of({"to": text}).startswith(
+        "Invalid 'to' timestamp: Invalid timestamp or format: "
+    )
+    sentence_of({"to": text}).encode()
 
 
 @pytest.mark.parametrize(
@@ -232,19 +237,21 @@ def test_any_other_text_is_refused(text: str) -> None:
         float("nan"),
     ],
 )
-def test_what_is_not_a_text_is_refused(value: Any) -> None:
-    assert said({"to": value}).startswith("Invalid 'to' timestamp: Invalid timestamp or format: ")
+def test_a_value_that_is_no_text_is_refused(value: Any) -> None:
+    assert sentence_of({"to": value}).startswith(
+        "Invalid 'to' timestamp: Invalid timestamp or format: "
+    )
 
 
 @given(st.text() | st.text(alphabet="0123456789-:.,TtZz+ ", max_size=35))
-def test_no_text_raises(text: str) -> None:
+def test_every_text_is_parsed_without_an_exception(text: str) -> None:
     moment = _parse_timestamp(text)
     assert moment is None or moment.tzinfo is UTC
 
 
 @given(st.datetimes(timezones=OFFSETS))
 @example(datetime.min.replace(tzinfo=timezone(timedelta(hours=1))))
-def test_a_moment_of_python_is_read_back_whatever_its_offset(moment: datetime) -> None:
+def test_an_isoformat_of_python_is_parsed_whatever_its_offset(moment: datetime) -> None:
     if moment.utcoffset().seconds % 60:  # type: ignore[union-attr]
         return
     try:
@@ -255,11 +262,11 @@ def test_a_moment_of_python_is_read_back_whatever_its_offset(moment: datetime) -
     assert _parse_timestamp(moment.isoformat().replace("+00:00", "Z")) == expected
 
 
-def test_a_null_is_taken_where_it_is_allowed() -> None:
+def test_null_is_loaded_where_it_is_allowed() -> None:
     assert Span(only=("optional",)).load({"optional": None}) == {"optional": None}
 
 
-def test_a_plus_sign_may_come_encoded_in_a_query(make_app: Callable[..., Flask]) -> None:
+def test_an_encoded_plus_sign_in_a_query_is_parsed(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     app.add_url_rule(
         "/",
@@ -271,7 +278,7 @@ def test_a_plus_sign_may_come_encoded_in_a_query(make_app: Callable[..., Flask])
     assert response.get_json() == {"to": "2025-05-25T07:41:00Z"}
 
 
-# -- what is given
+# -- dumping
 
 
 @pytest.mark.parametrize(
@@ -287,7 +294,7 @@ def test_a_plus_sign_may_come_encoded_in_a_query(make_app: Callable[..., Flask])
         (datetime.max, "9999-12-31T23:59:59.999999Z"),
     ],
 )
-def test_a_moment_is_dumped_as_iso_8601_in_utc(value: Any, text: str | None) -> None:
+def test_a_datetime_is_dumped_as_iso_8601_in_utc(value: Any, text: str | None) -> None:
     assert dump(value) == text
 
 
@@ -311,11 +318,11 @@ def test_a_time_zone_without_an_offset_is_dumped_as_utc(monkeypatch: pytest.Monk
 
 
 @given(st.datetimes())
-def test_what_is_dumped_can_be_loaded(moment: datetime) -> None:
+def test_a_dumped_timestamp_can_be_loaded(moment: datetime) -> None:
     assert load(dump(moment)) == moment.replace(tzinfo=UTC)
 
 
-def test_lists_and_nested_schemas_go_both_ways() -> None:
+def test_lists_and_nested_schemas_are_loaded_and_dumped() -> None:
     data = {"many": ["2025-05-25T00:00:00Z"], "nested": {"to": "2025-05-26T00:00:00Z"}}
     schema = Span(only=("many", "nested"))
     assert schema.dump(schema.load(data)) == data

@@ -1,4 +1,4 @@
-"""``jwt_verifier``: every token is its claims, or a sentence that says what is wrong with it."""
+"""``jwt_verifier`` returns the claims of a token, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ verify = jwt_verifier(key=KEY, algorithms=["HS256"])
 
 
 def token(key: str = KEY, headers: dict[str, Any] | None = None, **claims: Any) -> str:
-    given = {"sub": "bridge", "exp": int(time.time()) + 60} | claims
-    kept = {name: value for name, value in given.items() if value is not None}
-    return jwt.encode(kept, key, algorithm="HS256", headers=headers)
+    members = {"sub": "bridge", "exp": int(time.time()) + 60} | claims
+    payload = {name: value for name, value in members.items() if value is not None}
+    return jwt.encode(payload, key, algorithm="HS256", headers=headers)
 
 
 def part(value: Any) -> str:
@@ -73,7 +73,7 @@ def get(path: str, authorization: str) -> Any:
     return app.test_client().get(path, headers={"Authorization": f"Bearer {authorization}"})
 
 
-def test_a_valid_token_is_its_claims() -> None:
+def test_a_valid_token_gives_its_claims() -> None:
     assert verify(token(scope="read"))["scope"] == "read"
 
 
@@ -81,7 +81,7 @@ def test_the_claims_are_the_current_principal() -> None:
     assert get("/me", token()).text == "bridge"
 
 
-def test_the_scope_gives_the_permissions() -> None:
+def test_the_scope_of_a_token_gives_the_permissions() -> None:
     assert get("/write", token(scope="read write")).status_code == 200
     assert get("/write", token(scope="read rewrite")).status_code == 403
 
@@ -91,7 +91,8 @@ def test_an_expired_token_says_so_in_the_body_and_in_the_challenge() -> None:
     assert response.status_code == 401
     assert response.json == {"error": "Authentication failed: the Bearer token has expired."}
     assert response.headers["WWW-Authenticate"] == (
-        'Bearer realm="api", error="invalid_token", error_description="Authentication failed: the Bearer token has expired."'
+        'Bearer realm="api", error="invalid_token", '
+        'error_description="Authentication failed: the Bearer token has expired."'
     )
 
 
@@ -101,7 +102,7 @@ def test_a_forged_token_says_that_it_is_invalid() -> None:
     }
 
 
-def test_each_reason_has_its_words() -> None:
+def test_every_reason_has_its_sentence() -> None:
     assert refusal(token(nbf=2**33)) == "is not valid yet."
     assert refusal(token(aud="other"), audience="telemetry") == "is meant for another audience."
     assert refusal(token(aud="other")) == "is meant for another audience."
@@ -111,7 +112,7 @@ def test_each_reason_has_its_words() -> None:
     assert refusal("no.token.atall") == "is invalid."
 
 
-def test_audience_issuer_leeway_and_required_claims_are_the_authors() -> None:
+def test_the_author_sets_audience_issuer_leeway_and_required_claims() -> None:
     tolerant = jwt_verifier(
         key=KEY,
         algorithms=["HS256"],
@@ -160,7 +161,7 @@ def test_an_absurd_expiry_is_an_invalid_token(exp: Any) -> None:
 
 
 @given(st.text(alphabet="abcdefABCDEF0123456789._~+/-=", max_size=80) | st.text(max_size=30))
-def test_no_text_is_taken_for_a_token(text: str) -> None:
+def test_random_text_is_an_invalid_token(text: str) -> None:
     assert refusal(text) == "is invalid."
 
 
@@ -174,7 +175,7 @@ def test_no_text_is_taken_for_a_token(text: str) -> None:
         max_leaves=8,
     )
 )
-def test_no_header_gets_a_token_past_its_signature(header: Any) -> None:
+def test_no_header_makes_an_unsigned_token_valid(header: Any) -> None:
     refusal(f"{part(header)}.{part({'sub': 'bridge', 'exp': 2**33})}.AAAA")
 
 
@@ -207,7 +208,7 @@ def key_pair() -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("algorithms", [None, [], (), "HS256", {"HS256"}])
-def test_algorithms_must_be_given(algorithms: Any) -> None:
+def test_algorithms_are_required(algorithms: Any) -> None:
     with pytest.raises(
         TypeError,
         match=r'give a list of the algorithms that the issuer signs with, such as \["HS256"\]',
@@ -223,7 +224,7 @@ def test_an_algorithm_that_cannot_verify_fails_at_construction(name: Any) -> Non
         jwt_verifier(key=KEY, algorithms=[name])
 
 
-def test_secrets_and_public_keys_do_not_mix() -> None:
+def test_secrets_and_public_keys_cannot_be_mixed() -> None:
     with pytest.raises(ValueError, match="Use HS algorithms or others, not both"):
         jwt_verifier(key=KEY, algorithms=["HS256", "RS256"])
 
@@ -244,12 +245,12 @@ def test_a_key_that_does_not_fit_fails_at_construction(key: Any) -> None:
         jwt_verifier(key=key, algorithms=["HS256"])
 
 
-def test_a_key_must_fit_each_algorithm_that_a_client_may_name(key_pair: tuple[str, str]) -> None:
+def test_a_key_must_fit_every_algorithm_that_a_client_can_name(key_pair: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="The key does not fit ES256: "):
         jwt_verifier(key=key_pair[1], algorithms=["RS256", "ES256"])
 
 
-def test_a_public_key_verifies_and_is_never_taken_for_a_secret(key_pair: tuple[str, str]) -> None:
+def test_a_public_key_verifies_and_is_never_used_as_a_secret(key_pair: tuple[str, str]) -> None:
     private, public = key_pair
     by_public_key = jwt_verifier(key=public, algorithms=["RS256"])
     assert (
@@ -264,7 +265,7 @@ def test_a_public_key_verifies_and_is_never_taken_for_a_secret(key_pair: tuple[s
         by_public_key(f"{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}")
 
 
-def test_bytes_are_a_secret_too() -> None:
+def test_a_secret_can_be_bytes() -> None:
     assert jwt_verifier(key=KEY.encode(), algorithms=["HS256"])(token())["sub"] == "bridge"
 
 
@@ -280,7 +281,7 @@ def test_without_pyjwt_the_import_names_the_extra(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def key_set() -> Iterator[HTTPServer]:
-    """A server of one JSON Web Key Set (RFC 7517), as identity providers have."""
+    """Run a server of a JSON Web Key Set (RFC 7517), like an identity provider."""
 
     class KeySet(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -303,10 +304,10 @@ def key_set() -> Iterator[HTTPServer]:
     server.server_close()
 
 
-def test_a_function_finds_the_key_of_a_token(key_set: HTTPServer) -> None:
+def test_a_function_can_find_the_key_of_a_token(key_set: HTTPServer) -> None:
     client = jwt.PyJWKClient(f"http://127.0.0.1:{key_set.server_port}/", cache_jwk_set=False)
-    find = jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
-    assert find(token(headers={"kid": "1"}))["sub"] == "bridge"
+    verify_by_key_id = jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
+    assert verify_by_key_id(token(headers={"kid": "1"}))["sub"] == "bridge"
     for bad in (
         token("f" * 32, headers={"kid": "1"}),
         token(headers={"kid": "2"}),
@@ -314,12 +315,12 @@ def test_a_function_finds_the_key_of_a_token(key_set: HTTPServer) -> None:
         part("[" * 20_000) + ".e30.AAAA",
     ):
         with pytest.raises(InvalidToken):
-            find(bad)
+            verify_by_key_id(bad)
 
 
 def test_an_identity_provider_that_is_down_is_a_503(key_set: HTTPServer) -> None:
     app = Flask("api")
-    with socket.socket() as silent:  # bound and not listened to: it refuses each connection
+    with socket.socket() as silent:  # bound without listen(): it refuses each connection
         silent.bind(("127.0.0.1", 0))
         client = jwt.PyJWKClient(f"http://127.0.0.1:{silent.getsockname()[1]}/")
         ApiErrors(app).verify_token(

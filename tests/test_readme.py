@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its code runs, its servers answer so, its commands and links lead somewhere."""
+"""The code, the answers, the commands and the links of the README are right."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def readme_app() -> Flask:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Flask], int]]:
-    """Start apps under the development server, each on a free port, which is returned."""
+    """Start an app under the development server. Return its port."""
     servers = []
 
     def start(app: Flask) -> int:
@@ -80,7 +80,7 @@ OPTIONS.add_argument("-u")
 
 
 def curl(command: str, port: int) -> str:
-    """What ``curl`` prints for such a command: asked over a socket, so that no curl need be installed."""
+    """Return what a ``curl`` command prints, without curl: the request goes over a socket."""
     options = OPTIONS.parse_args(shlex.split(command)[1:])
     lines = [
         f"{options.X} {options.url._replace(scheme='', netloc='').geturl()} HTTP/1.1",
@@ -93,52 +93,52 @@ def curl(command: str, port: int) -> str:
         lines.append(f"Authorization: Basic {b64encode(options.u.encode()).decode()}")
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
-        connection.makefile("rb") as answer,
+        connection.makefile("rb") as stream,
     ):
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        text = answer.read().decode().replace("\r\n", "\n")
+        text = stream.read().decode().replace("\r\n", "\n")
     return text if options.i else text.partition("\n\n")[2]
 
 
-def normal(output: str) -> str:
-    for pattern, sign in VARIABLE:
-        output = re.sub(pattern, sign, output, flags=re.MULTILINE)
+def normalize(output: str) -> str:
+    for pattern, replacement in VARIABLE:
+        output = re.sub(pattern, replacement, output, flags=re.MULTILINE)
     return output.strip()
 
 
 @pytest.mark.parametrize("place", range(len(CURLS)))
-def test_the_servers_answer_as_shown(place: int, serve: Callable[[Flask], int]) -> None:
+def test_the_apps_answer_as_shown(place: int, serve: Callable[[Flask], int]) -> None:
     command, shown = CURLS[place]
     app = Flask("bare") if place == 0 else readme_app()
-    assert normal(curl(command, serve(app))) == normal(shown)
+    assert normalize(curl(command, serve(app))) == normalize(shown)
 
 
 @pytest.fixture
 def example_port(serve: Callable[[Flask], int], tmp_path: Path) -> int:
-    """The port of the example API: what ``make run`` starts."""
+    """Start the example API, as ``make run`` does. Return its port."""
     return serve(create_app({"DATABASE": str(tmp_path / "telemetry.sqlite")}))
 
 
 def test_the_example_api_answers_as_shown(example_port: int) -> None:
-    ask_for_token, ask, shown = EXAMPLE.strip().removeprefix("$ ").replace("\n$ ", "\n").split("\n")
-    token = curl(ask_for_token.removeprefix("TOKEN=$(").removesuffix(")"), example_port)
-    assert curl(ask.replace("$TOKEN", token), example_port).strip() == shown
+    get_token, query, shown = EXAMPLE.strip().removeprefix("$ ").replace("\n$ ", "\n").split("\n")
+    token = curl(get_token.removeprefix("TOKEN=$(").removesuffix(")"), example_port)
+    assert curl(query.replace("$TOKEN", token), example_port).strip() == shown
 
 
 @pytest.mark.skipif(
     shutil.which("curl") is None,
-    reason="no curl on this machine: what a socket gives is compared above",
+    reason="curl is not installed. The tests above use a socket.",
 )
-def test_a_shell_and_curl_print_the_same(serve: Callable[[Flask], int], example_port: int) -> None:
+def test_curl_in_a_shell_prints_the_same(serve: Callable[[Flask], int], example_port: int) -> None:
     script = re.sub(r"^(?!\$ ).*\n?", "", EXAMPLE, flags=re.MULTILINE).replace("$ ", "")
     assert in_shell(script, example_port) == EXAMPLE.strip().splitlines()[-1]
     port = serve(readme_app())
     for command, shown in CURLS[1:]:
-        assert normal(in_shell(command, port)) == normal(shown)
+        assert normalize(in_shell(command, port)) == normalize(shown)
 
 
 def in_shell(script: str, port: int) -> str:
-    """What a shell prints, without curl's progress on its standard error."""
+    """Return what a shell prints to its standard output."""
     environment = {**os.environ, "no_proxy": "*"}
     run = subprocess.run(
         ["sh", "-ec", script.replace(":5000", f":{port}")],
@@ -150,7 +150,7 @@ def in_shell(script: str, port: int) -> str:
     return run.stdout.decode().replace("\r\n", "\n").strip()
 
 
-def test_both_servers_are_asked_the_same() -> None:
+def test_both_apps_get_the_same_request() -> None:
     assert CURLS[0][0] == CURLS[1][0]
 
 
@@ -159,7 +159,7 @@ def test_the_code_has_twelve_lines() -> None:
     assert len([line for line in code.splitlines() if line]) == 12
 
 
-def test_the_registry_writes_the_reference_page_and_openapi() -> None:
+def test_the_reference_page_and_openapi_exist_as_described() -> None:
     app = Flask("registry")
     app.config["APIERRORS_REFERENCE_URL"] = "/errors"
     ApiErrors(app)
@@ -244,7 +244,7 @@ PROVOKE: dict[str, Callable[..., TestResponse]] = {
         "/json", data="<a/>", content_type="text/xml"
     ),
     "too many requests": lambda c: next(
-        answer for _ in range(1000) if (answer := c.get("/limited")).status_code == 429
+        response for _ in range(1000) if (response := c.get("/limited")).status_code == 429
     ),
     "an unexpected exception": lambda c: c.get("/crash"),
     "`abort(503)` or maintenance": lambda c: c.get("/closed"),
@@ -258,29 +258,29 @@ ROWS = {
 }
 
 
-def test_each_failure_of_the_table_is_provoked() -> None:
+def test_every_failure_in_the_table_is_tested() -> None:
     assert ROWS.keys() == PROVOKE.keys()
 
 
 @pytest.mark.parametrize("failure", ROWS)
 def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
     status, sentence, header_fields = ROWS[failure]
-    answer = PROVOKE[failure](failing_app().test_client())
-    assert (answer.status_code, answer.get_json()) == (int(status), {"error": sentence})
+    response = PROVOKE[failure](failing_app().test_client())
+    assert (response.status_code, response.get_json()) == (int(status), {"error": sentence})
     for field in re.findall(r"`([^`]+)`", header_fields):
-        name, value = field.split(": ", 1)
-        given = answer.headers[name]
-        assert (sorted(given.split(", ")) if name == "Allow" else given) == (
-            value.split(", ") if name == "Allow" else value
+        name, shown = field.split(": ", 1)
+        value = response.headers[name]
+        assert (sorted(value.split(", ")) if name == "Allow" else value) == (
+            shown.split(", ") if name == "Allow" else shown
         )
     for name in ("Cache-Control", "X-Content-Type-Options", "Vary", "X-Request-ID"):
-        assert name in answer.headers
+        assert name in response.headers
 
 
 # -- the commands
 
 
-def test_every_command_is_one_that_a_test_knows() -> None:
+def test_every_command_in_the_readme_is_tested() -> None:
     assert {shlex.split(command)[0].partition("(")[0] for command in COMMANDS} == {
         "curl",
         "TOKEN=$",
@@ -293,26 +293,26 @@ def test_every_command_is_one_that_a_test_knows() -> None:
     "target",
     [shlex.split(command, comments=True)[1] for command in COMMANDS if command.startswith("make ")],
 )
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_a_make_target_exists(target: str) -> None:
-    """A dry run: `make test` itself would run this test again."""
+    # A dry run, because `make test` would run this test again.
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    made = subprocess.run(
+    run = subprocess.run(
         ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
-    assert made.returncode == 0, made.stderr
+    assert run.returncode == 0, run.stderr
 
 
-def test_what_pip_is_told_to_install_exists() -> None:
+def test_the_extras_in_the_readme_are_those_of_the_package() -> None:
     commands = [command for command in COMMANDS if command.startswith("pip ")]
     assert all(command.startswith("pip install . ") for command in commands)
     extras = set(re.findall(r"`pip install '\.\[(\w+)\]'`", README))
-    (known,) = re.findall(
+    (declared,) = re.findall(
         r"^\[project\.optional-dependencies\]\n(.*?)^\[",
         (ROOT / "pyproject.toml").read_text(),
         re.DOTALL | re.MULTILINE,
     )
-    assert extras == set(re.findall(r"^(\w+) =", known, re.MULTILINE))
+    assert extras == set(re.findall(r"^(\w+) =", declared, re.MULTILINE))
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)", README))

@@ -1,4 +1,4 @@
-"""Schemathesis on the running example: every answer to what it makes up is one that ``/openapi.json`` tells."""
+"""Schemathesis finds no answer of the example that ``/openapi.json`` does not describe."""
 
 from __future__ import annotations
 
@@ -29,29 +29,30 @@ username = "bridge"
 password = "bridge-secret"
 """
 
-#: A request that the schemas allow can be refused by a rule that no schema has, such as `from` before `to`.
-MOST = ("--exclude-checks", "positive_data_acceptance")
-#: What still holds when each second request is one too many.
+#: A rule that no schema has, such as `from` before `to`, can refuse what the schemas allow.
+MOST_CHECKS = ("--exclude-checks", "positive_data_acceptance")
+#: The checks for an API that refuses most requests because of its limits.
 CONFORMANCE = (
     "--checks",
-    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
-    "response_schema_conformance,unsupported_method,allow_header_conformance",
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_headers_conformance,response_schema_conformance,unsupported_method,"
+    "allow_header_conformance",
 )
 Explore = Callable[..., None]
 
 
 @contextmanager
 def running(path: Path, **config: Any) -> Iterator[tuple[str, str]]:
-    """The example on a port of its own: its URL, and a token."""
+    """Run the example on a free port. Return its URL and a token."""
     app = create_app({"DATABASE": str(path / "telemetry.sqlite"), **config})
-    answer = app.test_client().post(
+    response = app.test_client().post(
         "/token", auth=("bridge", "bridge-secret"), headers={"Accept": "text/plain"}
     )
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", answer.text
+        yield f"http://127.0.0.1:{server.server_port}", response.text
     finally:
         server.shutdown()
         thread.join()
@@ -60,7 +61,7 @@ def running(path: Path, **config: Any) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explore:
-    """Let Schemathesis explore all operations of the example, with the same requests each time: it finds nothing."""
+    """Let Schemathesis send the same requests to all operations each time, and find nothing."""
     monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", True)
 
     def run(*options: str, examples: int, **config: Any) -> None:
@@ -76,22 +77,23 @@ def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explore:
                 "--continue-on-failure",
             )
             line = (*COMMAND, "run", f"{url}/openapi.json", *bounds, "--no-color", *options)
-            done = subprocess.run(
+            result = subprocess.run(
                 line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
             )
-        assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
-        assert "Tested: 7" in done.stdout
+        assert result.returncode == 0, result.stdout[-6_000:] + result.stderr[-2_000:]
+        assert "Tested: 7" in result.stdout
 
     return run
 
 
 def test_schemathesis_finds_nothing(explore: Explore) -> None:
-    explore(*MOST, examples=12, RATELIMIT_ENABLED=False)
+    explore(*MOST_CHECKS, examples=12, RATELIMIT_ENABLED=False)
 
 
 def test_schemathesis_finds_nothing_in_problem_json(explore: Explore) -> None:
     accept = ("--header", "Accept: application/json, application/problem+json")
-    explore(*MOST, *accept, "--phases", "coverage,fuzzing", examples=4, RATELIMIT_ENABLED=False)
+    options = (*MOST_CHECKS, *accept, "--phases", "coverage,fuzzing")
+    explore(*options, examples=4, RATELIMIT_ENABLED=False)
 
 
 def test_schemathesis_finds_nothing_beyond_the_rate_limits(explore: Explore) -> None:

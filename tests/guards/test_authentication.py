@@ -1,4 +1,4 @@
-"""Promises of authentication: who is let in, what the others are told, and one verification a request."""
+"""Authentication: which requests pass, what other clients get, and when a token is verified."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def make(verifier: Callable[..., Any] | None = verify) -> tuple[Flask, ApiErrors
         return {}
 
     @app.get("/open")
-    def anybody() -> Any:
-        return {"known": bool(current_principal)}
+    def open_view() -> Any:
+        return {"authenticated": bool(current_principal)}
 
     return app, errors
 
@@ -61,13 +61,13 @@ def get(app: Flask, path: str, headers: dict[str, str] | None = GOOD) -> TestRes
     return app.test_client().get(path, headers=headers)
 
 
-def test_a_valid_token_lets_in_whatever_the_case_of_the_scheme() -> None:
+def test_a_valid_token_passes_whatever_the_case_of_the_scheme() -> None:
     app, _ = make()
     for scheme in ("Bearer", "bearer", "BEARER"):
         assert get(app, "/me", {"Authorization": f"{scheme} good"}).json == {"sub": "me"}
 
 
-def test_no_header_is_a_401_without_an_error_code() -> None:
+def test_a_missing_header_is_a_401_without_an_error_code() -> None:
     response = get(make()[0], "/me", {})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -76,7 +76,7 @@ def test_no_header_is_a_401_without_an_error_code() -> None:
     }
 
 
-def test_a_rejected_token_is_a_401_with_invalid_token() -> None:
+def test_a_rejected_token_is_a_401_with_the_code_invalid_token() -> None:
     response = get(make()[0], "/me", {"Authorization": "Bearer bad"})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
@@ -105,7 +105,7 @@ def test_malformed_credentials_never_reach_the_verifier(value: str) -> None:
 
 
 @given(st.text(st.characters(max_codepoint=255)))
-def test_any_authorization_header_is_answered(value: str) -> None:
+def test_every_authorization_header_is_answered(value: str) -> None:
     app, _ = make()
     response = app.test_client().get("/me", environ_overrides={"HTTP_AUTHORIZATION": value})
     assert response.status_code in (200, 401)
@@ -113,7 +113,7 @@ def test_any_authorization_header_is_answered(value: str) -> None:
         assert response.headers["WWW-Authenticate"].startswith('Bearer realm="api"')
 
 
-def test_the_verifier_says_why_in_the_body_and_in_the_challenge() -> None:
+def test_the_reason_of_the_verifier_is_in_the_body_and_in_the_challenge() -> None:
     def expired(token: str) -> Any:
         raise InvalidToken("The token expired at 09:41.")
 
@@ -124,7 +124,7 @@ def test_the_verifier_says_why_in_the_body_and_in_the_challenge() -> None:
     )
 
 
-def test_an_http_exception_of_the_verifier_passes_as_it_is() -> None:
+def test_an_http_exception_of_the_verifier_passes_unchanged() -> None:
     def down(token: str) -> Any:
         raise ServiceUnavailable("The identity provider is down.", retry_after=7)
 
@@ -134,24 +134,24 @@ def test_an_http_exception_of_the_verifier_passes_as_it_is() -> None:
     assert "WWW-Authenticate" not in response.headers
 
 
-def test_a_bug_in_the_verifier_is_a_500_and_lets_nobody_in() -> None:
+def test_a_crash_of_the_verifier_is_a_500() -> None:
     response = get(make(lambda token: 1 / 0)[0], "/me")
     assert response.status_code == 500
 
 
-@pytest.mark.parametrize("rejected", [None, False])
-def test_none_and_false_let_nobody_in(rejected: Any) -> None:
-    assert get(make(lambda token: rejected)[0], "/me").status_code == 401
+@pytest.mark.parametrize("principal", [None, False])
+def test_none_and_false_are_no_principals(principal: Any) -> None:
+    assert get(make(lambda token: principal)[0], "/me").status_code == 401
 
 
-def test_a_falsy_principal_is_a_principal() -> None:
+def test_another_falsy_value_is_a_principal() -> None:
     app, errors = make(lambda token: {})
     errors.permissions_of(lambda principal: ["read"])
     app.add_url_rule("/falsy", view_func=requires_permissions("read")(lambda: {}), endpoint="falsy")
     assert get(app, "/falsy").status_code == 200
 
 
-def test_without_a_verifier_a_guard_is_its_authors_bug_and_names_the_remedy() -> None:
+def test_a_guard_without_a_verifier_fails_with_the_remedy() -> None:
     app, _ = make(None)
     app.testing = True
     with pytest.raises(RuntimeError, match="verify_token"):
@@ -161,7 +161,7 @@ def test_without_a_verifier_a_guard_is_its_authors_bug_and_names_the_remedy() ->
 # -- permissions
 
 
-def test_all_permissions_are_needed_and_the_challenge_names_them() -> None:
+def test_all_permissions_are_required_and_the_challenge_names_them() -> None:
     app, _ = make()
     assert get(app, "/read").status_code == 200
     response = get(app, "/write")
@@ -203,13 +203,15 @@ class Person:
         ("read", 403),
     ],
 )
-def test_permissions_are_found_where_tokens_have_them(principal: Any, status: int) -> None:
+def test_permissions_are_read_from_the_usual_members_of_a_principal(
+    principal: Any, status: int
+) -> None:
     app, _ = make(lambda token: principal)
     app.add_url_rule("/p", view_func=requires_permissions("read")(lambda: {}), endpoint="p")
     assert get(app, "/p").status_code == status
 
 
-def test_an_author_says_what_the_permissions_are_even_asynchronously() -> None:
+def test_an_authors_function_returns_the_permissions_and_can_be_async() -> None:
     pytest.importorskip("asgiref")
     app, errors = make()
 
@@ -221,12 +223,12 @@ def test_an_author_says_what_the_permissions_are_even_asynchronously() -> None:
 
 
 @pytest.mark.parametrize("names", [(), (1,), (lambda: None,)])
-def test_permissions_without_names_fail_where_they_are_applied(names: Any) -> None:
+def test_requires_permissions_without_names_fails_where_it_stands(names: Any) -> None:
     with pytest.raises(TypeError, match="requires_permissions"):
         requires_permissions(*names)
 
 
-def test_no_permission_name_breaks_the_challenge() -> None:
+def test_a_permission_name_cannot_break_the_challenge() -> None:
     app, _ = make()
     app.add_url_rule(
         "/odd", view_func=requires_permissions('a"b\r\n', "é")(lambda: {}), endpoint="odd"
@@ -239,7 +241,7 @@ def test_no_permission_name_breaks_the_challenge() -> None:
 # -- the principal
 
 
-def test_a_token_is_verified_once_a_request_by_whoever_asks_first() -> None:
+def test_a_token_is_verified_once_in_a_request() -> None:
     calls: list[str] = []
 
     def counting(token: str) -> Any:
@@ -253,31 +255,31 @@ def test_a_token_is_verified_once_a_request_by_whoever_asks_first() -> None:
     assert calls == ["good", "bad"]
 
 
-def test_the_principal_of_an_open_view_is_nobody_without_a_valid_token() -> None:
+def test_an_open_view_has_a_principal_only_with_a_valid_token() -> None:
     app, _ = make()
-    assert get(app, "/open", {}).json == {"known": False}
-    assert get(app, "/open", {"Authorization": "Bearer bad"}).json == {"known": False}
-    assert get(app, "/open").json == {"known": True}
+    assert get(app, "/open", {}).json == {"authenticated": False}
+    assert get(app, "/open", {"Authorization": "Bearer bad"}).json == {"authenticated": False}
+    assert get(app, "/open").json == {"authenticated": True}
 
 
-def test_an_open_view_that_asks_who_it_is_hears_when_that_cannot_be_known() -> None:
+def test_an_open_view_that_reads_the_principal_fails_if_the_verifier_does() -> None:
     def down(token: str) -> Any:
         raise BadGateway
 
     assert get(make(down)[0], "/open").status_code == 502
 
 
-def test_a_principal_never_stays_for_the_next_request() -> None:
+def test_a_principal_never_outlives_its_request() -> None:
     app, _ = make()
     with app.app_context():  # as a test fixture does: one `g` for both requests
         assert get(app, "/me").status_code == 200
         assert get(app, "/me", {}).status_code == 401
 
 
-# -- views of each kind
+# -- kinds of verifiers and views
 
 
-def test_a_verifier_whose_answer_is_to_be_awaited_lets_nobody_in(
+def test_a_verifier_that_returns_a_coroutine_is_a_500_with_the_remedy_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def verifier(token: str) -> Any:

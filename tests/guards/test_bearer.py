@@ -24,7 +24,7 @@ def token_of(authorization: str | None) -> str | None:
     st.integers(1, 3),
     st.integers(0, 3),
 )
-def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(
+def test_a_bearer_token_is_read_whatever_the_case_of_its_scheme(
     token: str, scheme: str, before: int, after: int
 ) -> None:
     assert token_of(scheme + " " * before + token + " " * after) == token
@@ -57,12 +57,14 @@ def test_a_bearer_token_is_found_whatever_the_case_of_its_scheme(
         "\x00",
     ],
 )
-def test_anything_else_is_no_token(authorization: str | None) -> None:
+def test_other_values_have_no_token(authorization: str | None) -> None:
     assert token_of(authorization) is None
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255)))
-def test_no_authorization_raises_and_only_an_exact_one_has_a_token(authorization: str) -> None:
+def test_every_value_is_read_without_an_exception_and_only_an_exact_one_has_a_token(
+    authorization: str,
+) -> None:
     token = token_of(authorization)
     scheme, _, rest = authorization.partition(" ")
     if token is None:
@@ -72,7 +74,7 @@ def test_no_authorization_raises_and_only_an_exact_one_has_a_token(authorization
         assert rest.strip(" ") == token
 
 
-def test_64_kilobytes_of_authorization_are_read_at_once() -> None:
+def test_an_authorization_header_of_64_kilobytes_is_read() -> None:
     assert token_of("Bearer " + "a" * 65_536) == "a" * 65_536
     assert token_of("Bearer " + "a=" * 32_768) is None
     assert token_of("Bearer" + " " * 65_536) is None

@@ -31,11 +31,11 @@ from flask_apierrors._guards.guard import Check, Order, guard, marks_above
 from flask_apierrors._guards.marks import Mark, marks_of
 
 
-def recorder(order: Order, seen: list[str], status: int | None = None) -> Callable[[Any], Any]:
-    """A guard that notes when it runs, and refuses with a status, if it has one."""
+def recorder(order: Order, runs: list[str], status: int | None = None) -> Callable[[Any], Any]:
+    """Make a guard that records when it runs and, if it has a status, refuses with it."""
 
     def run(req: Request, state: RequestState) -> None:
-        seen.append(order.name)
+        runs.append(order.name)
         if status is not None:
             abort(status)
 
@@ -47,24 +47,24 @@ def call(app: Flask, view: Callable[..., Any], path: str = "/x", **options: Any)
     return app.test_client().open(path, **options)
 
 
-def test_checks_run_in_their_fixed_order_whatever_the_order_of_the_decorators(
+def test_checks_run_in_a_fixed_order_whatever_the_order_of_the_decorators(
     make_app: Callable[..., Flask],
 ) -> None:
     for index, orders in enumerate(permutations(Order, 3)):
-        seen: list[str] = []
+        runs: list[str] = []
 
-        def view(seen: list[str] = seen) -> str:
-            seen.append("view")
+        def view(runs: list[str] = runs) -> str:
+            runs.append("view")
             return "ok"
 
         guarded: Any = view
         for order in orders:
-            guarded = recorder(order, seen)(guarded)
+            guarded = recorder(order, runs)(guarded)
         assert call(make_app(), guarded, f"/{index}").status_code == 200
-        assert seen == [order.name for order in sorted(orders)] + ["view"]
+        assert runs == [order.name for order in sorted(orders)] + ["view"]
 
 
-def test_the_real_guards_answer_in_the_order_of_the_contract(
+def test_the_guards_of_the_package_refuse_in_the_order_of_the_contract(
     make_app: Callable[..., Flask],
 ) -> None:
     errors = ApiErrors()
@@ -110,7 +110,7 @@ def test_the_real_guards_answer_in_the_order_of_the_contract(
         ] == [status for _, _, status in steps]
 
 
-def test_all_guards_of_a_view_are_one_wrapper() -> None:
+def test_all_guards_of_a_view_share_one_wrapper() -> None:
     def view() -> str:
         return "ok"
 
@@ -125,27 +125,29 @@ def test_all_guards_of_a_view_are_one_wrapper() -> None:
     assert (guarded.__name__, guarded.__module__) == ("view", __name__)
 
 
-def test_what_was_guarded_before_stays_as_it_was(make_app: Callable[..., Flask]) -> None:
+def test_a_further_guard_does_not_change_the_view_that_it_guards(
+    make_app: Callable[..., Flask],
+) -> None:
     def view() -> str:
         return "ok"
 
-    one = produces("text/csv")(view)
-    two = produces("application/json")(one)
+    csv = produces("text/csv")(view)
+    json_and_csv = produces("application/json")(csv)
     assert call(make_app(), view, headers={"Accept": "image/png"}).status_code == 200
-    assert call(make_app(), one, headers={"Accept": "text/csv"}).status_code == 200
-    assert call(make_app(), two, headers={"Accept": "text/csv"}).status_code == 406
-    assert len(marks_of(one)) == 1
+    assert call(make_app(), csv, headers={"Accept": "text/csv"}).status_code == 200
+    assert call(make_app(), json_and_csv, headers={"Accept": "text/csv"}).status_code == 406
+    assert len(marks_of(csv)) == 1
 
 
-def test_guards_that_were_put_on_later_are_known() -> None:
+def test_the_marks_above_a_view_are_those_of_later_guards() -> None:
     def view() -> str:
         return "ok"
 
-    one = produces("text/csv")(view)
-    two: Any = requires_json(one)
+    inner = produces("text/csv")(view)
+    outer: Any = requires_json(inner)
     assert [mark.name for mark in marks_above(view)] == ["produces", "requires_json"]
-    assert [mark.name for mark in marks_above(one)] == ["requires_json"]
-    assert marks_above(two) == ()
+    assert [mark.name for mark in marks_above(inner)] == ["requires_json"]
+    assert marks_above(outer) == ()
     assert marks_above(len) == ()
 
 
@@ -161,29 +163,29 @@ def test_a_view_without_a_hash_can_be_guarded(make_app: Callable[..., Flask]) ->
     assert marks_above(view) == ()
 
 
-def test_a_foreign_decorator_between_guards_keeps_running(make_app: Callable[..., Flask]) -> None:
-    seen: list[str] = []
+def test_another_decorator_between_guards_keeps_running(make_app: Callable[..., Flask]) -> None:
+    runs: list[str] = []
 
     def foreign(view: Any) -> Any:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            seen.append("foreign")
+            runs.append("foreign")
             return view(*args, **kwargs)
 
         return wrapper
 
-    @recorder(Order.AUTHENTICATION, seen)
+    @recorder(Order.AUTHENTICATION, runs)
     @foreign
-    @recorder(Order.ACCEPT, seen)
+    @recorder(Order.ACCEPT, runs)
     def view() -> str:
         return "ok"
 
     assert call(make_app(), view).status_code == 200
-    assert seen == ["AUTHENTICATION", "foreign", "ACCEPT"]
+    assert runs == ["AUTHENTICATION", "foreign", "ACCEPT"]
     assert [mark.name for mark in marks_of(view)] == ["ACCEPT", "AUTHENTICATION"]
 
 
-def test_attributes_and_arguments_survive(make_app: Callable[..., Flask]) -> None:
+def test_a_guarded_view_keeps_its_attributes_and_arguments(make_app: Callable[..., Flask]) -> None:
     def view(number: int) -> dict[str, int]:
         """The text."""
         return {"number": number}
@@ -198,21 +200,21 @@ def test_attributes_and_arguments_survive(make_app: Callable[..., Flask]) -> Non
     assert app.test_client().get("/7").get_json() == {"number": 7}
 
 
-def test_async_views_are_guarded(make_app: Callable[..., Flask]) -> None:
+def test_an_async_view_is_guarded(make_app: Callable[..., Flask]) -> None:
     pytest.importorskip("asgiref")
-    seen: list[str] = []
+    runs: list[str] = []
 
-    @recorder(Order.ACCEPT, seen)
-    @recorder(Order.JSON, seen)
+    @recorder(Order.ACCEPT, runs)
+    @recorder(Order.JSON, runs)
     async def view() -> str:
         await asyncio.sleep(0)
         return "ok"
 
     assert call(make_app(), view).text == "ok"
-    assert seen == ["JSON", "ACCEPT"]
+    assert runs == ["JSON", "ACCEPT"]
 
 
-def test_method_views_are_guarded_whole_and_method_by_method(
+def test_a_method_view_is_guarded_as_a_whole_and_method_by_method(
     make_app: Callable[..., Flask],
 ) -> None:
     pytest.importorskip("asgiref")
@@ -248,7 +250,7 @@ def test_method_views_are_guarded_whole_and_method_by_method(
     assert client.post("/single").status_code == 415
 
 
-def test_blueprints_and_routes_below_them_are_guarded(make_app: Callable[..., Flask]) -> None:
+def test_a_view_of_a_nested_blueprint_is_guarded(make_app: Callable[..., Flask]) -> None:
     outer, inner = (
         Blueprint("outer", __name__, url_prefix="/outer"),
         Blueprint("inner", __name__, url_prefix="/inner"),
@@ -267,7 +269,7 @@ def test_blueprints_and_routes_below_them_are_guarded(make_app: Callable[..., Fl
     )
 
 
-def test_a_guarded_view_may_be_a_callable_object(make_app: Callable[..., Flask]) -> None:
+def test_a_guarded_view_can_be_a_callable_object(make_app: Callable[..., Flask]) -> None:
     class Callable_:
         def __call__(self) -> str:
             return "ok"
@@ -275,7 +277,9 @@ def test_a_guarded_view_may_be_a_callable_object(make_app: Callable[..., Flask])
     assert call(make_app(), produces("text/csv")(Callable_())).text == "ok"
 
 
-def test_a_guard_raises_and_never_renders(make_app: Callable[..., Flask]) -> None:
+def test_a_guard_raises_an_exception_which_an_authors_handler_gets(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app()
     app.register_error_handler(406, lambda exc: ("the author's", 406))
     assert (
@@ -284,7 +288,7 @@ def test_a_guard_raises_and_never_renders(make_app: Callable[..., Flask]) -> Non
     )
 
 
-def test_a_check_that_would_never_run_is_refused() -> None:
+def test_an_async_check_is_refused() -> None:
     async def run(req: Request, state: RequestState) -> None: ...
 
     with pytest.raises(TypeError, match="The check of @keyed cannot be `async def`"):
@@ -315,7 +319,7 @@ API_KEY = Mark(
 
 @pytest.fixture
 def keyed(make_app: Callable[..., Flask]) -> Flask:
-    """An app with a guard of the author's, and no other."""
+    """Make an app with only an author's own guard."""
 
     def check(req: Request, state: object) -> None:
         if req.headers.get("X-API-Key") != "k3y":
@@ -364,7 +368,7 @@ def test_an_authors_guard_satisfies_the_doctor(keyed: Flask) -> None:
     assert diagnose(keyed) == ()
 
 
-# -- whatever a client sends
+# -- any request
 
 
 class Annotation(ma.Schema):
@@ -465,5 +469,5 @@ def test_no_request_is_a_500(
         assert "Accept" in response.headers["Vary"]
         assert not any("\r" in value or "\n" in value for _, value in response.headers)
         if method != "HEAD":
-            found = strict_json(response.data)
-            assert found.get("error") or found.get("detail")
+            answer = strict_json(response.data)
+            assert answer.get("error") or answer.get("detail")

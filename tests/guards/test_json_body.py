@@ -23,7 +23,7 @@ from flask_apierrors._guards.json_body import (
 
 
 class OwnProvider(JSONProvider):
-    """A provider that takes everything that Python's does."""
+    """A provider that accepts whatever Python's decoder accepts."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         return json.dumps(obj)
@@ -44,7 +44,7 @@ VALUES = st.recursive(
 )
 
 
-def complaint(body: str | bytes, decoder: StrictJson = DEFAULT) -> str:
+def refusal(body: str | bytes, decoder: StrictJson = DEFAULT) -> str:
     with pytest.raises(MalformedJson) as caught:
         decoder.loads(body)
     return str(caught.value)
@@ -54,7 +54,7 @@ def complaint(body: str | bytes, decoder: StrictJson = DEFAULT) -> str:
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 2]), st.sampled_from(["", " \r\n\t"]))
-def test_valid_json_is_what_pythons_decoder_makes_of_it(
+def test_valid_json_is_decoded_as_by_pythons_decoder(
     value: Any, ascii_only: bool, indent: int | None, space: str
 ) -> None:
     text = space + json.dumps(value, ensure_ascii=ascii_only, indent=indent) + space
@@ -66,7 +66,7 @@ def test_valid_json_is_what_pythons_decoder_makes_of_it(
 @example(b"\xff\xfe[\x001\x00]\x00")
 @example(b"\x00")
 @example(b"\xed\xa0\x80")
-def test_whatever_bytes_come_they_give_a_value_or_a_complaint(body: bytes) -> None:
+def test_any_bytes_give_a_value_or_are_refused(body: bytes) -> None:
     for decoder in (DEFAULT, OWN):
         try:
             value = decoder.loads(body)
@@ -75,12 +75,12 @@ def test_whatever_bytes_come_they_give_a_value_or_a_complaint(body: bytes) -> No
         assert value == json.loads(body.removeprefix(b"\xef\xbb\xbf").decode())
 
 
-def refuse(what: str) -> Any:
-    raise ValueError(what)
+def fail(text: str) -> Any:
+    raise ValueError(text)
 
 
 def finite(digits: str) -> float:
-    return float(digits) if math.isfinite(float(digits)) else refuse(digits)
+    return float(digits) if math.isfinite(float(digits)) else fail(digits)
 
 
 @given(
@@ -89,9 +89,9 @@ def finite(digits: str) -> float:
 )
 @example("[NaN")
 @example("[1E400]")
-def test_what_looks_like_json_is_taken_when_rfc_8259_takes_it(text: str) -> None:
+def test_text_is_accepted_exactly_if_rfc_8259_accepts_it(text: str) -> None:
     try:
-        expected = json.loads(text, parse_constant=refuse, parse_float=finite)
+        expected = json.loads(text, parse_constant=fail, parse_float=finite)
     except ValueError:
         with pytest.raises(MalformedJson):
             DEFAULT.loads(text)
@@ -133,9 +133,9 @@ def test_what_looks_like_json_is_taken_when_rfc_8259_takes_it(text: str) -> None
         (b'{"a":[' * 51 + b"]}" * 51, "it is nested too deeply"),
     ],
 )
-def test_a_complaint_says_what_is_wrong_and_where(body: bytes, words: str) -> None:
-    found = complaint(body)
-    assert found.startswith(words.replace("\\\\", "\\")) or found == words
+def test_a_refusal_says_what_is_wrong_and_where(body: bytes, words: str) -> None:
+    sentence = refusal(body)
+    assert sentence.startswith(words.replace("\\\\", "\\")) or sentence == words
 
 
 @pytest.mark.parametrize(
@@ -153,19 +153,19 @@ def test_a_complaint_says_what_is_wrong_and_where(body: bytes, words: str) -> No
         b"\xff",
     ],
 )
-def test_a_provider_of_the_apps_own_is_held_to_the_same(body: bytes) -> None:
-    assert complaint(body, OWN)
+def test_the_apps_own_provider_is_held_to_the_same_rules(body: bytes) -> None:
+    assert refusal(body, OWN)
 
 
-def test_a_value_error_of_a_provider_is_a_complaint() -> None:
+def test_a_value_error_of_a_provider_is_a_refusal() -> None:
     class Picky(OwnProvider):
         def loads(self, s: str | bytes, **kwargs: Any) -> Any:
             raise ValueError("in words for programmers")
 
-    assert complaint(b"[]", StrictJson(Picky(Flask(__name__)))) == "it cannot be decoded"
+    assert refusal(b"[]", StrictJson(Picky(Flask(__name__)))) == "it cannot be decoded"
 
 
-def test_the_deepest_nesting_that_is_taken_is_taken() -> None:
+def test_a_value_is_accepted_up_to_the_deepest_level() -> None:
     for text in ("[" * 100 + "]" * 100, '{"a":' * 99 + "{}" + "}" * 99):
         assert DEFAULT.loads(text) == json.loads(text)
     assert DEFAULT.loads(json.dumps("[" * 500)) == "[" * 500
@@ -174,7 +174,7 @@ def test_the_deepest_nesting_that_is_taken_is_taken() -> None:
 
 
 @given(VALUES)
-def test_escapes_of_whole_characters_are_taken(value: Any) -> None:
+def test_escapes_of_whole_characters_are_accepted(value: Any) -> None:
     assert DEFAULT.loads(json.dumps([value, "😀\\😀", "\\ud83d"])) == [value, "😀\\😀", "\\ud83d"]
 
 
@@ -186,7 +186,7 @@ def test_escapes_of_whole_characters_are_taken(value: Any) -> None:
         max_size=8,
     ).map("".join)
 )
-def test_what_is_taken_can_be_encoded(inside: str) -> None:
+def test_a_text_that_is_accepted_can_be_encoded(inside: str) -> None:
     text = f'["{inside}"]'
     try:
         expected = json.loads(text)
@@ -198,23 +198,23 @@ def test_what_is_taken_can_be_encoded(inside: str) -> None:
         assert DEFAULT.loads(text) == expected
 
 
-def test_a_byte_order_mark_is_taken_off() -> None:
+def test_a_byte_order_mark_is_removed() -> None:
     assert DEFAULT.loads(b"\xef\xbb\xbf[1]") == [1]
 
 
-def test_numbers_keep_their_kind_and_digits() -> None:
+def test_numbers_keep_their_type_and_digits() -> None:
     assert DEFAULT.loads("[1, 1.0, -0.0, 1e2, 1E-400]") == [1, 1.0, -0.0, 100.0, 0.0]
     assert DEFAULT.loads("9" * 4_000) == int("9" * 4_000)
 
 
-def test_a_provider_that_changes_only_the_encoding_keeps_the_quick_decoder() -> None:
+def test_a_provider_that_changes_only_the_encoding_keeps_the_strict_decoder() -> None:
     class Encoding(DefaultJSONProvider):
         sort_keys = False
 
-    assert complaint(b"NaN", StrictJson(Encoding(Flask(__name__)))) == "NaN is not a JSON number"
+    assert refusal(b"NaN", StrictJson(Encoding(Flask(__name__)))) == "NaN is not a JSON number"
 
 
-def test_a_provider_that_an_author_has_changed_is_used() -> None:
+def test_a_provider_that_an_author_changed_is_used() -> None:
     app = Flask(__name__)
     app.json.loads = lambda text, **options: ["mine"]  # type: ignore[method-assign]
     assert StrictJson(app.json).loads(b"[]") == ["mine"]
@@ -274,7 +274,7 @@ def test_a_malformed_body_is_a_400_that_says_what_is_wrong(
 
 
 @pytest.mark.parametrize("depth", [50, 100, 101, 130, 500, 900, 950, 970, 980, 990, 1_000, 5_000])
-def test_no_depth_of_nesting_is_a_500(app: Flask, depth: int) -> None:
+def test_nesting_of_any_depth_is_answered(app: Flask, depth: int) -> None:
     client = app.test_client()
     lists = client.post("/", data="[" * depth + "]" * depth, content_type="application/json")
     objects = client.post(
@@ -285,13 +285,13 @@ def test_no_depth_of_nesting_is_a_500(app: Flask, depth: int) -> None:
     assert lists.status_code == objects.status_code == (200 if depth <= 100 else 400)
 
 
-def test_a_silent_reader_gets_nothing_from_a_malformed_body(app: Flask) -> None:
+def test_a_silent_read_of_a_malformed_body_returns_none(app: Flask) -> None:
     for body in (b"NaN", b"[" * 100_000, b"", b"\xff"):
         response = app.test_client().post("/silent", data=body, content_type="application/json")
         assert (response.status_code, response.data) == (200, b"null\n")
 
 
-def test_a_body_that_does_not_claim_to_be_json_is_a_415(app: Flask) -> None:
+def test_a_body_with_another_media_type_is_a_415(app: Flask) -> None:
     response = app.test_client().post("/", data=b"{}", content_type="text/plain")
     assert response.status_code == 415
     assert response.get_json() == {
@@ -300,7 +300,7 @@ def test_a_body_that_does_not_claim_to_be_json_is_a_415(app: Flask) -> None:
     assert response.headers["Accept"] == "application/json"
 
 
-def test_a_body_that_a_server_cannot_hand_over_is_a_400(app: Flask) -> None:
+def test_a_body_that_the_server_cannot_read_is_a_400(app: Flask) -> None:
     class BrokenChunks(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise RuntimeError("invalid chunk size")
@@ -326,7 +326,9 @@ def test_a_body_that_is_too_large_is_a_413(make_app: Callable[..., Flask]) -> No
     )
 
 
-def test_a_malformed_body_is_the_same_in_debug(make_app: Callable[..., Flask]) -> None:
+def test_a_malformed_body_gets_the_same_answer_in_debug_mode(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app(DEBUG=True, TRAP_BAD_REQUEST_ERRORS=False)
     app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
     response = app.test_client().post("/", data=b"[NaN]", content_type="application/json")
@@ -344,30 +346,30 @@ def test_the_decoder_encodes_as_the_apps_provider_does(app: Flask) -> None:
 # -- the request class
 
 
-def test_a_request_class_of_the_apps_own_reads_strictly_too() -> None:
-    class Mine(Request):
+def test_the_apps_own_request_class_reads_json_strictly() -> None:
+    class TenantRequest(Request):
         @property
         def tenant(self) -> str:
             return "north"
 
     app = Flask(__name__)
-    app.request_class = Mine
+    app.request_class = TenantRequest
     ApiErrors(app)
 
     @app.post("/")
     def view() -> Response:
-        assert isinstance(request, Mine)
+        assert isinstance(request, TenantRequest)
         return jsonify(request.get_json(), request.tenant)
 
-    assert app.request_class.__name__ == "Mine"
-    assert issubclass(app.request_class, Mine)
+    assert app.request_class.__name__ == "TenantRequest"
+    assert issubclass(app.request_class, TenantRequest)
     assert app.test_client().post("/", json=1).get_json() == [1, "north"]
     assert (
         app.test_client().post("/", data=b"NaN", content_type="application/json").status_code == 400
     )
 
 
-def test_a_request_class_that_reads_json_its_own_way_is_kept() -> None:
+def test_a_request_class_that_reads_json_in_its_own_way_is_kept() -> None:
     class OwnModule(Request):
         json_module = json
 
@@ -382,7 +384,7 @@ def test_a_request_class_that_reads_json_its_own_way_is_kept() -> None:
         assert app.request_class is cls
 
 
-def test_flasks_own_request_class_stays_as_it_is(app: Flask) -> None:
+def test_flasks_own_request_class_is_unchanged(app: Flask) -> None:
     assert app.request_class is StrictJsonRequest
     assert Request.on_json_loading_failed is not StrictJsonRequest.on_json_loading_failed
     assert Flask(__name__).request_class is Request
@@ -391,13 +393,13 @@ def test_flasks_own_request_class_stays_as_it_is(app: Flask) -> None:
 # -- 415
 
 
-def test_a_415_names_what_is_taken() -> None:
-    one = unsupported_media_type(("text/csv",), "POST")
-    assert (one.code, str(one.description)) == (
+def test_a_415_names_the_accepted_types() -> None:
+    single = unsupported_media_type(("text/csv",), "POST")
+    assert (single.code, str(single.description)) == (
         415,
         "Unsupported media type. Send Content-Type: text/csv.",
     )
-    assert one.headers == (("Accept", "text/csv"),)
+    assert single.headers == (("Accept", "text/csv"),)
     several = unsupported_media_type(("text/csv", "application/json"), "PATCH")
     assert (
         str(several.description)

@@ -24,7 +24,7 @@ def test_raises_leaves_a_mark_and_changes_nothing_else() -> None:
     assert marks_of(view) == (Mark("raises", (VesselNotFound, NotFound)),)
 
 
-def test_raises_takes_exceptions_that_are_converted() -> None:
+def test_raises_accepts_exceptions_that_can_be_converted() -> None:
     def view() -> None: ...
 
     assert marks_of(raises(LookupError)(view)) == (Mark("raises", (LookupError,)),)
@@ -34,17 +34,17 @@ def test_raises_takes_exceptions_that_are_converted() -> None:
     "error",
     [KeyboardInterrupt, Exception, NotFound(), VesselNotFound("text"), 404, "not-found", None],
 )
-def test_raises_takes_classes_of_exceptions_alone(error: Any) -> None:
+def test_raises_accepts_only_classes_of_exceptions(error: Any) -> None:
     with pytest.raises(TypeError, match=r"@raises takes classes of exceptions, .* not "):
         raises(error)
 
 
-def test_the_marks_of_what_is_not_marked_are_empty() -> None:
+def test_other_objects_have_no_marks() -> None:
     assert marks_of(len) == ()
     assert marks_of(None) == ()
 
 
-def test_marks_are_in_order_of_decoration() -> None:
+def test_marks_are_in_the_order_of_decoration() -> None:
     @requires_auth
     @raises(NotFound)
     @requires_json

@@ -54,7 +54,7 @@ def csv_app(make_app: Callable[..., Flask]) -> Flask:
         " application/json ",
     ],
 )
-def test_json_is_taken_whatever_the_case_and_parameters_of_its_type(
+def test_json_is_accepted_whatever_the_case_and_parameters_of_its_type(
     make_app: Callable[..., Flask], content_type: str
 ) -> None:
     response = (
@@ -88,7 +88,7 @@ def test_json_is_taken_whatever_the_case_and_parameters_of_its_type(
         "é/ü",
     ],
 )
-def test_what_is_not_json_is_a_415_that_names_it(
+def test_another_media_type_is_a_415_that_names_json(
     make_app: Callable[..., Flask], content_type: str | None
 ) -> None:
     app = app_with(make_app, requires_json(echo))
@@ -103,7 +103,7 @@ def test_what_is_not_json_is_a_415_that_names_it(
         assert "Accept-Patch" not in response.headers
 
 
-def test_a_415_to_a_patch_names_what_a_patch_may_be(make_app: Callable[..., Flask]) -> None:
+def test_a_415_for_a_patch_has_accept_patch(make_app: Callable[..., Flask]) -> None:
     response = (
         app_with(make_app, requires_json(echo))
         .test_client()
@@ -114,7 +114,7 @@ def test_a_415_to_a_patch_names_what_a_patch_may_be(make_app: Callable[..., Flas
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
-def test_a_request_that_has_no_body_is_not_checked(
+def test_a_request_without_a_body_is_not_checked(
     make_app: Callable[..., Flask], method: str
 ) -> None:
     app = app_with(make_app, requires_json(lambda: "ok"))
@@ -130,7 +130,7 @@ def test_a_request_that_has_no_body_is_not_checked(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
-def test_a_body_on_any_method_is_checked(make_app: Callable[..., Flask], method: str) -> None:
+def test_a_body_is_checked_whatever_the_method(make_app: Callable[..., Flask], method: str) -> None:
     client = app_with(make_app, requires_json(lambda: "ok")).test_client()
     assert client.open("/", method=method, data=b"x", content_type="text/plain").status_code == 415
     assert (
@@ -147,7 +147,7 @@ def test_a_body_on_any_method_is_checked(make_app: Callable[..., Flask], method:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_an_empty_body_where_one_is_needed_is_malformed(
+def test_an_empty_body_is_malformed_where_one_is_needed(
     make_app: Callable[..., Flask], method: str
 ) -> None:
     response = (
@@ -161,8 +161,8 @@ def test_an_empty_body_where_one_is_needed_is_malformed(
     )
 
 
-def test_a_body_that_broke_off_is_a_400(make_app: Callable[..., Flask]) -> None:
-    # What gunicorn does with a connection that ends early: it hands over what it has.
+def test_a_truncated_body_is_a_400(make_app: Callable[..., Flask]) -> None:
+    # If a connection ends early, gunicorn passes on what it received.
     app = app_with(make_app, requires_json(echo))
     environ = {"CONTENT_LENGTH": "500", "wsgi.input_terminated": True}
     response = app.test_client().post(
@@ -186,7 +186,7 @@ def test_the_view_gets_the_value_that_the_guard_parsed(make_app: Callable[..., F
 )
 @example(content_type="application/json")
 @example(content_type="multipart/form-data; boundary=" + "x" * 65_536)
-def test_any_content_type_is_answered(
+def test_every_content_type_is_answered(
     content_type: str, json_app: Flask, strict_json: Callable[[bytes], Any]
 ) -> None:
     response = json_app.test_client().post(
@@ -203,7 +203,7 @@ def test_any_content_type_is_answered(
 # -- consumes
 
 
-def test_only_the_media_types_that_are_named_are_taken(make_app: Callable[..., Flask]) -> None:
+def test_only_the_named_media_types_are_accepted(make_app: Callable[..., Flask]) -> None:
     client = app_with(
         make_app, consumes("text/csv", "Application/JSON; charset=utf-8")(lambda: "ok")
     ).test_client()
@@ -213,14 +213,15 @@ def test_only_the_media_types_that_are_named_are_taken(make_app: Callable[..., F
         response = client.post("/", data=b"x", content_type=refused)
         assert response.status_code == 415
         assert response.get_json() == {
-            "error": "Unsupported media type. Send Content-Type: one of text/csv, Application/JSON; charset=utf-8."
+            "error": "Unsupported media type. Send Content-Type: one of text/csv, "
+            "Application/JSON; charset=utf-8."
         }
         assert response.headers["Accept"] == "text/csv, Application/JSON; charset=utf-8"
     assert client.delete("/").status_code == 200
     assert client.post("/").status_code == 415
 
 
-def test_an_administrator_may_replace_the_sentences_of_the_guards(
+def test_an_administrator_can_replace_the_sentences_of_the_guards(
     make_app: Callable[..., Flask],
 ) -> None:
     view = produces("text/csv")(requires_json(lambda: "ok"))
@@ -255,7 +256,7 @@ def chosen() -> Response:
         ("image/png, nonsense, */*;q=0.1", "application/json"),
     ],
 )
-def test_the_client_gets_the_type_that_it_prefers(
+def test_a_client_gets_the_type_that_it_prefers(
     make_app: Callable[..., Flask], accept: str | None, media_type: str
 ) -> None:
     app = app_with(make_app, produces("application/json", "text/csv")(chosen))
@@ -274,7 +275,7 @@ def test_the_client_gets_the_type_that_it_prefers(
         "application/problem+json",
     ],
 )
-def test_when_nothing_fits_a_406_names_what_there_is(
+def test_a_client_that_accepts_no_offer_gets_a_406_that_lists_the_offers(
     make_app: Callable[..., Flask], accept: str
 ) -> None:
     app = app_with(make_app, produces("application/json", "text/csv")(chosen))
@@ -282,21 +283,21 @@ def test_when_nothing_fits_a_406_names_what_there_is(
     assert response.status_code == 406
     body = response.get_json(force=True)
     sentence = body.get("error") or body.get("detail")
-    assert (
-        sentence
-        == "The server cannot produce a response matching the Accept header. Available: application/json, text/csv."
+    assert sentence == (
+        "The server cannot produce a response matching the Accept header. "
+        "Available: application/json, text/csv."
     )
     assert response.headers["Vary"] == "Accept"
 
 
-def test_the_views_own_vary_is_kept(make_app: Callable[..., Flask]) -> None:
+def test_a_vary_of_the_view_is_kept(make_app: Callable[..., Flask]) -> None:
     app = app_with(
         make_app, produces("text/csv")(lambda: Response("x", headers={"Vary": "Cookie, accept"}))
     )
     assert app.test_client().get("/").headers["Vary"] == "Cookie, accept"
 
 
-def test_the_error_of_a_view_that_chose_a_type_is_in_the_contract(
+def test_an_error_after_the_negotiation_is_json(
     make_app: Callable[..., Flask],
 ) -> None:
     def view() -> str:
@@ -311,14 +312,14 @@ def test_the_error_of_a_view_that_chose_a_type_is_in_the_contract(
     assert response.headers["Vary"] == "Accept"
 
 
-def test_without_produces_nothing_was_negotiated(make_app: Callable[..., Flask]) -> None:
+def test_without_produces_there_is_no_negotiated_type(make_app: Callable[..., Flask]) -> None:
     app = app_with(make_app, lambda: {"negotiated": bool(negotiated_type)})
     assert app.test_client().get("/").get_json() == {"negotiated": False}
 
 
 @given(accept=st.text(alphabet=st.characters(max_codepoint=255)))
 @example(accept="text/csv," * 7_000)
-def test_any_accept_header_is_answered(
+def test_every_accept_header_is_answered(
     accept: str, make_app: Callable[..., Flask], strict_json: Callable[[bytes], Any]
 ) -> None:
     app = app_with(make_app, produces("text/csv")(lambda: "ok"))
@@ -336,14 +337,14 @@ def test_any_accept_header_is_answered(
     "media_types",
     [(), ("json",), (5,), ("text/csv", None), (lambda: "view",), ("image/*",), ("*/*",)],
 )
-def test_media_types_that_are_none_fail_where_they_are_applied(
+def test_invalid_media_types_fail_where_the_decorator_stands(
     decorator: Any, media_types: Any
 ) -> None:
     with pytest.raises(TypeError, match=f'@{decorator.__name__}\\("application/json"\\)'):
         decorator(*media_types)
 
 
-def test_each_decorator_leaves_its_mark() -> None:
+def test_every_decorator_leaves_its_mark() -> None:
     view = consumes("text/csv")(produces("text/html")(requires_json(lambda: "ok")))
     assert marks_of(view) == (
         Mark("requires_json"),

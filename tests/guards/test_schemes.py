@@ -14,7 +14,7 @@ from flask_apierrors._guards.schemes import SCHEMES
 
 
 class Key:
-    """A scheme with an API key, as somebody may add it."""
+    """An additional scheme: an API key in a header."""
 
     name = "Key"
     security_scheme: Mapping[str, Any] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
@@ -38,7 +38,7 @@ class Key:
 
 @pytest.fixture
 def app() -> Flask:
-    """An app that takes a key or a token."""
+    """Make an app that accepts a key or a token."""
     app = Flask("two")
     errors = ApiErrors(app)
     errors.verify_token(lambda token: "office" if token == "right" else None)
@@ -51,13 +51,13 @@ def app() -> Flask:
     ("headers", "principal"),
     [({"Authorization": "Bearer right"}, "office"), ({"X-API-Key": "right"}, "bridge")],
 )
-def test_the_credentials_that_were_sent_decide_on_the_scheme(
+def test_the_credentials_of_the_request_select_the_scheme(
     app: Flask, headers: dict[str, str], principal: str
 ) -> None:
     assert app.test_client().get("/", headers=headers).text == principal
 
 
-def test_without_credentials_each_scheme_has_its_challenge(app: Flask) -> None:
+def test_without_credentials_every_scheme_has_its_challenge(app: Flask) -> None:
     response = app.test_client().get("/")
     assert response.status_code == 401
     assert response.headers.getlist("WWW-Authenticate") == [
@@ -66,6 +66,6 @@ def test_without_credentials_each_scheme_has_its_challenge(app: Flask) -> None:
     ]
 
 
-def test_bad_credentials_are_a_401(app: Flask) -> None:
+def test_invalid_credentials_of_every_scheme_are_a_401(app: Flask) -> None:
     for headers in ({"Authorization": "Bearer wrong"}, {"X-API-Key": "wrong"}):
         assert app.test_client().get("/", headers=headers).status_code == 401
