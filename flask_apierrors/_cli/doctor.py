@@ -411,7 +411,7 @@ def _no_verifier(facts: _Facts) -> Iterator[Finding]:
         mark.name
         for operation in facts.operations
         for mark in operation.guards
-        if _asks_for_token(mark)
+        if AUTHENTICATED in (mark, *mark.implies)
     ]
     if asking and facts.state.hooks.verify_token is None:
         yield Finding(
@@ -420,10 +420,6 @@ def _no_verifier(facts: _Facts) -> Iterator[Finding]:
             "Views require a token, but nothing verifies tokens: every request to them fails.",
             "Register a function with @errors.verify_token.",
         )
-
-
-def _asks_for_token(mark: Mark) -> bool:
-    return AUTHENTICATED in (mark, *mark.implies)
 
 
 CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
