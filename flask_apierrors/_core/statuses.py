@@ -223,7 +223,7 @@ STATUSES: dict[int, Status] = {
         "persists.",
         "The server failed. Your request did not cause this, and the server has logged it.",
         "If a repetition is safe, send the request again after a short delay. If the error "
-        "persists, contact support and quote the request id.",
+        "persists, contact support and quote the request ID.",
         "if-idempotent",
     ),
     501: Status(
