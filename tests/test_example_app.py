@@ -1,4 +1,4 @@
-"""The example API: every promise of its endpoints, and the commands that it prints."""
+"""The example API: its endpoints, and the commands that it prints."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def app(filled_store: Path, tmp_path: Path) -> Flask:
-    """The example with a store of its own, and without limits, so that no test waits for another."""
+    """Make the example with a copy of the store, and without limits."""
     database = shutil.copy(filled_store, tmp_path)
     return create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False})
 
@@ -69,23 +69,23 @@ def token(client: FlaskClient, name: str = "bridge") -> str:
 
 @pytest.fixture
 def get(client: FlaskClient) -> Query:
-    """``get(url, **headers)`` with the token of the bridge."""
+    """``get(url, **headers)`` sends the token of the bridge."""
     bearer = f"Bearer {token(client)}"
     return lambda url, **headers: client.get(url, headers={"Authorization": bearer} | headers)
 
 
 @pytest.fixture
 def annotate(client: FlaskClient) -> Query:
-    """``annotate(**members)``: post an annotation that is right but for these."""
+    """``annotate(**members)`` posts a valid annotation with these members replaced."""
     bearer = f"Bearer {token(client)}"
-    right = {
+    valid = {
         "series": "engine/aurora/port/rpm",
         "time": "2025-05-21T10:00:00+02:00",
         "text": "Pilot on board",
     }
 
     def post(**members: Any) -> TestResponse:
-        body = {name: value for name, value in (right | members).items() if value is not None}
+        body = {name: value for name, value in (valid | members).items() if value is not None}
         return client.post("/annotations", json=body, headers={"Authorization": bearer})
 
     return post
@@ -103,9 +103,10 @@ def error(response: TestResponse) -> str:
 def test_the_first_start_fills_the_store_and_the_second_one_leaves_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "telemetry.sqlite"
     create_app({"DATABASE": str(path)})
-    made = path.stat()
+    before = path.stat()
     create_app({"DATABASE": str(path)})
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -121,27 +122,25 @@ def test_the_store_has_a_week_of_50_000_measurements_of_several_vessels(filled_s
     assert len({name.split("/")[1] for name in names}) == 5
 
 
-def test_the_measurements_are_the_same_wherever_they_are_made(
-    filled_store: Path, tmp_path: Path
-) -> None:
-    again = tmp_path / "again.sqlite"
-    store.create(again)
+def test_every_new_store_has_the_same_measurements(filled_store: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second.sqlite"
+    store.create(second)
     dumps = []
-    for path in (filled_store, again):
+    for path in (filled_store, second):
         opened = sqlite3.connect(path)
         dumps.append(list(opened.iterdump()))
         opened.close()
     assert dumps[0] == dumps[1]
 
 
-def test_a_store_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:
+def test_an_unfinished_store_is_created_again(tmp_path: Path) -> None:
     unfinished = tmp_path / f"telemetry.sqlite.{os.getpid()}"
     unfinished.write_text("half")
     create_app({"DATABASE": str(tmp_path / "telemetry.sqlite")})
     assert not unfinished.exists()
 
 
-def test_the_default_store_is_where_git_does_not_look() -> None:
+def test_git_ignores_the_default_store() -> None:
     root = Path(__file__).parent.parent
     assert (
         Path(Flask("example_app", root_path=str(root / "example_app")).instance_path)
@@ -153,7 +152,7 @@ def test_the_default_store_is_where_git_does_not_look() -> None:
 # -- tokens
 
 
-def test_a_token_holds_the_client_and_its_scope_for_one_hour(
+def test_a_token_has_the_client_and_its_scope_and_lasts_an_hour(
     client: FlaskClient, app: Flask
 ) -> None:
     response = client.post("/token", auth=("bridge", "bridge-secret"))
@@ -220,13 +219,13 @@ def test_an_expired_token_and_a_forged_one_say_so(client: FlaskClient, app: Flas
         assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
-def test_a_token_for_something_else_is_refused(client: FlaskClient, app: Flask) -> None:
-    other = jwt.encode(
+def test_a_token_for_another_audience_is_refused(client: FlaskClient, app: Flask) -> None:
+    billing_token = jwt.encode(
         {"sub": "bridge", "aud": "billing", "exp": 2**33},
         app.config["SECRET_KEY"],
         algorithm="HS256",
     )
-    response = client.get(RPM, headers={"Authorization": f"Bearer {other}"})
+    response = client.get(RPM, headers={"Authorization": f"Bearer {billing_token}"})
     assert (
         error(response) == "Authentication failed: the Bearer token is meant for another audience."
     )
@@ -242,7 +241,7 @@ def test_a_token_for_something_else_is_refused(client: FlaskClient, app: Flask) 
         ("DELETE", "/annotations/00000000-0000-4000-8000-000000000000"),
     ],
 )
-def test_each_endpoint_asks_for_a_token_and_for_its_permission(
+def test_every_endpoint_requires_a_token_and_its_permission(
     client: FlaskClient, method: str, url: str
 ) -> None:
     missing = client.open(url, method=method)
@@ -258,7 +257,7 @@ def test_each_endpoint_asks_for_a_token_and_for_its_permission(
     )
 
 
-def test_who_may_read_may_not_write(client: FlaskClient) -> None:
+def test_a_client_that_can_read_cannot_write(client: FlaskClient) -> None:
     headers = {"Authorization": f"Bearer {token(client, 'office')}"}
     assert client.get("/annotations", headers=headers).status_code == 200
     assert client.post("/annotations", json={}, headers=headers).status_code == 403
@@ -267,14 +266,16 @@ def test_who_may_read_may_not_write(client: FlaskClient) -> None:
 # -- measurements
 
 
-def test_a_query_gives_the_measurements_of_a_window(get: Query) -> None:
+def test_a_query_returns_the_measurements_of_a_window(get: Query) -> None:
     response = get(f"{RPM}?from=2025-05-21&to=2025-05-21T01:00:00Z")
-    found = response.get_json()["measurements"]
-    assert [one["time"] for one in found] == [
+    measurements = response.get_json()["measurements"]
+    assert [measurement["time"] for measurement in measurements] == [
         f"2025-05-21T00:{minute:02}:00Z" for minute in range(0, 60, 10)
     ]
-    assert {(one["series"], one["unit"]) for one in found} == {("engine/aurora/port/rpm", "1/min")}
-    assert all(70 < one["value"] < 120 for one in found)
+    assert {(measurement["series"], measurement["unit"]) for measurement in measurements} == {
+        ("engine/aurora/port/rpm", "1/min")
+    }
+    assert all(70 < measurement["value"] < 120 for measurement in measurements)
     assert response.headers["Vary"] == "Accept"
 
 
@@ -283,14 +284,10 @@ def test_an_offset_is_understood(get: Query) -> None:
     assert get(f"{RPM}?from=2025-05-21T02:00:00%2B02:00&limit=1").get_json() == utc
 
 
-def test_a_star_stands_for_one_level(get: Query) -> None:
+def test_a_star_matches_one_level(get: Query) -> None:
     def names(path: str) -> set[str]:
-        return {
-            one["series"]
-            for one in get(f"/measurements/{path}?to=2025-05-20T00:01:00Z").get_json()[
-                "measurements"
-            ]
-        }
+        response = get(f"/measurements/{path}?to=2025-05-20T00:01:00Z")
+        return {measurement["series"] for measurement in response.get_json()["measurements"]}
 
     assert len(names("engine/*/port/rpm")) == 5
     assert len(names("engine/aurora/*/*")) == 4
@@ -314,12 +311,12 @@ def test_a_star_stands_for_one_level(get: Query) -> None:
         "Engine/aurora/port/rpm",
     ],
 )
-def test_a_query_that_names_nothing_is_a_404(get: Query, path: str) -> None:
+def test_a_query_for_an_unknown_series_is_a_404(get: Query, path: str) -> None:
     for resource in ("measurements", "statistics"):
         assert get(f"/{resource}/{path}").status_code == 404
 
 
-def test_the_404_says_what_a_star_is(get: Query) -> None:
+def test_the_404_explains_the_star(get: Query) -> None:
     assert error(get("/measurements/engine/titanic/port/rpm")) == (
         "No series is named engine/titanic/port/rpm. A * matches one level."
     )
@@ -329,7 +326,7 @@ def test_the_404_says_what_a_star_is(get: Query) -> None:
     assert (problem["title"], problem["status"]) == ("Series not found", 404)
 
 
-def test_csv_is_the_same_as_json(get: Query) -> None:
+def test_csv_has_the_same_values_as_json(get: Query) -> None:
     response = get(f"{RPM}?limit=5", Accept="text/csv")
     assert response.mimetype == "text/csv"
     rows = [
@@ -338,7 +335,7 @@ def test_csv_is_the_same_as_json(get: Query) -> None:
     assert rows == get(f"{RPM}?limit=5").get_json()["measurements"]
 
 
-def test_an_empty_window_is_an_empty_list(get: Query) -> None:
+def test_an_empty_window_gives_an_empty_list(get: Query) -> None:
     assert get(f"{RPM}?from=2030-01-01").get_json() == {"measurements": []}
     assert get(f"{RPM}?from=2030-01-01", Accept="text/csv").text == "series,time,value,unit\r\n"
 
@@ -349,7 +346,7 @@ def test_the_limit_bounds_the_answer(get: Query) -> None:
     assert len(get("/measurements/*/*/*/*?limit=10000").get_json()["measurements"]) == 10_000
 
 
-def test_a_time_without_an_offset_is_answered_word_by_word(get: Query) -> None:
+def test_a_time_without_an_offset_gets_the_sentence_of_the_contract(get: Query) -> None:
     response = get(f"{RPM}?to=2025-05-25T09:41:00")
     assert response.status_code == 400
     assert response.get_json() == {
@@ -389,11 +386,11 @@ def test_a_wrong_time_is_a_400(get: Query, bad: str) -> None:
         assert error(response).startswith("Invalid 'from' timestamp: ")
 
 
-def test_the_whole_of_time_is_a_window(get: Query) -> None:
+def test_a_window_can_be_all_of_time(get: Query) -> None:
     assert get(f"{RPM}?from=0001-01-01&to=9999-12-31T23:59:59.999999Z&limit=1").status_code == 200
 
 
-def test_a_type_that_is_not_there_is_a_406(get: Query) -> None:
+def test_another_media_type_is_a_406(get: Query) -> None:
     response = get(RPM, Accept="application/xml")
     assert response.status_code == 406
     assert error(response).endswith("Available: application/json, text/csv.")
@@ -401,7 +398,7 @@ def test_a_type_that_is_not_there_is_a_406(get: Query) -> None:
 
 @pytest.fixture(scope="module")
 def unlimited(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Query:
-    """``unlimited(url, data=...)``: one client for thousands of requests."""
+    """``unlimited(url, data=...)`` sends a request without limits, always as the same client."""
     database = shutil.copy(filled_store, tmp_path_factory.mktemp("unlimited"))
     client = create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False}).test_client()
     headers = {"Authorization": f"Bearer {token(client)}"}
@@ -411,7 +408,7 @@ def unlimited(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Q
 
 
 @given(query=st.text(max_size=40), path=st.text(min_size=1, max_size=40))
-def test_no_query_is_a_crash(unlimited: Query, query: str, path: str) -> None:
+def test_every_query_is_answered(unlimited: Query, query: str, path: str) -> None:
     for resource in ("measurements", "statistics"):
         response = unlimited(f"/{resource}/engine/{quote(path)}?{quote(query, safe='&=')}")
         assert response.status_code in (308, 400, 404)
@@ -420,22 +417,23 @@ def test_no_query_is_a_crash(unlimited: Query, query: str, path: str) -> None:
 # -- statistics
 
 
-def test_statistics_are_those_of_the_measurements(get: Query) -> None:
+def test_statistics_are_right(get: Query) -> None:
     window = "from=2025-05-21&to=2025-05-22"
-    values = [one["value"] for one in get(f"{RPM}?{window}").get_json()["measurements"]]
-    (found,) = get(f"/statistics/engine/aurora/port/rpm?{window}").get_json()["statistics"]
+    measurements = get(f"{RPM}?{window}").get_json()["measurements"]
+    values = [measurement["value"] for measurement in measurements]
+    (row,) = get(f"/statistics/engine/aurora/port/rpm?{window}").get_json()["statistics"]
     mean = sum(values) / len(values)
     deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-    assert (found["count"], found["minimum"], found["maximum"]) == (144, min(values), max(values))
-    assert (found["mean"], found["deviation"]) == (
+    assert (row["count"], row["minimum"], row["maximum"]) == (144, min(values), max(values))
+    assert (row["mean"], row["deviation"]) == (
         pytest.approx(mean, abs=0.001),
         pytest.approx(deviation, abs=0.001),
     )
 
 
-def test_statistics_are_of_all_measurements(get: Query) -> None:
-    found = get("/statistics/engine/*/port/*").get_json()["statistics"]
-    assert [one["count"] for one in found] == [1_008] * 10
+def test_statistics_include_all_measurements(get: Query) -> None:
+    rows = get("/statistics/engine/*/port/*").get_json()["statistics"]
+    assert [row["count"] for row in rows] == [1_008] * 10
     assert error(get("/statistics/engine/*/port/*?limit=5")) == "Invalid 'limit': Unknown field."
 
 
@@ -445,7 +443,7 @@ def test_a_series_without_measurements_has_no_statistics(get: Query) -> None:
     }
 
 
-def test_the_bug_of_the_example_is_a_500_that_tells_nothing(
+def test_the_bug_of_the_example_is_a_500_that_hides_its_cause(
     get: Query, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = get("/statistics/engine/aurora/port/rpm?from=2025-05-21&to=2025-05-21T00:01:00Z")
@@ -525,7 +523,7 @@ MEMBERS = st.sampled_from(["series", "time", "text"])
     | st.lists(VALUES, max_size=3)
     | st.dictionaries(MEMBERS, VALUES | st.dictionaries(MEMBERS, VALUES))
 )
-def test_no_annotation_is_a_crash(unlimited: Query, body: Any) -> None:
+def test_every_annotation_is_answered(unlimited: Query, body: Any) -> None:
     response = unlimited("/annotations", data=json.dumps(body), content_type="application/json")
     assert response.status_code in (201, 400)
 
@@ -546,7 +544,7 @@ def test_no_annotation_is_a_crash(unlimited: Query, body: Any) -> None:
         (" " * 70_000, "application/json", 413),
     ],
 )
-def test_a_hostile_body_is_a_clear_4xx(
+def test_a_hostile_body_is_a_4xx_with_a_sentence(
     client: FlaskClient, body: Any, content_type: str | None, status: int
 ) -> None:
     headers = {"Authorization": f"Bearer {token(client)}"}
@@ -558,14 +556,14 @@ def test_a_hostile_body_is_a_clear_4xx(
 @pytest.mark.parametrize(
     "id", ["1", "9" * 5_000, "'", "%00", "00000000-0000-0000-0000-00000000000g"]
 )
-def test_an_id_that_is_none_is_a_404(client: FlaskClient, id: str) -> None:
+def test_an_invalid_id_is_a_404(client: FlaskClient, id: str) -> None:
     response = client.delete(
         f"/annotations/{id}", headers={"Authorization": f"Bearer {token(client)}"}
     )
     assert response.status_code == 404
 
 
-def test_a_method_that_is_not_there_is_a_405_with_allow(client: FlaskClient) -> None:
+def test_another_method_is_a_405_with_allow(client: FlaskClient) -> None:
     response = client.put("/annotations")
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
@@ -578,7 +576,7 @@ def test_health_needs_no_token(client: FlaskClient) -> None:
     assert client.get("/health").get_json() == {"status": "ok", "measurements": 50_400}
 
 
-def test_a_store_that_was_moved_away_is_a_503_until_it_is_back(
+def test_a_missing_store_is_a_503_until_it_is_back(
     client: FlaskClient, app: Flask, get: Query
 ) -> None:
     path = Path(app.config["DATABASE"])
@@ -592,7 +590,7 @@ def test_a_store_that_was_moved_away_is_a_503_until_it_is_back(
     assert client.get("/health").status_code == 200
 
 
-def test_a_store_that_is_damaged_is_a_503(client: FlaskClient, app: Flask) -> None:
+def test_a_damaged_store_is_a_503(client: FlaskClient, app: Flask) -> None:
     Path(app.config["DATABASE"]).write_bytes(b"not a database" * 1_000)
     assert client.get("/health").status_code == 503
 
@@ -616,18 +614,18 @@ def test_the_eleventh_query_of_a_second_is_a_429(limited: FlaskClient) -> None:
     )
 
 
-def test_health_is_outside_the_limits(limited: FlaskClient) -> None:
+def test_health_has_no_limit(limited: FlaskClient) -> None:
     assert {limited.get("/health").status_code for _ in range(120)} == {200}
 
 
-# -- what it prints
+# -- the printed commands
 
 
 @pytest.fixture(scope="module")
 def served(
     filled_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Flask, str]]:
-    """The example with its limits on a real port, with a store in a folder whose name has to be quoted."""
+    """Run the example with its limits. The name of its folder needs quotes in a shell."""
     database = shutil.copy(filled_store, tmp_path_factory.mktemp("it's here"))
     app = create_app({"DATABASE": str(database)})
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -643,17 +641,16 @@ def statuses(output: str) -> list[int]:
     return [int(status) for status in re.findall(r"^HTTP/1\.[01] (\d+)", output, re.MULTILINE)]
 
 
-def test_each_printed_command_shows_the_status_that_it_says(served: tuple[Flask, str]) -> None:
+def test_every_printed_command_gets_the_status_in_its_comment(served: tuple[Flask, str]) -> None:
     app, url = served
-    found = commands(app, url)
-    first, *others = found
-    bearer = shell(first.line + '; echo "$TOKEN"').strip()
+    get_token, *requests = commands(app, url)
+    bearer = shell(get_token.line + '; echo "$TOKEN"').strip()
     assert bearer.count(".") == 2
-    for command in others:
+    for command in requests:
         output = shell(command.line, TOKEN=bearer)
         assert command.status in statuses(output), (command, output)
         assert command.status < 400 or '{"error":' in output or '"type":' in output
-    assert {command.status for command in found} == {
+    assert {command.status for command in (get_token, *requests)} == {
         200,
         400,
         401,
@@ -669,18 +666,18 @@ def test_each_printed_command_shows_the_status_that_it_says(served: tuple[Flask,
 
 
 def shell(line: str, **environment: str) -> str:
-    """What a line that is pasted into ``sh`` prints."""
-    done = subprocess.run(
+    """Run a line in ``sh``. Return what it prints."""
+    run = subprocess.run(
         ["sh", "-c", line],
         capture_output=True,
         text=True,
         timeout=30,
         env={"PATH": os.environ["PATH"]} | environment,
     )
-    return done.stdout
+    return run.stdout
 
 
-def test_it_prints_the_commands_for_its_port_and_serves(tmp_path: Path) -> None:
+def test_the_example_prints_the_commands_for_its_port_and_serves(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -695,18 +692,18 @@ def test_it_prints_the_commands_for_its_port_and_serves(tmp_path: Path) -> None:
     )
     with process:
         assert process.stdout is not None
-        lines = until("Running on", process.stdout)
-        answer = shell(f"curl -s http://127.0.0.1:{port}/health")
+        lines = read_until("Running on", process.stdout)
+        health = shell(f"curl -s http://127.0.0.1:{port}/health")
         process.terminate()
     printed = [line.strip() for line in lines if line.startswith("#")]
     expected = commands(create_app({"DATABASE": database}), f"http://127.0.0.1:{port}")
     assert printed == [f"# {status}: {title}" for status, title, _ in expected]
     assert expected[0].line + "\n" in lines
-    assert '"measurements":50400' in answer
+    assert '"measurements":50400' in health
 
 
-def until(words: str, stream: IO[str]) -> list[str]:
-    """The lines of a stream up to the one with these words."""
+def read_until(words: str, stream: IO[str]) -> list[str]:
+    """Read the lines of a stream up to the one with these words."""
     lines = []
     for line in stream:
         lines.append(line)

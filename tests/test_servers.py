@@ -1,4 +1,4 @@
-"""The contract over real sockets: the same under the development server, gunicorn and waitress."""
+"""The development server, gunicorn and waitress send the same answers over real sockets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytest.importorskip("jwt")
 
 from example_app import store
 
-#: Each takes a listening socket, so that nobody has to guess a free port or to wait until it answers.
+#: Each gets a listening socket, so that no test guesses a free port or waits for the server.
 PROGRAMS = {
     "development": """
 from werkzeug.serving import make_server
@@ -33,7 +33,8 @@ make_server("127.0.0.1", 0, create_app(), threaded=True, fd=int(sys.argv[1])).se
 """,
     "gunicorn": """
 from gunicorn.app.wsgiapp import run
-sys.argv = ["gunicorn", "--bind", f"fd://{sys.argv[1]}", "--threads", "4", "example_app:create_app()"]
+bind = ["--bind", f"fd://{sys.argv[1]}"]
+sys.argv = ["gunicorn", *bind, "--threads", "4", "example_app:create_app()"]
 run()
 """,
     "waitress": """
@@ -43,7 +44,7 @@ from example_app import create_app
 serve(create_app(), sockets=[socket.socket(fileno=int(sys.argv[1]))])
 """,
 }
-#: The fields that the package answers for; the others are the server's.
+#: The fields that the package or the app sets. The server sets the others.
 FIELDS = (
     "Content-Type",
     "Content-Length",
@@ -68,7 +69,7 @@ class Answer(NamedTuple):
 
     @property
     def error(self) -> Any:
-        """The sentence; ``None`` where it is the server that answered, in its own words."""
+        """The sentence, or ``None`` if the server answered in its own words."""
         return (
             json.loads(self.body).get("error")
             if self.headers.get("Content-Type") == ["application/json"]
@@ -77,7 +78,7 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """One WSGI server with the example, until it is stopped."""
+    """A WSGI server that runs the example until it is stopped."""
 
     def __init__(self, name: str, database: Path, log: Path) -> None:
         self.name = name
@@ -105,13 +106,13 @@ class Server:
         self.process.wait(10)
 
     def raw(self, data: bytes, method: str = "GET") -> Answer:
-        """Send bytes and no more, and read what comes until the server hangs up."""
+        """Send bytes, and read the response until the server closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             with closing(HTTPResponse(connection, method=method)) as response:
                 response.begin()
-                return answer(response)
+                return read_answer(response)
 
     def request(
         self, method: str, target: str, body: bytes | None = None, **headers: str
@@ -122,16 +123,14 @@ class Server:
         }
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
             connection.request(method, target, body, fields)
-            return answer(connection.getresponse())
+            return read_answer(connection.getresponse())
 
 
-def answer(response: HTTPResponse) -> Answer:
+def read_answer(response: HTTPResponse) -> Answer:
     headers = {
         name: response.headers.get_all(name, []) for name in FIELDS if name in response.headers
     }
-    if (
-        "Allow" in headers
-    ):  # routing keeps the methods in a set, whose order is another in each process
+    if "Allow" in headers:  # Werkzeug keeps the methods in a set, which has no fixed order
         headers["Allow"] = [", ".join(sorted(value.split(", "))) for value in headers["Allow"]]
     return Answer(response.status, headers, response.read(), response.getheader("X-Request-ID"))
 
@@ -160,35 +159,37 @@ def servers(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def assert_same(answers: list[Answer], status: int, error: str | None = None) -> Answer:
-    """All are this error, with the same body and the same fields; each field comes once."""
+    """Assert that all answers are this error, with the same body and the same single fields."""
     first = answers[0]
-    for one in answers:
-        assert one.status == status, one
-        assert one.error, one
-        assert one.error == error or error is None
-        assert (one.headers, one.body) == (first.headers, first.body)
-        assert all(len(values) == 1 for values in one.headers.values())
-        assert one.headers["X-Content-Type-Options"] == ["nosniff"]
-        assert one.headers["Cache-Control"] == ["no-store"]
-        assert one.request_id
+    for answer in answers:
+        assert answer.status == status, answer
+        assert answer.error, answer
+        assert answer.error == error or error is None
+        assert (answer.headers, answer.body) == (first.headers, first.body)
+        assert all(len(values) == 1 for values in answer.headers.values())
+        assert answer.headers["X-Content-Type-Options"] == ["nosniff"]
+        assert answer.headers["Cache-Control"] == ["no-store"]
+        assert answer.request_id
     return first
 
 
-# -- each status
+# -- statuses
 
 
-def ask(
+def request_all(
     servers: list[Server], method: str, target: str, body: bytes | None = None, **headers: str
 ) -> list[Answer]:
     return [server.request(method, target, body, **headers) for server in servers]
 
 
-def test_a_good_request_is_the_same(servers: list[Server]) -> None:
+def test_a_valid_request_gets_the_same_answer(servers: list[Server]) -> None:
     for accept in ("application/json", "text/csv"):
-        answers = ask(servers, "GET", f"{RPM}?limit=2", Authorization="Bearer TOKEN", Accept=accept)
-        assert {one.status for one in answers} == {200}
-        assert len({one.body for one in answers}) == 1
-        assert all(one.headers["Vary"] == ["Accept"] for one in answers)
+        answers = request_all(
+            servers, "GET", f"{RPM}?limit=2", Authorization="Bearer TOKEN", Accept=accept
+        )
+        assert {answer.status for answer in answers} == {200}
+        assert len({answer.body for answer in answers}) == 1
+        assert all(answer.headers["Vary"] == ["Accept"] for answer in answers)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_a_good_request_is_the_same(servers: list[Server]) -> None:
         ),
     ],
 )
-def test_each_status_is_the_same(
+def test_every_error_is_the_same(
     servers: list[Server],
     status: int,
     method: str,
@@ -231,7 +232,7 @@ def test_each_status_is_the_same(
     headers: dict[str, str],
     field: tuple[str, str] | None,
 ) -> None:
-    first = assert_same(ask(servers, method, target, None, **headers), status)
+    first = assert_same(request_all(servers, method, target, None, **headers), status)
     assert field is None or first.headers[field[0]] == [field[1]]
 
 
@@ -256,7 +257,7 @@ def test_a_429_is_the_same(servers: list[Server]) -> None:
             server.request("GET", f"{RPM}?limit=1", Authorization="Bearer TOKEN")
             for _ in range(100)
         )
-        refused.append(next(one for one in answers if one.status != 200))
+        refused.append(next(answer for answer in answers if answer.status != 200))
     first = assert_same(
         refused, 429, "Too many requests: the limit is 10 per 1 second. Retry after 1 second."
     )
@@ -266,19 +267,19 @@ def test_a_429_is_the_same(servers: list[Server]) -> None:
 def test_a_503_is_the_same(servers: list[Server], database: Path) -> None:
     away = database.rename(database.with_name("away"))
     try:
-        first = assert_same(ask(servers, "GET", "/health"), 503)
+        first = assert_same(request_all(servers, "GET", "/health"), 503)
     finally:
         away.rename(database)
     assert first.headers["Retry-After"] == ["10"]
-    assert {one.status for one in ask(servers, "GET", "/health")} == {200}
+    assert {answer.status for answer in request_all(servers, "GET", "/health")} == {200}
 
 
 def test_problem_json_is_the_same(servers: list[Server]) -> None:
-    answers = ask(
+    answers = request_all(
         servers, "GET", "/nowhere%20at%20all", Accept="application/problem+json", X_Request_ID="7"
     )
-    assert {one.headers["Content-Type"][0] for one in answers} == {"application/problem+json"}
-    assert len({one.body for one in answers}) == 1
+    assert {answer.headers["Content-Type"][0] for answer in answers} == {"application/problem+json"}
+    assert len({answer.body for answer in answers}) == 1
     assert json.loads(answers[0].body) == {
         "type": "/errors/not-found",
         "title": "Not Found",
@@ -290,13 +291,15 @@ def test_problem_json_is_the_same(servers: list[Server]) -> None:
 
 
 def test_head_has_the_fields_of_get_and_no_body(servers: list[Server]) -> None:
-    for get, head in zip(ask(servers, "GET", RPM), ask(servers, "HEAD", RPM), strict=True):
+    for get, head in zip(
+        request_all(servers, "GET", RPM), request_all(servers, "HEAD", RPM), strict=True
+    ):
         assert (head.status, head.headers, head.body) == (401, get.headers, b"")
 
 
-# -- what no client should send
+# -- hostile requests
 
-#: One bare request; the server hangs up after the answer.
+#: A minimal request. The server closes the connection after the response.
 START = b"GET /nowhere HTTP/1.1\r\nHost: api\r\nConnection: close\r\n"
 
 
@@ -313,11 +316,14 @@ def to_token(field: bytes) -> bytes:
 
 
 class Hostile(NamedTuple):
-    """Bytes, and the status of the answer; ``first`` names the servers that answer themselves, in their own words."""
+    """Bytes, and the status of the answer.
+
+    ``by_server`` has the statuses of the servers that answer in their own words.
+    """
 
     data: bytes
     status: int
-    first: Mapping[str, int] = MappingProxyType({})
+    by_server: Mapping[str, int] = MappingProxyType({})
 
 
 REFUSED = {"gunicorn": 400, "waitress": 400}
@@ -343,7 +349,7 @@ HOSTILE = {
     "percent-encoding that does not decode": Hostile(start(b"GET /%ff%zz%/%ed%a0%80?%ff=%"), 404),
     "encoded NUL and CR LF in the URL": Hostile(start(b"GET /%00%0d%0aSet-Cookie:%20a=b"), 404),
     "raw bytes in the URL": Hostile(start(b"GET /\xff\xfe"), 404, REFUSED),
-    "a method that nobody knows": Hostile(start(b"BREW /health"), 405),
+    "an unknown method": Hostile(start(b"BREW /health"), 405),
     "a method of 300 letters": Hostile(start(b"A" * 300 + b" /health"), 405, {"gunicorn": 400}),
     "TRACE": Hostile(start(b"TRACE /health"), 405),
     "CONNECT": Hostile(start(b"CONNECT elsewhere.example:80"), 404),
@@ -353,33 +359,34 @@ HOSTILE = {
     ),
     "a bare CR in a field": Hostile(with_field(b"X-Request-ID: a\rSet-Cookie: b"), 404, REFUSED),
     "quotes and Latin-1 in a field": Hostile(with_field(b'X-Request-ID: "\xe9\xff"'), 404),
-    "an Accept that is none": Hostile(with_field(b'Accept: \xff;q="'), 404),
+    "an invalid Accept": Hostile(with_field(b'Accept: \xff;q="'), 404),
     "credentials of Latin-1": Hostile(to_token(b"Authorization: Basic \xed"), 401),
-    "a Content-Length that is no number": Hostile(to_token(b"Content-Length: ten"), 401, REFUSED),
-    "a Content-Length below zero": Hostile(to_token(b"Content-Length: -1"), 401, REFUSED),
-    "a coding that nobody knows": Hostile(
+    "a Content-Length without digits": Hostile(to_token(b"Content-Length: ten"), 401, REFUSED),
+    "a negative Content-Length": Hostile(to_token(b"Content-Length: -1"), 401, REFUSED),
+    "an unknown transfer coding": Hostile(
         to_token(b"Transfer-Encoding: mystery"), 401, {"gunicorn": 501, "waitress": 501}
     ),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_bytes_are_the_contract_wherever_they_reach_the_app(
+def test_hostile_requests_that_reach_the_app_get_the_same_answer(
     servers: list[Server], name: str
 ) -> None:
-    data, status, first = HOSTILE[name]
-    logged = [server.log.stat().st_size for server in servers]
+    data, status, by_server = HOSTILE[name]
+    log_sizes = [server.log.stat().st_size for server in servers]
     answers = {server.name: server.raw(data) for server in servers}
-    assert {name: answers[name].status for name in first} == first
-    assert all(answers[name].error is None for name in first)
-    assert_same([found for name, found in answers.items() if name not in first], status)
+    assert {server: answers[server].status for server in by_server} == by_server
+    assert all(answers[server].error is None for server in by_server)
+    answers_of_app = [answers[server.name] for server in servers if server.name not in by_server]
+    assert_same(answers_of_app, status)
     assert not any(
         "Traceback" in server.log.read_text()[size:]
-        for server, size in zip(servers, logged, strict=True)
+        for server, size in zip(servers, log_sizes, strict=True)
     )
 
 
-def posted(server: Server, body: bytes, *fields: bytes) -> bytes:
+def annotation_request(server: Server, body: bytes, *fields: bytes) -> bytes:
     lines = (
         b"POST /annotations HTTP/1.1",
         b"Host: api",
@@ -407,36 +414,40 @@ def posted(server: Server, body: bytes, *fields: bytes) -> bytes:
 def test_a_hostile_body_is_the_same_4xx(
     servers: list[Server], status: int, body: bytes, fields: tuple[bytes, ...]
 ) -> None:
-    assert_same([server.raw(posted(server, body, *fields), "POST") for server in servers], status)
+    answers = [server.raw(annotation_request(server, body, *fields), "POST") for server in servers]
+    assert_same(answers, status)
 
 
-# waitress reads the whole body before it calls the app: it hangs up when there is less of it.
-def test_a_truncated_body_is_never_taken_for_a_whole_one(servers: list[Server]) -> None:
+# waitress reads the whole body before it calls the app. It closes the connection if the body ends
+# early.
+def test_a_truncated_body_is_never_used(servers: list[Server]) -> None:
     whole = b'{"series": "engine/aurora/port/rpm", "time": "2025-05-21", "text": "Pilot on board"}'
     for server in servers:
-        data = posted(server, whole, b"Content-Length: 500")
+        data = annotation_request(server, whole, b"Content-Length: 500")
         if server.name == "waitress":
             with pytest.raises(ConnectionError):
                 server.raw(data, "POST")
         else:
-            found = server.raw(data, "POST")
-            assert (found.status, bool(found.error)) == (400, True)
+            answer = server.raw(data, "POST")
+            assert (answer.status, bool(answer.error)) == (400, True)
     assert {
-        one.body for one in ask(servers, "GET", "/annotations", Authorization="Bearer TOKEN")
+        answer.body
+        for answer in request_all(servers, "GET", "/annotations", Authorization="Bearer TOKEN")
     } == {b'{"annotations":[]}\n'}
 
 
-def test_a_chunk_that_is_none_is_a_400(servers: list[Server]) -> None:
+def test_an_invalid_chunk_is_a_400(servers: list[Server]) -> None:
     for server in servers:
-        found = server.raw(
-            posted(server, b"zz\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"), "POST"
+        answer = server.raw(
+            annotation_request(server, b"zz\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"),
+            "POST",
         )
-        assert found.status == 400
-        assert (found.error is None) == (server.name == "waitress")
+        assert answer.status == 400
+        assert (answer.error is None) == (server.name == "waitress")
 
 
 class Unreadable:
-    """A body as a server hands it over, of which the chunks are none or come to an early end."""
+    """A body with chunks that gunicorn cannot read."""
 
     def __init__(self, failure: Exception) -> None:
         self.failure = failure
@@ -449,7 +460,7 @@ class Unreadable:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"]
 )
-def test_a_body_that_gunicorn_cannot_read_is_a_400_and_no_crash(
+def test_a_body_that_gunicorn_cannot_read_is_a_400(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, content_type: str, name: str
 ) -> None:
     failure = getattr(importlib.import_module("gunicorn.http.errors"), name)(b"zz")

@@ -24,7 +24,7 @@ from .text import as_text
 from .validation import Invalid
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
-#: What makes no fields beside those of the attributes of an ``ApiError``.
+#: Methods that read all fields from the attributes of an ``ApiError``.
 _READING_ATTRIBUTES = (
     ApiError.get_headers,
     HTTPException.get_headers,

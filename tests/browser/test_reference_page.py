@@ -40,6 +40,7 @@ _ARGUMENTS = (
 
 
 def _program(*names: str) -> str:
+    """Find a program by one of its names."""
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         pytest.exit(
@@ -51,7 +52,7 @@ def _program(*names: str) -> str:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the example API runs."""
+    """Run the example API. Return its address."""
     database = tmp_path_factory.mktemp("store") / "telemetry.sqlite"
     app = create_app({"DATABASE": str(database), "APIERRORS_REFERENCE_URL": "/errors"})
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -75,10 +76,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     driver.quit()
 
 
-def look(
+def open_page(
     browser: Chrome, address: str, scheme: str = "light", width: int = 1280, media: str = "screen"
 ) -> None:
-    """Open a page as a reader with this screen and these preferences does."""
+    """Open a page with a screen and the preferences of a reader."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
@@ -86,7 +87,7 @@ def look(
     browser.get(address)
 
 
-def styled(browser: Chrome, selector: str, name: str) -> Any:
+def style_of(browser: Chrome, selector: str, name: str) -> Any:
     return browser.execute_script(
         "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]",
         selector,
@@ -100,70 +101,73 @@ def styled(browser: Chrome, selector: str, name: str) -> Any:
 def test_a_page_is_accessible(
     browser: Chrome, address: str, page: str, scheme: str, width: int
 ) -> None:
-    look(browser, address + page, scheme, width)
-    found = Axe().run(browser)
-    doubts = found["violations"] + found["incomplete"]
-    assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in doubts] == []
-    assert "color-contrast" in {item["id"] for item in found["passes"]}
+    open_page(browser, address + page, scheme, width)
+    report = Axe().run(browser)
+    problems = report["violations"] + report["incomplete"]
+    assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in problems] == []
+    assert "color-contrast" in {item["id"] for item in report["passes"]}
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("width", [320, *WIDTHS])
 def test_a_page_fits_its_width(browser: Chrome, address: str, page: str, width: int) -> None:
-    look(browser, address + page, width=width)
+    open_page(browser, address + page, width=width)
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def log_of(browser: Chrome) -> list[Any]:
-    """What the browser has logged since the last call."""
+    """Return what the browser logged since the last call."""
     entries: list[Any] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     return entries
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_browser_has_nothing_to_complain_of_and_nothing_to_fetch(
+def test_a_page_logs_no_warnings_and_loads_no_resources(
     browser: Chrome, address: str, page: str
 ) -> None:
     log_of(browser)
-    look(browser, address + page)
+    open_page(browser, address + page)
     assert log_of(browser) == []
     assert (
         browser.execute_script(
-            "return performance.getEntriesByType('resource').map(one => one.name)"
+            "return performance.getEntriesByType('resource').map(entry => entry.name)"
         )
         == []
     )
 
 
-def test_the_style_is_allowed_and_other_styles_are_not(browser: Chrome, address: str) -> None:
-    look(browser, address + "/errors")
-    assert styled(browser, "body", "maxWidth") != "none"
+def test_the_policy_allows_only_the_style_of_the_page(browser: Chrome, address: str) -> None:
+    open_page(browser, address + "/errors")
+    assert style_of(browser, "body", "maxWidth") != "none"
     browser.execute_script(
-        "const style = document.createElement('style'); style.textContent = 'h1 { color: rgb(1, 2, 3) }';"
+        "const style = document.createElement('style');"
+        "style.textContent = 'h1 { color: rgb(1, 2, 3) }';"
         "document.head.append(style)"
     )
-    assert styled(browser, "h1", "color") != "rgb(1, 2, 3)"
+    assert style_of(browser, "h1", "color") != "rgb(1, 2, 3)"
 
 
-def test_the_reader_chooses_light_or_dark(browser: Chrome, address: str) -> None:
-    grounds = []
+def test_the_colors_follow_the_readers_preference(browser: Chrome, address: str) -> None:
+    backgrounds = []
     for scheme in SCHEMES:
-        look(browser, address + "/errors", scheme)
-        grounds.append(styled(browser, "body", "backgroundColor"))
-    light, dark = (sum(map(int, ground[4:-1].split(","))) for ground in grounds)
+        open_page(browser, address + "/errors", scheme)
+        backgrounds.append(style_of(browser, "body", "backgroundColor"))
+    light, dark = (sum(map(int, color[4:-1].split(","))) for color in backgrounds)
     assert dark < 150 < 700 < light
 
 
-def test_paper_gets_black_on_white_and_no_navigation(browser: Chrome, address: str) -> None:
-    look(browser, address + "/errors/forbidden", "dark", media="print")
-    assert styled(browser, "body", "color") == "rgb(0, 0, 0)"
-    assert styled(browser, "body", "backgroundColor") == "rgb(255, 255, 255)"
-    assert styled(browser, "nav", "display") == "none"
-    assert styled(browser, ".skip", "display") == "none"
+def test_a_printed_page_is_black_on_white_and_has_no_navigation(
+    browser: Chrome, address: str
+) -> None:
+    open_page(browser, address + "/errors/forbidden", "dark", media="print")
+    assert style_of(browser, "body", "color") == "rgb(0, 0, 0)"
+    assert style_of(browser, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert style_of(browser, "nav", "display") == "none"
+    assert style_of(browser, ".skip", "display") == "none"
 
 
-def test_the_keyboard_is_enough(browser: Chrome, address: str) -> None:
-    look(browser, address + "/errors")
+def test_a_page_can_be_used_with_the_keyboard(browser: Chrome, address: str) -> None:
+    open_page(browser, address + "/errors")
     body = browser.find_element(By.TAG_NAME, "body")
     body.send_keys(Keys.TAB)
     skip = browser.switch_to.active_element
@@ -180,10 +184,8 @@ def test_the_keyboard_is_enough(browser: Chrome, address: str) -> None:
     )
 
 
-def test_a_reader_finds_the_way_from_the_overview_to_an_error_and_back(
-    browser: Chrome, address: str
-) -> None:
-    look(browser, address + "/errors", width=360)
+def test_links_lead_from_the_overview_to_an_error_and_back(browser: Chrome, address: str) -> None:
+    open_page(browser, address + "/errors", width=360)
     browser.find_element(By.LINK_TEXT, "All errors").click()
     browser.find_element(By.CSS_SELECTOR, "#codes ~ table").find_element(
         By.LINK_TEXT, "Series not found"
@@ -196,7 +198,7 @@ def test_a_reader_finds_the_way_from_the_overview_to_an_error_and_back(
     assert browser.current_url == address + "/errors"
 
 
-def test_the_type_of_a_real_error_opens_its_page(browser: Chrome, address: str) -> None:
+def test_the_type_of_an_error_is_the_address_of_its_page(browser: Chrome, address: str) -> None:
     request = urllib.request.Request(
         address + "/annotations", headers={"Accept": "application/problem+json"}
     )
@@ -204,11 +206,11 @@ def test_the_type_of_a_real_error_opens_its_page(browser: Chrome, address: str) 
         urllib.request.urlopen(request)
     problem = loads(refusal.value.read())
     refusal.value.close()
-    look(browser, address + problem["type"])
+    open_page(browser, address + problem["type"])
     assert browser.find_element(By.TAG_NAME, "h1").text == f"{problem['status']} {problem['title']}"
     assert problem["detail"] in browser.find_element(By.TAG_NAME, "pre").text
 
 
 def test_a_page_can_be_printed(browser: Chrome, address: str, tmp_path: Path) -> None:
-    look(browser, address + "/errors")
+    open_page(browser, address + "/errors")
     assert browser.execute_cdp_cmd("Page.printToPDF", {})["data"].startswith("JVBERi0")

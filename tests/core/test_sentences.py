@@ -214,3 +214,13 @@ def test_an_authors_handler_reads_the_sentence_as_text() -> None:
 
     page = app.test_client().post("/", data="x").text
     assert page == "Unsupported media type. Send Content-Type: application/json."
+
+
+def test_an_html_page_outside_the_prefixes_shows_the_sentence() -> None:
+    app = Flask("site")
+    app.config["APIERRORS_URL_PREFIXES"] = ("/api",)
+    ApiErrors(app)
+    app.add_url_rule("/", view_func=requires_json(lambda: ""), methods=["POST"])
+    response = app.test_client().post("/", data="x")
+    assert response.content_type == "text/html; charset=utf-8"
+    assert "<p>Unsupported media type. Send Content-Type: application/json.</p>" in response.text

@@ -37,7 +37,7 @@ class RebelText:
         return Rebel("mine")
 
 
-class Colour(str, enum.Enum):
+class Color(str, enum.Enum):
     RED = "red"
 
 
@@ -123,7 +123,7 @@ ANYTHING = st.recursive(
         (NotAString(), "<NotAString>"),
         (Rebel("mine"), "mine"),
         (RebelText(), "mine"),
-        (Colour.RED, "red"),
+        (Color.RED, "red"),
         (ValueError("why"), "why"),
         ({"a": 1}, "{'a': 1}"),
         (None, "None"),
@@ -213,7 +213,7 @@ def test_a_json_value_is_unchanged(value: object) -> None:
         (date(2025, 5, 25), "2025-05-25"),
         (datetime(2025, 5, 25, tzinfo=timezone.utc), "2025-05-25T00:00:00+00:00"),
         (Level.HIGH, 3),
-        (Colour.RED, "red"),
+        (Color.RED, "red"),
         (2**1023, 2**1023),
         (2**1100, str(2**1100)),
         (b"bytes", "bytes"),

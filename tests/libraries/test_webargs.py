@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from marshmallow import fields
 from webargs.flaskparser import use_args, use_kwargs
+from werkzeug.exceptions import UnprocessableEntity
 
 from flask_apierrors import requires_json
 from flask_apierrors._core.errors import FieldError
@@ -145,6 +146,21 @@ def test_an_explicit_status_and_explicit_headers_are_kept(api: Flask) -> None:
     assert response.get_json()["error"] == "Invalid 'limit': Not a valid integer."
     assert response.headers["X-Mine"] == "a"
     assert response.headers.getlist("Cache-Control") == ["max-age=1"]
+
+
+@pytest.mark.parametrize("data", [None, "text", {}, {"messages": "text"}])
+def test_an_exception_without_messages_keeps_its_own_text(
+    make_app: Callable[..., Flask], data: Any
+) -> None:
+    def view() -> Any:
+        refusal = UnprocessableEntity("My text.")
+        refusal.exc, refusal.data = ValueError(), data  # type: ignore[attr-defined]
+        raise refusal
+
+    app = make_app()
+    app.add_url_rule("/", view_func=view)
+    response = app.test_client().get("/")
+    assert (response.status_code, response.get_json()) == (422, {"error": "My text."})
 
 
 def test_a_pointer_into_a_dict_leads_to_the_value(api: Flask) -> None:
