@@ -8,6 +8,7 @@ import pytest
 from flask import Flask, abort, jsonify, request
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 from werkzeug.exceptions import Conflict
 
 from flask_apierrors import ApiError, ApiErrors, requires_json
@@ -213,3 +214,8 @@ def test_a_handler_of_the_author_reads_the_sentence_as_text() -> None:
 
     page = app.test_client().post("/", data="x").text
     assert page == "Unsupported media type. Send Content-Type: application/json."
+
+
+def test_a_page_escapes_a_sentence() -> None:
+    sentence = Sentence("invalid-field", name="<b>", message="no")
+    assert escape(sentence) == "Invalid &#39;&lt;b&gt;&#39;: no"
