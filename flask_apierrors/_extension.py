@@ -72,7 +72,8 @@ class ApiErrors:
         """
         if "apierrors" in app.extensions:
             raise RuntimeError(
-                "This app already has an ApiErrors. Call ApiErrors(app) or init_app(app) once for each app."
+                "This app already has an ApiErrors. Call ApiErrors(app) or init_app(app) once for "
+                "each app."
             )
         config = Config.from_mapping(app.config)
         state = AppState(weakref.ref(app), config, self._hooks, SCHEMES, VALIDATORS)

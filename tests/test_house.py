@@ -17,8 +17,8 @@ import pytest
 import flask_apierrors
 
 HOUSE = Path(flask_apierrors.__file__).parent
-#: The wings and the single rooms beside them, lowest first; then the floors of each wing, lowest first.
-#: A module imports only from the wings below its own, and in its own wing only from the floors below its own.
+#: The wings and the single rooms, lowest first, and the floors of each wing, lowest first.
+#: A module imports only from the wings below its own, and in its own wing from lower floors.
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
         ("text", "statuses"),
@@ -96,7 +96,7 @@ MODULES = modules()
 
 
 def imports_of(module: str) -> Iterator[tuple[str, bool]]:
-    """The modules that a module imports, inside functions too, and whether they are the package's own."""
+    """The modules that a module imports, in functions too, and whether they are the package's."""
     path = HOUSE.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     package = path.relative_to(HOUSE).parent.parts
