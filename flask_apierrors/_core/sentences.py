@@ -75,9 +75,6 @@ class Sentence:
     def __str__(self) -> str:
         return _default_text(self.key, self.values)
 
-    def __html__(self) -> str:
-        return str(self)
-
 
 def text_of(
     sentence: Sentence,
