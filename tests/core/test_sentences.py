@@ -217,7 +217,6 @@ def test_an_authors_handler_reads_the_sentence_as_text() -> None:
     assert page == "Unsupported media type. Send Content-Type: application/json."
 
 
-<<<<<<< HEAD
 def test_an_html_page_outside_the_prefixes_shows_the_sentence() -> None:
     app = Flask("site")
     app.config["APIERRORS_URL_PREFIXES"] = ("/api",)
@@ -226,8 +225,8 @@ def test_an_html_page_outside_the_prefixes_shows_the_sentence() -> None:
     response = app.test_client().post("/", data="x")
     assert response.content_type == "text/html; charset=utf-8"
     assert "<p>Unsupported media type. Send Content-Type: application/json.</p>" in response.text
-=======
+
+
 def test_a_page_escapes_a_sentence() -> None:
     sentence = Sentence("invalid-field", name="<b>", message="no")
     assert escape(sentence) == "Invalid &#39;&lt;b&gt;&#39;: no"
->>>>>>> tools

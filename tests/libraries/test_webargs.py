@@ -5,25 +5,15 @@ from typing import Any
 
 import marshmallow as ma
 import pytest
-<<<<<<< HEAD
 from flask import Flask
 from marshmallow import fields
-=======
-from flask import Flask, Request
-from marshmallow import fields, validate
->>>>>>> tools
 from webargs.flaskparser import use_args, use_kwargs
 from werkzeug.exceptions import UnprocessableEntity
 
 from flask_apierrors import requires_json
-from flask_apierrors._core.config import Config
 from flask_apierrors._core.errors import FieldError
-<<<<<<< HEAD
 from flask_apierrors._libraries.webargs import describe_locations
 from tests.libraries.schemas import Order
-=======
-from flask_apierrors._libraries.webargs import Webargs, describe_locations
->>>>>>> tools
 
 NOT_AN_INTEGER = "Not a valid integer."
 MISSING = "Missing data for required field."
@@ -210,9 +200,3 @@ def test_values_that_a_client_sent_are_never_echoed(api: Flask) -> None:
         response = api.test_client().post("/order", json=body, headers={"Accept": accept})
         assert response.status_code == 400
         assert secret not in response.text
-
-
-def test_an_exception_whose_messages_are_a_text_is_not_one_of_webargs() -> None:
-    exc = UnprocessableEntity()
-    vars(exc).update(exc=None, data={"messages": "no"})
-    assert Webargs().describe(exc, Request({}), Config()) is None
