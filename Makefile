@@ -79,7 +79,7 @@ $(VENV)/pip: constraints.txt
 	$(PIP) --upgrade pip
 	@touch $@
 
-$(VENV)/run: $(VENV)/pip pyproject.toml
+$(VENV)/run: $(VENV)/pip pyproject.toml setup.cfg
 	$(PIP) --editable '.[jwt,openapi]'
 	@touch $@
 
