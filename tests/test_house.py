@@ -21,7 +21,7 @@ HOUSE = Path(flask_apierrors.__file__).parent
 #: A module imports only from the wings below its own, and in its own wing from lower floors.
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
-        ("text", "statuses"),
+        ("identifiers", "statuses", "text"),
         ("http", "sentences"),
         ("accept", "errors", "header_fields"),
         ("config", "hooks"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import weakref
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from .config import Config
 from .hooks import Converter, Hooks
+from .identifiers import IDENTIFIERS
 from .scheme import Scheme
 from .validation import Validator
 
@@ -120,5 +120,8 @@ def request_id(req: Request, app: AppState) -> str | None:
     state = request_state(req, app)
     if state.request_id is None:
         sent = req.environ.get(_environ_key(name))
-        state.request_id = sent if sent and _SAFE_ID.fullmatch(sent) else os.urandom(16).hex()
+        if sent and _SAFE_ID.fullmatch(sent):
+            state.request_id = sent
+        else:
+            state.request_id = next(IDENTIFIERS.left, None) or IDENTIFIERS.refill()
     return state.request_id

@@ -12,7 +12,6 @@ from flask import Request
 from .._core.state import RequestState
 from .._guards.guard import Check, Order, guard
 from .._guards.marks import Mark, View, marks_of
-from .quotas import parse_limit
 
 #: The name of the marks that :func:`rate_limit` leaves.
 RATE_LIMIT = "rate_limit"
@@ -57,6 +56,8 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
     :raises TypeError: for an option that Flask-Limiter does not have.
     """
     from flask_limiter import Limiter
+
+    from .quotas import parse_limit
 
     try:
         signature(Limiter.limit).bind(None, limit, **options)
