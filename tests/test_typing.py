@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,24 +12,38 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 API = ROOT / "tests" / "typing" / "api.py"
-COMMANDS = {
-    "mypy": (sys.executable, "-m", "mypy", "--strict", "--config-file="),
-    "pyright": (sys.executable, "-m", "pyright", "--pythonpath", sys.executable),
+#: An ignore that is not needed is an error: then a checker accepts what it should refuse.
+PYRIGHT = {
+    "include": [str(API)],
+    "extraPaths": [str(ROOT)],
+    "typeCheckingMode": "standard",
+    "enableTypeIgnoreComments": True,
+    "reportUnnecessaryTypeIgnoreComment": "error",
 }
 
 
-@pytest.mark.parametrize("checker", COMMANDS)
-def test_a_type_checker_refuses_the_marked_lines_and_no_other(checker: str) -> None:
-    pytest.importorskip(checker, reason="`make lint` installs it")
+def errors_of(*command: str) -> str:
     run = subprocess.run(
-        [*COMMANDS[checker], str(API)],
+        [sys.executable, "-m", *command],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr if run.returncode else ""
+
+
+def test_mypy_refuses_the_marked_lines_and_no_other() -> None:
+    pytest.importorskip("mypy", reason="`make lint` installs it")
+    assert not errors_of("mypy", "--strict", "--config-file=", str(API))
+
+
+def test_pyright_refuses_the_marked_lines_and_no_other(tmp_path: Path) -> None:
+    pytest.importorskip("basedpyright", reason="`make lint` installs it")
+    project = tmp_path / "pyrightconfig.json"
+    project.write_text(json.dumps(PYRIGHT))
+    assert not errors_of("basedpyright", "-p", str(project), "--pythonpath", sys.executable)
 
 
 @pytest.mark.parametrize(
