@@ -18,7 +18,7 @@ from .._core.header_fields import REQUEST_ID, meaning_of
 from .._core.problem import to_problem
 from .._core.rendering import render
 from .._core.sentences import Sentence
-from .._core.state import AppState, current_flask
+from .._core.state import AppState, current_flask, environ_key
 from .._core.statuses import Explanation, Retry, explanation, retry_for
 from .._core.text import as_text, paragraphs
 from .._limits.quotas import QuotaExceeded
@@ -144,8 +144,7 @@ class _Explainer:
         self._state = state
         self._environ = create_environ() | {"SCRIPT_NAME": root_path}
         if state.config.request_id_header is not None:
-            name = state.config.request_id_header.upper().replace("-", "_")
-            self._environ[f"HTTP_{name}"] = _EXAMPLE_REQUEST_ID
+            self._environ[environ_key(state.config.request_id_header)] = _EXAMPLE_REQUEST_ID
 
     def entry(self, kind: Kind, places: list[_Place]) -> Entry:
         """Explain an error that occurs at these places."""

@@ -105,7 +105,8 @@ def request_state(req: Request, app: AppState | None = None) -> RequestState:
 
 
 @cache
-def _environ_key(name: str) -> str:
+def environ_key(name: str) -> str:
+    """Return the key of a header field in the WSGI environ."""
     return "HTTP_" + name.upper().replace("-", "_")
 
 
@@ -119,7 +120,7 @@ def request_id(req: Request, app: AppState) -> str | None:
         return None
     state = request_state(req, app)
     if state.request_id is None:
-        sent = req.environ.get(_environ_key(name))
+        sent = req.environ.get(environ_key(name))
         if sent and _SAFE_ID.fullmatch(sent):
             state.request_id = sent
         else:
