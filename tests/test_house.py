@@ -38,7 +38,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("validators",),
     ),
     "_guards": (
-        ("bearer", "json_body", "marks"),
+        ("bearer", "json_body", "key_set", "marks"),
         ("guard", "schemes"),
         ("authentication", "media_types"),
     ),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import logging
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import Forbidden, ServiceUnavailable
+from werkzeug.test import TestResponse
 
 pytest.importorskip("jwt")
 
@@ -237,12 +240,22 @@ def test_a_short_secret_fails_at_construction_with_the_remedy() -> None:
         jwt_verifier(key=KEY, algorithms=["HS256", "HS512"])
 
 
-@pytest.mark.parametrize(
-    "key", [None, 5, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"]
-)
+@pytest.mark.parametrize("key", [5, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
 def test_a_key_that_does_not_fit_fails_at_construction(key: Any) -> None:
     with pytest.raises(ValueError, match="The key does not fit HS256: "):
         jwt_verifier(key=key, algorithms=["HS256"])
+
+
+@pytest.mark.parametrize("options", [{}, {"key": None}, {"key": KEY, "jwks_url": "https://id/"}])
+def test_either_a_key_or_the_address_of_keys_is_required(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"either key=\.\.\. or jwks_url=\.\.\."):
+        jwt_verifier(algorithms=["HS256"], **options)
+
+
+@pytest.mark.parametrize("url", ["", "id.example/jwks", "file:///etc/passwd"])
+def test_an_address_of_keys_that_cannot_work_fails_at_construction(url: str) -> None:
+    with pytest.raises(ValueError, match=r"jwks_url=.*only 'http' and 'https'"):
+        jwt_verifier(jwks_url=url, algorithms=["RS256"])
 
 
 def test_a_key_must_fit_every_algorithm_that_a_client_can_name(key_pair: tuple[str, str]) -> None:
@@ -276,59 +289,243 @@ def test_without_pyjwt_the_import_names_the_extra(monkeypatch: pytest.MonkeyPatc
         importlib.import_module("flask_apierrors.jwt")
 
 
-# -- keys of an identity provider
+# -- the reason in the log
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (token(exp=1), "ExpiredSignatureError: 'Signature has expired'"),
+        (token("f" * 32), "InvalidSignatureError: 'Signature verification failed'"),
+        (token(sub=5), "InvalidSubjectError: 'Subject must be a string'"),
+        ("a.b", "DecodeError: 'Not enough segments'"),
+    ],
+)
+def test_the_log_says_why_a_token_is_refused(
+    bad: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "flask_apierrors"):
+        refusal(bad)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", f"A token is refused: {reason}")
+    ]
+
+
+@given(st.text(max_size=20))
+def test_a_token_cannot_forge_a_line_of_the_log(key_id: str) -> None:
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("flask_apierrors")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        verify_with = jwt_verifier(key={}.__getitem__, algorithms=["HS256"])
+        with pytest.raises(InvalidToken):
+            verify_with(token(headers={"kid": key_id}))
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert len(lines) == 1
+    assert lines[0].isascii()
+    assert lines[0].isprintable()
+
+
+# -- a function that finds the key
+
+
+@pytest.mark.parametrize("find", [{"1": KEY}.get, {"1": KEY}.__getitem__])
+def test_a_token_whose_key_the_function_does_not_know_is_invalid(find: Any) -> None:
+    verify_by_id = jwt_verifier(
+        key=lambda text: find(jwt.get_unverified_header(text)["kid"]), algorithms=["HS256"]
+    )
+    assert verify_by_id(token(headers={"kid": "1"}))["sub"] == "bridge"
+    for bad in (token(headers={"kid": "2"}), token(), "a.b", part("[" * 20_000) + ".e30.AAAA"):
+        with pytest.raises(InvalidToken):
+            verify_by_id(bad)
+
+
+def test_a_client_cannot_make_a_key_fail_with_an_algorithm_that_it_does_not_fit(
+    key_pair: tuple[str, str],
+) -> None:
+    private, public = key_pair
+    key = serialization.load_pem_public_key(public.encode())
+    verify_both = jwt_verifier(key=lambda text: key, algorithms=["RS256", "ES256"])
+    assert verify_both(jwt.encode({"exp": 2**33}, private, algorithm="RS256")) == {"exp": 2**33}
+    with pytest.raises(InvalidToken):
+        verify_both(f"{part({'alg': 'ES256'})}.{part({'exp': 2**33})}.{part('x' * 64)}")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ConnectionError("refused"), json.JSONDecodeError("bad", "", 0), jwt.PyJWKSetError("empty")],
+)
+def test_a_key_function_that_fails_is_a_503_with_the_traceback_in_the_log(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def find(text: str) -> Any:
+        raise failure
+
+    with pytest.raises(ServiceUnavailable) as raised:
+        jwt_verifier(key=find, algorithms=["HS256"])(token())
+    assert raised.value.__cause__ is failure
+    assert [record.exc_info and record.exc_info[1] for record in caplog.records] == [failure]
+
+
+def test_a_pyjwk_client_in_a_function_tells_an_outage_from_a_bad_token(
+    provider: Provider,
+) -> None:
+    client = jwt.PyJWKClient(provider.url)
+    verify_by_client = jwt_verifier(
+        key=lambda text: client.get_signing_key_from_jwt(text).key, algorithms=["HS256"]
+    )
+    provider.answer = 502, b""
+    with pytest.raises(ServiceUnavailable):
+        verify_by_client(token(headers={"kid": "1"}))
+    provider.answer = 200, KEYS
+    assert verify_by_client(token(headers={"kid": "1"}))["sub"] == "bridge"
+    with pytest.raises(InvalidToken):
+        verify_by_client(token(headers={"kid": "2"}))
+
+
+def test_an_authors_http_exception_passes() -> None:
+    def find(text: str) -> Any:
+        raise Forbidden("Not from here.")
+
+    with pytest.raises(Forbidden, match="Not from here"):
+        jwt_verifier(key=find, algorithms=["HS256"])(token())
+
+
+# -- the keys of an identity provider
+
+KEYS = json.dumps({"keys": [{"kty": "oct", "kid": "1", "alg": "HS256", "k": part(KEY)}]}).encode()
+
+
+class Provider(ThreadingHTTPServer):
+    """A server of a JSON Web Key Set (RFC 7517 section 5)."""
+
+    answer: tuple[int, bytes] = 200, KEYS
+    requests = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class KeySetHandler(BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_GET(self) -> None:
+        self.server.requests += 1
+        status, body = self.server.answer
+        self.send_response(status)
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None: ...
 
 
 @pytest.fixture
-def key_set() -> Iterator[HTTPServer]:
-    """Run a server of a JSON Web Key Set (RFC 7517), like an identity provider."""
-
-    class KeySet(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(
-                json.dumps(
-                    {"keys": [{"kty": "oct", "kid": "1", "alg": "HS256", "k": part(KEY)}]}
-                ).encode()
-            )
-
-        def log_message(self, *args: Any) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), KeySet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def provider() -> Iterator[Provider]:
+    with Provider(("127.0.0.1", 0), KeySetHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
-def test_a_function_can_find_the_key_of_a_token(key_set: HTTPServer) -> None:
-    client = jwt.PyJWKClient(f"http://127.0.0.1:{key_set.server_port}/", cache_jwk_set=False)
-    verify_by_key_id = jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
-    assert verify_by_key_id(token(headers={"kid": "1"}))["sub"] == "bridge"
+def ask(verifier: Any, text: str) -> TestResponse:
+    app = Flask("api")
+    ApiErrors(app).verify_token(verifier)
+    app.add_url_rule("/", view_func=requires_auth(lambda: "in"))
+    return app.test_client().get("/", headers={"Authorization": f"Bearer {text}"})
+
+
+@pytest.mark.parametrize("by", ["address", "client"])
+def test_the_keys_of_an_address_verify_tokens(provider: Provider, by: str) -> None:
+    verify_by_id = (
+        jwt_verifier(jwks_url=provider.url, algorithms=["HS256"])
+        if by == "address"
+        else jwt_verifier(
+            key=jwt.PyJWKClient(provider.url, cache_jwk_set=False).get_signing_key_from_jwt,
+            algorithms=["HS256"],
+        )
+    )
+    assert verify_by_id(token(headers={"kid": "1"}))["sub"] == "bridge"
     for bad in (
         token("f" * 32, headers={"kid": "1"}),
         token(headers={"kid": "2"}),
         token(),
+        "a.b",
         part("[" * 20_000) + ".e30.AAAA",
     ):
         with pytest.raises(InvalidToken):
-            verify_by_key_id(bad)
+            verify_by_id(bad)
+    assert provider.requests == 1
 
 
-def test_an_identity_provider_that_is_down_is_a_503(key_set: HTTPServer) -> None:
-    app = Flask("api")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, b"<!doctype html><title>Maintenance</title>"),
+        (200, b""),
+        (200, b"{}"),
+        (200, b"[]"),
+        (200, b"null"),
+        (200, b'{"keys": []}'),
+        (200, b'{"keys": null}'),
+        (200, b'{"keys": {"kid": "1"}}'),
+        (200, b'{"keys": [{"kty": "unknown", "kid": "1"}]}'),
+        (200, b'{"keys": [{"kty": "oct", "k": "a2V5"}]}'),
+        (200, b"\xff\xfe"),
+        (200, b"[" * 100_000),
+        (302, b""),
+        (404, b""),
+        (429, b""),
+        (500, KEYS),
+    ],
+    ids=range(16),
+)
+def test_whatever_goes_wrong_with_the_keys_is_a_503_and_logged_once(
+    provider: Provider, answer: tuple[int, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.answer = answer
+    verifier = jwt_verifier(jwks_url=provider.url, algorithms=["HS256"])
+    for _ in range(2):
+        response = ask(verifier, token(headers={"kid": "1"}))
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "30"
+        assert "WWW-Authenticate" not in response.headers
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert provider.url in caplog.text
+
+
+def test_an_identity_provider_that_is_down_is_a_503() -> None:
     with socket.socket() as silent:  # bound without listen(): it refuses each connection
         silent.bind(("127.0.0.1", 0))
-        client = jwt.PyJWKClient(f"http://127.0.0.1:{silent.getsockname()[1]}/")
-        ApiErrors(app).verify_token(
-            jwt_verifier(key=client.get_signing_key_from_jwt, algorithms=["HS256"])
-        )
-        app.add_url_rule("/", view_func=requires_auth(lambda: "in"))
-        response = app.test_client().get(
-            "/", headers={"Authorization": f"Bearer {token(headers={'kid': '1'})}"}
-        )
-    assert response.status_code == 503
-    assert response.headers["Retry-After"] == "30"
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        verifier = jwt_verifier(jwks_url=address, algorithms=["HS256"])
+        assert ask(verifier, token(headers={"kid": "1"})).status_code == 503
+
+
+def test_an_identity_provider_that_sends_a_byte_now_and_then_delays_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        verifier = jwt_verifier(jwks_url=address, algorithms=["HS256"], timeout=0.3)
+        is_over = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while not is_over.wait(0.1):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        start = time.monotonic()
+        assert ask(verifier, token(headers={"kid": "1"})).status_code == 503
+        assert time.monotonic() - start < 0.6
+        is_over.set()
+        thread.join()
