@@ -24,8 +24,8 @@ from ._core.state import (
     request_id,
 )
 from ._guards.authentication import synchronous
+from ._guards.bearer import Bearer
 from ._guards.json_body import use_strict_json
-from ._guards.schemes import SCHEMES
 from ._libraries.gunicorn import body_errors, to_client_disconnected
 from ._libraries.validators import VALIDATORS, validation_errors
 
@@ -77,7 +77,7 @@ class ApiErrors:
                 "each app."
             )
         config = Config.from_mapping(app.config)
-        state = AppState(weakref.ref(app), config, self._hooks, SCHEMES, VALIDATORS)
+        state = AppState(weakref.ref(app), config, self._hooks, VALIDATORS)
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_strict_json(app)
@@ -119,6 +119,7 @@ class ApiErrors:
         :returns: The function.
         """
         self._hooks.verify_token = synchronous(function)
+        self._hooks.schemes = (Bearer(self._hooks.verify_token),)
         return function
 
     def permissions_of(self, function: _PermissionsHook) -> _PermissionsHook:
@@ -130,7 +131,7 @@ class ApiErrors:
             spaces between them. The function may be ``async def``.
         :returns: The function.
         """
-        self._hooks.permissions_of = function
+        self._hooks.permissions_of = synchronous(function)
         return function
 
     def format(self, function: _FormatHook) -> _FormatHook:

@@ -81,7 +81,7 @@ def test_the_configuration_is_read_only_once() -> None:
     ApiErrors(app)
     app.config["APIERRORS_REALM"] = "after"
     app.add_url_rule("/401", view_func=lambda: abort(401), endpoint="401")
-    assert get(app, "/401").headers["WWW-Authenticate"] == 'Bearer realm="before"'
+    assert get(app, "/401").headers["WWW-Authenticate"] == 'Session realm="before"'
 
 
 def test_apps_of_one_extension_share_only_its_hooks() -> None:

@@ -55,7 +55,7 @@ def refusal(bad: str, **options: Any) -> str:
     with pytest.raises(InvalidToken) as raised:
         (jwt_verifier(key=KEY, algorithms=["HS256"], **options) if options else verify)(bad)
     assert raised.value.__suppress_context__
-    return str(raised.value.description).removeprefix("Authentication failed: the Bearer token ")
+    return str(raised.value._sentence).removeprefix("Authentication failed: the Bearer token ")
 
 
 def get(path: str, authorization: str) -> Any:

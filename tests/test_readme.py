@@ -187,7 +187,7 @@ def failing_app() -> Flask:
     app = Flask("failing")
     app.config["MAX_CONTENT_LENGTH"] = 1000
     errors = ApiErrors(app)
-    errors.verify_token({"good": {}}.get)
+    errors.verify_token({"good": "ann"}.get)
 
     @app.get("/fields")
     def validated() -> str:

@@ -104,7 +104,7 @@ class ApiError(HTTPException):
     #: depends on the status.
     retry: ClassVar[Retry | None] = None
     #: The sentence of this package for an error without a text. Others say their title.
-    _sentence: ClassVar[Sentence | None] = None
+    _sentence: Sentence | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -134,6 +134,9 @@ class ApiError(HTTPException):
         errors: Iterable[FieldError | Mapping[str, Any]] = (),
         **extensions: Any,
     ) -> None:
+        if isinstance(detail, Sentence):
+            # Handlers of other libraries read `description`, and expect a text.
+            vars(self)["_sentence"], detail = detail, str(detail)
         super().__init__(description=detail)
         # No declaration: it would have to agree with that of every class of Werkzeug's.
         vars(self)["code"] = status or self.code or 500

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import Problem
+from .scheme import Scheme
 
 Converter = Callable[[Any], Any]
 
@@ -17,6 +18,9 @@ class Hooks:
 
     #: A plain function, even if the author's is ``async def``.
     verify_token: Callable[[str], Any] | None = None
+    #: The ways to authenticate that have a function.
+    schemes: tuple[Scheme, ...] = ()
+    #: A plain function, too.
     permissions_of: Callable[[Any], Any] | None = None
     format: Callable[[Problem], Any] | None = None
     unavailable_when: Callable[[], Any] | None = None

@@ -37,6 +37,7 @@ _NAME = re.compile(TOKEN)
 _MAX_LENGTH = 1_000
 _SEVERAL = (list, tuple, set)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_STRING_OR_REALM = re.compile(rf'"(?:[^"\\]|\\.)*"|(\b(?i:realm)\s*=\s*)({TOKEN})')
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 
 
@@ -140,6 +141,16 @@ def challenge(scheme: str, **parameters: object) -> str:
         f'{name}="{quotable(value)}"' for name, value in parameters.items() if value is not None
     ]
     return f"{scheme} {', '.join(pairs)}"
+
+
+def quoted_realm(challenges: str) -> str:
+    """Write the realm of challenges as a quoted string, never as a token.
+
+    See RFC 9110 section 11.5.
+    """
+    return _STRING_OR_REALM.sub(
+        lambda match: f'{match[1]}"{match[2]}"' if match[1] else match[0], challenges
+    )
 
 
 def is_bodiless(req: Request) -> bool:

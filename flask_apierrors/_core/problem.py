@@ -16,7 +16,8 @@ from werkzeug.exceptions import (
 )
 
 from .errors import ApiError, FieldError, Problem, status_title, status_type
-from .http import HeaderPairs, delay_seconds, has_field, header_pairs
+from .http import HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
+from .scheme import challenges, sentence_of_401
 from .sentences import Sentence, text_of
 from .state import AppState, current_flask
 from .statuses import STATUSES
@@ -102,6 +103,7 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
 def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> Draft:
     text = _own_text(exc)
     if isinstance(exc, ApiError):
+        text = vars(exc).get("_sentence") or text
         if exc.type:
             draft = Draft(status, exc.type, as_text(exc.title or status_title(status)))
             text = text or exc._sentence or Sentence("titled", title=draft.title)
@@ -172,6 +174,9 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
         name = pair[0].lower()
         if name == "retry-after":
             delay = pair[1] if delay is None else delay
+        elif name == "www-authenticate":
+            # An empty one is none, and Werkzeug's class writes the realm as a token.
+            fields += [(pair[0], quoted_realm(pair[1]))] if pair[1].strip() else []
         elif name not in _OF_THE_PAGE:
             fields.append(pair)
     seconds = None if delay is None else delay_seconds(delay)
@@ -192,9 +197,7 @@ def _keeps_fields_in_attributes(cls: Any) -> bool:
 
 def _challenges(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
     """One challenge for each scheme that would do (RFC 9110 section 11.6.1)."""
-    realm = app.config.realm
-    challenges = [scheme.challenge(exc, req.environ, realm) for scheme in app.schemes]
-    return tuple([("WWW-Authenticate", challenge) for challenge in challenges])
+    return challenges(app.schemes, exc, req.environ, app.config.realm)
 
 
 def _allow(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
@@ -219,11 +222,7 @@ _FIELDS = {"WWW-Authenticate": _challenges, "Allow": _allow, "Retry-After": _ret
 
 
 def _unauthorized(draft: Draft, req: Request, app: AppState) -> Sentence | None:
-    for scheme in app.schemes:
-        sentence = scheme.sentence(req.environ)
-        if sentence is not None:
-            return sentence
-    return None
+    return sentence_of_401(app.schemes, req.environ, draft.headers)
 
 
 def _content_too_large(draft: Draft, req: Request, app: AppState) -> Sentence | None:

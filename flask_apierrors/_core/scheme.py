@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .hooks import Hooks
+from werkzeug.exceptions import HTTPException
+
+from .errors import InvalidToken
+from .http import HeaderPairs, challenge
 from .sentences import Sentence
 
 if TYPE_CHECKING:
@@ -22,14 +26,18 @@ class Scheme(Protocol):
     credentials_name: str
 
     def credentials(self, environ: WSGIEnvironment) -> str | None:
-        """Return the well-formed credentials of a request, if it has any."""
+        """Return what a request sent for this scheme, even if it is malformed."""
         ...
 
-    def verify(self, credentials: str, hooks: Hooks) -> Any:
-        """Return the principal, or ``None`` if the credentials are invalid.
+    def verify(self, credentials: str) -> Any:
+        """Return the principal, or something falsy if the credentials are invalid.
 
-        :raises RuntimeError: if the author registered no function that verifies them.
+        :raises HTTPException: if the credentials are malformed, or for a reason of the author's.
         """
+        ...
+
+    def refusal(self) -> HTTPException:
+        """Return the exception for credentials that are invalid."""
         ...
 
     def sentence(self, environ: WSGIEnvironment) -> Sentence | None:
@@ -43,3 +51,46 @@ class Scheme(Protocol):
     def permission_challenge(self, permissions: tuple[str, ...], realm: str) -> str:
         """Return the challenge of a 403 that these permissions would have prevented."""
         ...
+
+
+def challenges(
+    schemes: Sequence[Scheme], exc: Exception, environ: WSGIEnvironment, realm: str
+) -> HeaderPairs:
+    """Return one challenge for each scheme that would do (RFC 9110 section 11.6.1).
+
+    A 401 must have one. An app without a scheme knows its clients by other means, so its challenge
+    names no scheme that a client could use by mistake.
+    """
+    values = [scheme.challenge(exc, environ, realm) for scheme in schemes]
+    if not values and isinstance(exc, InvalidToken):
+        values = [token_challenge(exc, realm)]
+    return tuple([("WWW-Authenticate", value) for value in values or [_unnamed_challenge(realm)]])
+
+
+def token_challenge(exc: InvalidToken, realm: str) -> str:
+    """Return the challenge for an invalid Bearer token (RFC 6750 section 3)."""
+    attributes = vars(exc)
+    reason = attributes.get("_sentence") or attributes.get("description")
+    return challenge("Bearer", realm=realm, error="invalid_token", error_description=reason)
+
+
+@cache
+def _unnamed_challenge(realm: str) -> str:
+    return challenge("Session", realm=realm)
+
+
+def sentence_of_401(
+    schemes: Sequence[Scheme], environ: WSGIEnvironment, headers: HeaderPairs
+) -> Sentence | None:
+    """Return the sentence of a 401, in the words of the scheme that it is about.
+
+    :param headers: The fields of the response. The author's may have the challenge of a scheme that
+        this package does not know.
+    :returns: ``None`` if the request has no credentials.
+    """
+    names = {scheme.name.lower() for scheme in schemes}
+    for field, value in headers:
+        if field.lower() == "www-authenticate" and value.split(" ")[0].lower() not in names:
+            return Sentence("authentication-required")
+    sentences = (scheme.sentence(environ) for scheme in schemes)
+    return next(filter(None, sentences), None)

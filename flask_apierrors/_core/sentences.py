@@ -15,9 +15,11 @@ from .text import as_text
 #: made of. ``APIERRORS_MESSAGES`` replaces each by its name.
 NAMED = {
     # 401
+    "authentication-required": "Authentication is required.",
     "malformed-authorization": (
         "Authentication failed: the Authorization header does not hold a Bearer token."
     ),
+    "malformed-token": "Authentication failed: the Bearer token is malformed.",
     "invalid-token": "Authentication failed: the Bearer token is invalid or expired.",
     "unverifiable-token": "Authentication failed: the Bearer token is invalid.",
     "expired-token": "Authentication failed: the Bearer token has expired.",

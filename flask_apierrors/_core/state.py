@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import re
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,8 +37,7 @@ class AppState:
     app_ref: weakref.ref[Flask]
     config: Config
     hooks: Hooks
-    #: The ways to authenticate, and the libraries that validate.
-    schemes: tuple[Scheme, ...] = ()
+    #: The libraries that validate.
     validators: tuple[Validator, ...] = ()
     #: Converters for the exceptions of other libraries.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
@@ -54,9 +55,21 @@ class AppState:
         assert app is not None
         return app
 
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The ways to authenticate."""
+        return self.hooks.schemes
+
     def call(self, hook: Callable[..., Any], *args: Any) -> Any:
         """Call an author's function, ``async def`` or not."""
-        return self.app.ensure_sync(hook)(*args)
+        run = self.app.ensure_sync(hook)
+        if run is hook or not in_event_loop():
+            return run(*args)
+        # The event loop of an async view cannot run another one in its thread.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(contextvars.copy_context().run, run, *args).result()
 
 
 @dataclass(slots=True)
@@ -76,6 +89,12 @@ class RequestState:
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None
+
+
+def in_event_loop() -> bool:
+    """Whether a loop runs. If asyncio is not imported, none does, and its import is slow."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def app_state() -> AppState:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import contextvars
-import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cache
+from collections import UserString
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Mapping,
+)
 from inspect import iscoroutinefunction
 from typing import Any
 
-from flask import Request, current_app
+from flask import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
+from werkzeug.wrappers import Response
 
 from .._core.errors import ApiError, InvalidToken
-from .._core.http import HeaderPairs, header_pairs
+from .._core.http import CheckedPairs, has_field, header_pairs
+from .._core.scheme import challenges
 from .._core.sentences import Sentence
-from .._core.state import AppState, RequestState, current_request, request_state
+from .._core.state import AppState, RequestState, app_state, current_request, request_state
 from .guard import Check, Order, guard
 from .marks import Mark, View
 from .schemes import SCHEMES
 
 _FORBIDDEN = Sentence(403)
+#: Classes that need no further look: most principals are of one.
+_USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
 
 
 def requires_auth(view: View) -> View:
@@ -50,10 +59,9 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
         )
 
     def check(req: Request, state: RequestState) -> None:
-        hook = state.app.hooks.permissions_of
-        principal = state.principal
-        granted = permissions_of(principal) if hook is None else state.app.call(hook, principal)
-        granted_names = _as_names(granted)
+        granted_names = _as_names(
+            (state.app.hooks.permissions_of or permissions_of)(state.principal)
+        )
         for name in names:
             if name not in granted_names:
                 raise _forbidden(names, state.app)
@@ -115,20 +123,40 @@ current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 def _check_authenticated(req: Request, state: RequestState) -> None:
     _verify_once(req, state)
-    if state.rejection is not None:
-        raise state.rejection
-    if state.principal is None:
-        raise ApiError(status=401)
+    if state.principal is not None:
+        return
+    rejection = state.rejection
+    if rejection is not None and not isinstance(rejection, InvalidToken):
+        raise rejection
+    if not state.app.schemes:
+        raise RuntimeError(
+            "A guard needs to know the client, but the app has no way to authenticate. Register "
+            "one, such as a function that verifies tokens with @errors.verify_token."
+        )
+    raise _with_challenges(rejection or ApiError(status=401), req, state.app)
+
+
+def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError:
+    """Return a copy with its challenges, for handlers of other extensions that know no more.
+
+    It may be shared, so it is not written to.
+    """
+    own = header_pairs(refusal.headers)
+    if has_field(own, "WWW-Authenticate"):
+        return refusal
+    cls = type(refusal)
+    copy = cls.__new__(cls)
+    vars(copy).update(vars(refusal))
+    copy.headers = (*own, *challenges(app.schemes, refusal, req.environ, app.config.realm))
+    return copy
 
 
 def _forbidden(names: tuple[str, ...], app: AppState) -> ApiError:
-    return ApiError(_FORBIDDEN, status=403, headers=_challenges(names, app.config.realm))
-
-
-@cache
-def _challenges(names: tuple[str, ...], realm: str) -> HeaderPairs:
-    challenges = [scheme.permission_challenge(names, realm) for scheme in SCHEMES]
-    return header_pairs([("WWW-Authenticate", challenge) for challenge in challenges])
+    challenges = [
+        ("WWW-Authenticate", scheme.permission_challenge(names, app.config.realm))
+        for scheme in app.schemes
+    ]
+    return ApiError(_FORBIDDEN, status=403, headers=CheckedPairs(challenges))
 
 
 def _verify_once(req: Request, state: RequestState) -> None:
@@ -139,49 +167,52 @@ def _verify_once(req: Request, state: RequestState) -> None:
         if credentials is None:
             continue
         try:
-            principal = scheme.verify(credentials, state.app.hooks)
+            principal = scheme.verify(credentials)
+            _check_principal(principal)
+            if principal:
+                state.principal = principal
+            else:
+                state.rejection = scheme.refusal()
         except HTTPException as refusal:
             state.rejection = refusal
-        else:
-            _accept(principal, state)
         break
     state.verified = True
 
 
-def _accept(principal: Any, state: RequestState) -> None:
-    if isinstance(principal, Awaitable):
-        raise TypeError("verify_token returned an awaitable. Define it with `async def`.")
-    # A verifier that only says yes or no returns False: it must never let a request in.
-    if principal is None or principal is False:
-        state.rejection = InvalidToken()
-    else:
-        state.principal = principal
+#: What a verifier returns by mistake. It would let everyone in.
+_NO_PRINCIPALS = (
+    Awaitable,
+    AsyncGenerator,
+    Generator,
+    BaseException,
+    Response,
+    type,
+)
 
 
-def synchronous(verify: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make a verifier that can be called from anywhere, ``async def`` or not."""
-    if not iscoroutinefunction(verify):
-        return verify
-
-    def call(token: str) -> Any:
-        return current_app.ensure_sync(verify)(token)
-
-    def call_from_anywhere(token: str) -> Any:
-        if not _in_event_loop():
-            return call(token)
-        # The event loop of an async view cannot run another one in its thread.
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(contextvars.copy_context().run, call, token).result()
-
-    return call_from_anywhere
+def _check_principal(principal: Any) -> None:
+    """Check that a verifier did not return a refusal, as a view may."""
+    if type(principal) in _USUAL_PRINCIPALS:
+        return
+    is_status = type(principal) is tuple and any(_is_status(item) for item in principal[1:2])
+    if is_status or isinstance(principal, _NO_PRINCIPALS):
+        kind = type(principal).__name__
+        raise TypeError(
+            f"A function that verifies credentials returned a {kind}, which is no principal. "
+            "Return None to refuse a request, or raise InvalidToken to say why. Define a function "
+            "that awaits with `async def`, and do not use `yield` in it."
+        )
 
 
-def _in_event_loop() -> bool:
-    """Whether a loop runs. If asyncio is not imported, none does, and its import is slow."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, str) and value[:3].isdecimal())
+
+
+def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of the author's that can be called from anywhere, ``async def`` or not."""
+    if not iscoroutinefunction(function):
+        return function
+    return lambda *args: app_state().call(function, *args)
 
 
 def permissions_of(principal: Any) -> Any:
@@ -198,8 +229,17 @@ def member_of(principal: Any, name: str) -> Any:
     return principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
 
 
-def _as_names(granted: Any) -> Collection[str]:
-    """Split a string at its spaces (RFC 6749 section 3.3). It must never be searched as text."""
-    if isinstance(granted, str):
-        return granted.split()
-    return granted if isinstance(granted, Collection) and not isinstance(granted, bytes) else ()
+def _as_names(granted: Any) -> Collection[Any]:
+    """Return the names of permissions. A text must never be searched for a part of it.
+
+    RFC 6749 section 3.3: scopes are separated by U+0020, and by no other space.
+    """
+    if isinstance(granted, str | UserString):
+        return str(granted).split(" ")
+    if isinstance(granted, list | tuple | set | frozenset):
+        return granted
+    if isinstance(granted, Mapping):
+        return [name for name, is_granted in granted.items() if is_granted is True]
+    if isinstance(granted, Collection) and not isinstance(granted, bytes | bytearray | memoryview):
+        return list(granted)
+    return ()

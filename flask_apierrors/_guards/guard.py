@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from flask import Request, current_app
 
-from .._core.state import RequestState, current_request, request_state
+from .._core.state import RequestState, current_request, in_event_loop, request_state
 from .marks import Mark, View, add_mark, marks_of
 
 _GUARD = "__apierrors_guard__"
@@ -113,8 +113,10 @@ def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..
         state = request_state(req)
         for run in runs:
             run(req, state)
-        # Not `async def` over an async view: an async verify_token could not run in its event loop.
-        return current_app.ensure_sync(view)(*args, **kwargs) if is_async else view(*args, **kwargs)
+        # An async decorator above the guard awaits the coroutine. Any other wants the response.
+        if is_async and not in_event_loop():
+            return current_app.ensure_sync(view)(*args, **kwargs)
+        return view(*args, **kwargs)
 
     setattr(guarded, _GUARD, _Guard(guarded, view, ordered))
     return guarded

@@ -9,4 +9,4 @@ from __future__ import annotations
 from .._core.scheme import Scheme
 from .bearer import Bearer
 
-SCHEMES: tuple[Scheme, ...] = (Bearer(),)
+SCHEMES: tuple[type[Scheme], ...] = (Bearer,)

@@ -289,7 +289,9 @@ def test_each_type_has_a_name_for_its_page(type: str, name: str) -> None:
 
 
 def test_an_error_has_the_headers_of_all_its_occurrences(make_app: MakeApp) -> None:
-    app = make_app()
+    errors = ApiErrors()
+    errors.verify_token(lambda token: None)
+    app = make_app(errors)
     app.add_url_rule("/a", "a", requires_json(view_of()), methods=["POST"])
     app.add_url_rule("/b", "b", requires_json(view_of()), methods=["PATCH"])
     app.add_url_rule("/c", "c", raises(Forbidden)(view_of()))

@@ -15,6 +15,7 @@ from flask_apierrors._core.http import (
     header_value,
     merged_list,
     quotable,
+    quoted_realm,
 )
 from tests.hostile import Shy
 
@@ -231,3 +232,22 @@ def test_a_challenge_omits_parameters_that_are_none() -> None:
         challenge("Bearer", realm="api", error="insufficient_scope", scope="a b")
         == 'Bearer realm="api", error="insufficient_scope", scope="a b"'
     )
+
+
+# -- the realm of a challenge
+
+
+@pytest.mark.parametrize(
+    ("challenges", "quoted"),
+    [
+        ("Basic realm=x", 'Basic realm="x"'),
+        ("Basic Realm = x, charset=UTF-8", 'Basic Realm = "x", charset=UTF-8'),
+        ("Basic realm=x, Bearer realm=y", 'Basic realm="x", Bearer realm="y"'),
+        ('Basic realm="realm=x"', 'Basic realm="realm=x"'),
+        ('X a="\\" realm=x", realm=y', 'X a="\\" realm=x", realm="y"'),
+        ("Negotiate abc==", "Negotiate abc=="),
+        ("X myrealm=x", "X myrealm=x"),
+    ],
+)
+def test_a_realm_is_a_quoted_string(challenges: str, quoted: str) -> None:
+    assert quoted_realm(challenges) == quoted

@@ -84,7 +84,7 @@ def test_an_empty_error_body_is_filled_and_keeps_its_headers(status: int) -> Non
 
 
 def test_a_filled_401_gets_a_challenge_unless_it_has_one() -> None:
-    assert get(lambda: ("", 401)).headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert get(lambda: ("", 401)).headers["WWW-Authenticate"] == 'Session realm="api"'
     response = get(lambda: ("", 401, {"WWW-Authenticate": 'Basic realm="x"'}))
     assert response.headers.getlist("WWW-Authenticate") == ['Basic realm="x"']
 
@@ -322,7 +322,7 @@ class Shared:
 def test_outside_the_prefixes_a_shared_exception_keeps_nothing_of_a_request() -> None:
     app = Flask(__name__)
     app.config["APIERRORS_URL_PREFIXES"] = ("/api",)
-    ApiErrors(app)
+    ApiErrors(app).verify_token(lambda token: None)
 
     @app.get("/site", endpoint="site")
     @app.get("/api/site", endpoint="api")

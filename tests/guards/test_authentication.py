@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections import UserString
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from flask.views import MethodView
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import BadGateway, ServiceUnavailable
+from markupsafe import Markup
+from werkzeug.exceptions import BadGateway, HTTPException, ServiceUnavailable, Unauthorized
 from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from flask_apierrors import (
     ApiErrors,
@@ -86,22 +91,24 @@ def test_a_rejected_token_is_a_401_with_the_code_invalid_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [
-        "Bearer",
-        "Bearer ",
-        "Bearer a b",
-        "Bearer a=b",
-        "Basic Z29vZA==",
-        "good",
-        "Bearer good, Bearer x",
-    ],
+    "value", ["Bearer", "Bearer ", "Bearer a b", "Bearer a=b", "bearer good, Bearer x"]
 )
-def test_malformed_credentials_never_reach_the_verifier(value: str) -> None:
+def test_a_malformed_token_is_told_from_a_missing_one_and_never_verified(value: str) -> None:
     app, _ = make(lambda token: pytest.fail("called"))
     response = get(app, "/me", {"Authorization": value})
     assert response.status_code == 401
-    assert "error=" not in response.headers["WWW-Authenticate"]
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+    assert parse_strictly(response.data) == {
+        "error": "Authentication failed: the Bearer token is malformed."
+    }
+
+
+@pytest.mark.parametrize("value", ["Basic Z29vZA==", "good", "Bearers good"])
+def test_credentials_of_another_scheme_never_reach_the_verifier(value: str) -> None:
+    app, _ = make(lambda token: pytest.fail("called"))
+    response = get(app, "/me", {"Authorization": value})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
 @given(st.text(st.characters(max_codepoint=255)))
@@ -139,16 +146,50 @@ def test_a_crash_of_the_verifier_is_a_500() -> None:
     assert response.status_code == 500
 
 
-@pytest.mark.parametrize("principal", [None, False])
-def test_none_and_false_are_no_principals(principal: Any) -> None:
-    assert get(make(lambda token: principal)[0], "/me").status_code == 401
+@pytest.mark.parametrize("principal", [None, False, [], {}, "", 0, (), set(), Markup("")], ids=repr)
+def test_an_empty_value_is_no_principal(principal: Any) -> None:
+    response = get(make(lambda token: principal)[0], "/me")
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
-def test_another_falsy_value_is_a_principal() -> None:
-    app, errors = make(lambda token: {})
-    errors.permissions_of(lambda principal: ["read"])
-    app.add_url_rule("/falsy", view_func=requires_permissions("read")(lambda: {}), endpoint="falsy")
-    assert get(app, "/falsy").status_code == 200
+async def async_generator_function() -> Any:
+    yield {"sub": "me"}
+
+
+def generator_function() -> Any:
+    yield {"sub": "me"}
+
+
+@pytest.mark.parametrize(
+    "make_mistake",
+    [
+        lambda: InvalidToken("expired"),
+        lambda: InvalidToken,
+        lambda: KeyError("token"),
+        lambda: ({"error": "bad token"}, 401),
+        lambda: ("no", "401 Unauthorized"),
+        lambda: ("no", 401, {"X": "y"}),
+        lambda: Response("no", 401),
+        lambda: WerkzeugResponse("no", 401),
+        generator_function,
+        async_generator_function,
+    ],
+)
+def test_a_verifier_that_returns_a_refusal_lets_nobody_in(
+    make_mistake: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    response = get(make(lambda token: make_mistake())[0], "/me")
+    assert response.status_code == 500
+    assert "Return None to refuse a request, or raise InvalidToken" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "principal", [7, True, "me", ("me", "admin"), ["me"], frozenset("a"), object()]
+)
+def test_any_other_object_is_a_principal(principal: Any) -> None:
+    app, _ = make(lambda token: principal)
+    assert get(app, "/open").json == {"authenticated": True}
 
 
 def test_a_guard_without_a_verifier_fails_with_the_remedy() -> None:
@@ -179,6 +220,22 @@ def test_permissions_imply_authentication() -> None:
     assert get(make()[0], "/write", {}).status_code == 401
 
 
+class SubstringText:
+    """A collection that contains every part of its text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __contains__(self, part: str) -> bool:
+        return part in self.text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([self.text])
+
+    def __len__(self) -> int:
+        return 1
+
+
 class Person:
     def __init__(self, **attributes: Any) -> None:
         self.__dict__.update(attributes)
@@ -189,6 +246,16 @@ class Person:
     [
         ({"permissions": ["read"]}, 200),
         ({"permissions": {"read": True}}, 200),
+        ({"permissions": {"read": False}}, 403),
+        ({"permissions": {"read": "false"}}, 403),
+        ({"permissions": {"read": True}.keys()}, 200),
+        ({"permissions": UserString("write read")}, 200),
+        ({"permissions": UserString("reader")}, 403),
+        ({"scope": "write\u00a0read"}, 403),
+        ({"scope": "write\x1fread"}, 403),
+        ({"scope": "write\tread"}, 403),
+        ({"permissions": bytearray(b"read")}, 403),
+        ({"permissions": SubstringText("reader")}, 403),
         ({"scope": "write read"}, 200),
         ({"scp": ["read"]}, 200),
         (Person(permissions=("read",)), 200),
@@ -198,7 +265,7 @@ class Person:
         ({"permissions": "ready"}, 403),
         ({"permissions": b"read"}, 403),
         ({"permissions": None, "scope": 5}, 403),
-        ({}, 403),
+        ({"sub": "me"}, 403),
         (object(), 403),
         ("read", 403),
     ],
@@ -236,6 +303,79 @@ def test_a_permission_name_cannot_break_the_challenge() -> None:
     assert get(app, "/odd").headers["WWW-Authenticate"] == (
         'Bearer realm="api", error="insufficient_scope", scope="a\'b  ?"'
     )
+
+
+# -- challenges
+
+
+def test_the_exception_itself_has_its_challenge_for_other_handlers() -> None:
+    app, _ = make()
+    caught: list[Any] = []
+
+    @app.errorhandler(401)
+    def other_framework(exc: Unauthorized) -> Any:
+        caught.append(exc)
+        return exc.get_response()
+
+    for headers, challenge in (
+        ({}, 'Bearer realm="api"'),
+        ({"Authorization": "Bearer bad"}, 'Bearer realm="api", error="invalid_token"'),
+    ):
+        response = get(app, "/me", headers)
+        assert response.headers.getlist("WWW-Authenticate") == [challenge]
+    assert [type(exc).__name__ for exc in caught] == ["ApiError", "InvalidToken"]
+
+
+class Revoked(InvalidToken):
+    """A refusal that needs arguments."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Token {number} was revoked.", headers={"X-Number": str(number)})
+
+
+def test_a_refusal_that_is_shared_is_not_written_to() -> None:
+    shared = Revoked(7)
+
+    def verifier(token: str) -> Any:
+        raise shared
+
+    app, _ = make(verifier)
+    for _ in range(2):
+        response = get(app, "/me")
+        assert response.headers["X-Number"] == "7"
+        assert response.headers.getlist("WWW-Authenticate") == [
+            'Bearer realm="api", error="invalid_token", error_description="Token 7 was revoked."'
+        ]
+    assert shared.headers == {"X-Number": "7"}
+
+
+def test_the_challenge_of_a_refusal_is_the_authors() -> None:
+    def step_up(token: str) -> Any:
+        challenge = 'Bearer error="insufficient_user_authentication", acr_values="2"'
+        raise InvalidToken("Log in again.", headers={"WWW-Authenticate": challenge})
+
+    assert get(make(step_up)[0], "/me").headers.getlist("WWW-Authenticate") == [
+        'Bearer error="insufficient_user_authentication", acr_values="2"'
+    ]
+
+
+def test_another_library_can_write_the_description_of_a_refusal_as_json() -> None:
+    app, _ = make()
+    app.register_error_handler(HTTPException, lambda exc: json.dumps({"message": exc.description}))
+    assert parse_strictly(get(app, "/write").data) == {
+        "message": "You do not have permission to access the requested content."
+    }
+    assert parse_strictly(get(app, "/write", {"Authorization": "Bearer a b"}).data) == {
+        "message": "Authentication failed: the Bearer token is malformed."
+    }
+
+
+@pytest.mark.parametrize("reason", [{"a": 1}, ["a"], 5, b"bytes", None])
+def test_a_reason_that_is_no_text_is_a_401(reason: Any) -> None:
+    def refuse(token: str) -> Any:
+        raise InvalidToken(reason)
+
+    assert get(make(refuse)[0], "/me").status_code == 401
 
 
 # -- the principal
@@ -317,6 +457,56 @@ def test_async_verifiers_guard_sync_and_async_views() -> None:
     for path in ("/me", "/async", "/late"):
         assert get(app, path).json == {"sub": "me"}
     assert get(app, "/async", {}).status_code == 401
+
+
+def test_an_async_function_that_returns_permissions_works_under_an_async_decorator() -> None:
+    pytest.importorskip("asgiref")
+    app, errors = make()
+
+    @errors.permissions_of
+    async def permissions(principal: Any) -> set[str]:
+        return {"write"}
+
+    @app.get("/decorated")
+    @awaiting
+    @requires_permissions("write")
+    async def view() -> Any:
+        return {"sub": current_principal["sub"]}
+
+    assert get(app, "/decorated").json == {"sub": "me"}
+    assert get(app, "/decorated", {}).status_code == 401
+
+
+def awaiting(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await view(*args, **kwargs)
+
+    return wrapper
+
+
+def calling(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("decorators", [[awaiting], [calling], [calling, awaiting]])
+def test_a_guarded_async_view_can_have_decorators_of_both_kinds_above(decorators: Any) -> None:
+    pytest.importorskip("asgiref")
+    app, _ = make()
+
+    async def view() -> Any:
+        return {"sub": current_principal["sub"]}
+
+    guarded = requires_auth(view)
+    for decorate in decorators:
+        guarded = decorate(guarded)
+    app.add_url_rule("/decorated", view_func=guarded, endpoint="decorated")
+    assert get(app, "/decorated").json == {"sub": "me"}
+    assert get(app, "/decorated", {}).status_code == 401
 
 
 def test_method_views_and_blueprints_are_guarded() -> None:

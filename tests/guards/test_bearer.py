@@ -6,13 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_apierrors import InvalidToken
 from flask_apierrors._guards.bearer import Bearer
 
 TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
 
 
 def token_of(authorization: str | None) -> str | None:
-    return Bearer().credentials({"HTTP_AUTHORIZATION": authorization})
+    """Return the token that the author's function gets."""
+    bearer = Bearer(lambda token: token)
+    credentials = bearer.credentials({"HTTP_AUTHORIZATION": authorization})
+    if credentials is None:
+        return None
+    try:
+        return str(bearer.verify(credentials))
+    except InvalidToken:
+        return None
 
 
 # -- credentials

@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_apierrors import ApiErrors, current_principal, requires_auth
-from flask_apierrors._core.hooks import Hooks
+from flask_apierrors import ApiError, ApiErrors, current_principal, requires_auth
 from flask_apierrors._core.http import challenge
 from flask_apierrors._core.sentences import Sentence
-from flask_apierrors._guards.schemes import SCHEMES
 
 
 class Key:
@@ -23,8 +21,11 @@ class Key:
     def credentials(self, environ: Mapping[str, Any]) -> str | None:
         return environ.get("HTTP_X_API_KEY")
 
-    def verify(self, credentials: str, hooks: Hooks) -> Any:
+    def verify(self, credentials: str) -> Any:
         return "bridge" if credentials == "right" else None
+
+    def refusal(self) -> ApiError:
+        return ApiError(status=401)
 
     def sentence(self, environ: Mapping[str, Any]) -> Sentence | None:
         return Sentence("invalid-value") if "HTTP_X_API_KEY" in environ else None
@@ -42,7 +43,7 @@ def app() -> Flask:
     app = Flask("two")
     errors = ApiErrors(app)
     errors.verify_token(lambda token: "office" if token == "right" else None)
-    app.extensions["apierrors"].schemes = (*SCHEMES, Key())
+    app.extensions["apierrors"].hooks.schemes += (Key(),)
     app.add_url_rule("/", view_func=requires_auth(lambda: f"{current_principal}"))
     return app
 
