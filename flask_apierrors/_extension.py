@@ -285,9 +285,8 @@ def _register_handlers(app: Flask, state: AppState) -> None:
         register_handler(app, cls, state)
     for cls in state.hooks.converters:
         register_handler(app, cls, state)
-    group: type[Exception] | None = getattr(builtins, "ExceptionGroup", None)  # Python 3.11
-    if group is not None:
-        register_handler(app, group, state, handle_group)
+    for name in vars(builtins).keys() & {"ExceptionGroup"}:  # since Python 3.11
+        register_handler(app, vars(builtins)[name], state, handle_group)
 
 
 def _handle_and_release(exc: Exception, app: AppState) -> Any:

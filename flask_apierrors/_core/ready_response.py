@@ -112,10 +112,14 @@ class ReadyResponse(Response):
         return super().call_on_close(func)
 
     def identify(self, name: str, identifier: str) -> None:
-        """Put the request ID last. A response that was kept in a cache has an earlier one there."""
-        body, status, fields = self._parts
-        earlier = fields[:-1] if fields[-1][0] == name else fields
-        vars(self)["_parts"] = body, status, [*earlier, (name, identifier)]
+        """Put the request ID before the last field, instead of that of an earlier request.
+
+        There is an earlier one if the response was kept in a cache.
+        """
+        body, status, (*fields, last) = self._parts
+        if fields[-1][0] == name:
+            fields.pop()
+        vars(self)["_parts"] = body, status, [*fields, (name, identifier), last]
 
 
 # -- what works for any response, and does not make attributes of a ready one

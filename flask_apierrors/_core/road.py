@@ -356,9 +356,8 @@ def complete(response: Response, req: Request, app: AppState) -> Response:
     if lacking:
         for name in lacking:
             headers.remove(name)
-        for name, value in to_problem(ApiError(status=status), req, app).headers:
-            if name in lacking:
-                headers.add(name, value)
+        fields = to_problem(ApiError(status=status), req, app).headers
+        headers.extend([field for field in fields if field[0] in lacking])
     for name, value in FIELDS_OF_EVERY_ERROR:
         if is_own and name in headers:
             # The author, or an extension, may have added another after ours.

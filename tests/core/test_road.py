@@ -458,6 +458,14 @@ def test_an_authors_handler_for_500_that_fails_is_a_500_of_the_contract(
     assert (first.exc_info[0], second.exc_info[0]) == (RuntimeError, ZeroDivisionError)
 
 
+def test_a_page_without_an_error_status_for_a_crash_stays_as_it_is() -> None:
+    app, _ = make(raiser(RuntimeError("boom")))
+    app.register_error_handler(500, lambda exc: "we are sorry")
+    response = app.test_client().get("/x")
+    assert (response.status_code, response.data) == (200, b"we are sorry")
+    assert "Cache-Control" not in response.headers
+
+
 # -- exceptions from elsewhere
 
 
