@@ -170,7 +170,7 @@ def test_the_prefixes_of_a_mounted_app_do_not_include_the_mount_point() -> None:
     ApiErrors(app)
     client = Client(DispatcherMiddleware(Flask("outer"), {"/mnt": app}))
     response = client.get("/mnt/api/nope", headers={"Accept": "application/problem+json"})
-    assert parse_strictly(response.data)["instance"] == "/mnt/api/nope"
+    assert parse_strictly(response.data)["instance"].startswith("/mnt/api/nope#")
     assert client.get("/mnt/nope").content_type == "text/html; charset=utf-8"
 
 
