@@ -27,6 +27,7 @@ from ._core.road import (
     use_exception_handler,
     use_response_class,
 )
+from ._core.sentences import Sentence
 from ._core.state import (
     AppState,
     app_state,
@@ -268,13 +269,21 @@ class ApiErrors:
     def response(self, error: Exception | int, detail: str | None = None, /) -> Response:
         """Make the response for an error, for code that must return it and cannot raise.
 
-        :param error: An exception, or a status.
+        :param error: An exception, or a status. For a 401, another extension can add the challenge
+            of its scheme. Otherwise the response gets those of this one when it leaves the app.
         :param detail: The sentence, for a status.
         :returns: The response.
         """
-        state = app_state()
-        exc = ApiError(detail, status=error) if isinstance(error, int) else error
-        return current_flask().make_response(error_response(exc, current_request(), state))
+        state, req, flask_app = app_state(), current_request(), current_flask()
+        if error != 401:
+            exc = ApiError(detail, status=error) if isinstance(error, int) else error
+            return flask_app.make_response(error_response(exc, req, state))
+        # Another extension may add the challenge of its own scheme. If it does not, `finish` adds
+        # ours.
+        exc = ApiError(detail or Sentence("authentication-required"), status=401)
+        response = flask_app.make_response(error_response(exc, req, state))
+        response.headers.remove("WWW-Authenticate")
+        return response
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:

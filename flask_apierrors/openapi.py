@@ -16,12 +16,12 @@ from ._catalogue.model import Entry, HeaderField, Operation
 from ._catalogue.routes import path_of
 from ._core.accept import PROBLEM_JSON
 from ._core.config import Config
-from ._core.errors import status_type
+from ._core.errors import code_of_status
 from ._core.header_fields import REQUEST_ID, meaning_of
 from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
-from ._libraries.apiflask import declared_type as type_by_apiflask
-from ._libraries.smorest import declared_type as type_by_smorest
+from ._libraries.apiflask import declared_code as code_by_apiflask
+from ._libraries.smorest import declared_code as code_by_smorest
 from ._limits.fields import format_limit, format_policy
 
 #: A part of an OpenAPI document.
@@ -160,7 +160,7 @@ class _Failure(NamedTuple):
 
         It depends on nothing else in the document.
         """
-        titles = (entry.name.replace("-", " ").title() for entry in self.entries)
+        titles = (entry.code.replace("-", " ").title() for entry in self.entries)
         name = "-".join(re.sub(r"[^A-Za-z0-9_]", "", title) for title in titles)
         return f"{name}.limited" if self.is_limited else name
 
@@ -180,7 +180,7 @@ class _Errors:
         # In OpenAPI 3.0, only OAuth and OpenID schemes have scopes.
         self._has_scopes = not version.startswith("3.0")
         self._add = add
-        self._entries = {entry.type: entry for entry in self._catalogue.errors}
+        self._entries = {entry.code: entry for entry in self._catalogue.errors}
         # Errors have different examples of a field. The component has that of the first error.
         self._fields = {
             field.name: field
@@ -227,25 +227,25 @@ class _Errors:
         """Return the errors by status: those of the catalogue and those of other libraries."""
         by_status: dict[int, dict[str, Entry]] = {}
         for entry in (*self._entries_of(operations), *self._replace_declared(responses)):
-            by_status.setdefault(entry.status, {})[entry.type] = entry
-        for status, by_type in by_status.items():
-            bare = status_type(status)
-            types = sorted(by_type, key=lambda type_: (type_ != bare, type_))
-            yield _Failure(status, tuple(by_type[type_] for type_ in types), is_limited)
+            by_status.setdefault(entry.status, {})[entry.code] = entry
+        for status, by_code in by_status.items():
+            bare = code_of_status(status)
+            codes = sorted(by_code, key=lambda code: (code != bare, code))
+            yield _Failure(status, tuple(by_code[code] for code in codes), is_limited)
 
     def _entries_of(self, operations: list[Operation]) -> Iterator[Entry]:
         for operation in operations:
             for error in operation.errors:
                 if error.cause != "method":  # another method is no part of this operation
-                    yield self._entries[error.type]
+                    yield self._entries[error.code]
 
     def _replace_declared(self, responses: _Object) -> Iterator[Entry]:
         """Remove the error responses of other libraries, and return the errors they stand for."""
-        for code, response in list(responses.items()):
-            type_ = _declared_type(code, response)
-            entry = find(self._app, type_, root_path=self._root_path) if type_ else None
+        for status, response in list(responses.items()):
+            name = _declared_code(status, response)
+            entry = find(self._app, name, root_path=self._root_path) if name else None
             if entry is not None:
-                del responses[code]
+                del responses[status]
                 yield entry
 
     # -- the parts of an operation
@@ -282,13 +282,13 @@ class _Errors:
         """Add the response to all other methods, for which OpenAPI has no place."""
         for error in operations[0].errors:
             if error.cause == "method":
-                failure = _Failure(error.status, (self._entries[error.type],), is_limited=False)
+                failure = _Failure(error.status, (self._entries[error.code],), is_limited=False)
                 item["x-method-not-allowed"] = self._complete_response(None, failure)
 
     # -- components
 
     def _response(self, failure: _Failure) -> _Object:
-        types = [entry.problem_example["type"] for entry in failure.entries]
+        types = list(dict.fromkeys(entry.type for entry in failure.entries))
         narrowed = {"properties": {"type": {"enum": types}, "status": {"enum": [failure.status]}}}
         return {
             "description": _description(failure.entries),
@@ -297,13 +297,13 @@ class _Errors:
                 "application/json": {
                     "schema": _ref("schemas", "ErrorBody"),
                     "examples": {
-                        entry.name: _example(entry, entry.example) for entry in failure.entries
+                        entry.code: _example(entry, entry.example) for entry in failure.entries
                     },
                 },
                 PROBLEM_JSON: {
                     "schema": {"allOf": [_ref("schemas", "ProblemDetails"), narrowed]},
                     "examples": {
-                        entry.name: _example(entry, entry.problem_example)
+                        entry.code: _example(entry, entry.problem_example)
                         for entry in failure.entries
                     },
                 },
@@ -338,11 +338,11 @@ class _Errors:
         self._add("schemas", "ProblemDetails", _problem_details(self._state.config))
 
 
-def _declared_type(code: str, response: Any) -> str | None:
-    """Return the type of an error response, if another library wrote it."""
-    if not re.fullmatch("[45][0-9][0-9]", code):
+def _declared_code(status: str, response: Any) -> str | None:
+    """Return the code of an error response, if another library wrote it."""
+    if not re.fullmatch("[45][0-9][0-9]", status):
         return None
-    return type_by_smorest(int(code), response) or type_by_apiflask(int(code), response)
+    return code_by_smorest(int(status), response) or code_by_apiflask(int(status), response)
 
 
 def _code(status: Any) -> str:
@@ -432,14 +432,22 @@ _SENTENCE: _Object = {
     "description": "What went wrong, in one sentence.",
 }
 
+#: An author's own member of this name may be of any type, so the schema names none.
+_CODE: _Object = {
+    "description": "A short name of the error that never changes, for a program to branch on."
+}
+_TYPE: _Object = {
+    "type": "string",
+    "format": "uri-reference",
+    "description": "The URI of this kind of error.",
+}
+
 #: The members of the plain body.
 _MEMBERS: dict[str, _Object] = {
     "error": _SENTENCE,
     "status": _STATUS,
-    "type": {
-        "type": "string",
-        "description": "Identifies the kind of error: a short name, or a URI.",
-    },
+    "code": _CODE,
+    "type": _TYPE,
     "title": _TITLE,
     "errors": _ERRORS,
     "request_id": _REQUEST_ID,
@@ -450,19 +458,16 @@ _MEMBERS: dict[str, _Object] = {
     },
 }
 _PROBLEM_MEMBERS: dict[str, _Object] = {
-    "type": {
-        "type": "string",
-        "format": "uri-reference",
-        "description": "Identifies the kind of error.",
-    },
+    "type": _TYPE,
     "title": _TITLE,
     "status": _STATUS,
     "detail": _SENTENCE,
     "instance": {
         "type": "string",
         "format": "uri-reference",
-        "description": "The path of the request.",
+        "description": "A URI of this occurrence: the path and the request ID.",
     },
+    "code": _CODE,
     "errors": _ERRORS,
     "request_id": _REQUEST_ID,
 }

@@ -170,7 +170,7 @@ def test_the_prefixes_of_a_mounted_app_do_not_include_the_mount_point() -> None:
     ApiErrors(app)
     client = Client(DispatcherMiddleware(Flask("outer"), {"/mnt": app}))
     response = client.get("/mnt/api/nope", headers={"Accept": "application/problem+json"})
-    assert parse_strictly(response.data)["instance"] == "/mnt/api/nope"
+    assert parse_strictly(response.data)["instance"].startswith("/mnt/api/nope#")
     assert client.get("/mnt/nope").content_type == "text/html; charset=utf-8"
 
 
@@ -537,3 +537,23 @@ def test_a_validation_error_keeps_its_request_in_memory_only_for_a_debugger(debu
         assert (requests[0]() is not None) is debug
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("detail", [None, "Log in first."])
+def test_the_response_of_a_callback_gets_the_challenge_of_its_extension(detail: str | None) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.verify_token(lambda token: None)
+
+    @app.get("/basic")
+    def basic() -> Any:
+        response = errors.response(401, detail)
+        if "WWW-Authenticate" not in response.headers:
+            response.headers["WWW-Authenticate"] = 'Basic realm="x"'
+        return response
+
+    app.add_url_rule("/own", view_func=lambda: errors.response(401, detail), endpoint="own")
+    for path, challenge in (("/basic", 'Basic realm="x"'), ("/own", 'Bearer realm="api"')):
+        response = get(app, path)
+        assert response.headers.getlist("WWW-Authenticate") == [challenge]
+        assert error(response) == (detail or "Authentication is required.")

@@ -27,7 +27,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("scheme",),
         ("config", "hooks"),
         ("validation",),
-        ("state",),
+        ("state", "words"),
         ("problem", "formats", "ready_response"),
         ("rendering",),
         ("road",),

@@ -285,7 +285,8 @@ def test_problem_json_is_the_same(servers: list[Server]) -> None:
         "title": "Not Found",
         "status": 404,
         "detail": NOT_FOUND,
-        "instance": "/nowhere%20at%20all",
+        "instance": "/nowhere%20at%20all#7",
+        "code": "not-found",
         "request_id": "7",
     }
 

@@ -12,7 +12,7 @@ from flask import Flask, Request, current_app
 from werkzeug.test import create_environ
 
 from .._core.accept import PROBLEM_JSON
-from .._core.errors import ApiError, InvalidToken, Problem, page_name, status_type
+from .._core.errors import ApiError, InvalidToken, Problem, code_of_status, uri_of_type
 from .._core.formats import plain, problem_json
 from .._core.header_fields import REQUEST_ID, meaning_of
 from .._core.problem import to_problem
@@ -81,7 +81,7 @@ def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
     state = _state(app)
     with _context(app):
         for kind in possible_kinds(state):
-            if page_name(kind.type) == name:
+            if kind.code == name:
                 return _Explainer(state, root_path).entry(kind, [])
     return None
 
@@ -114,11 +114,11 @@ def _entries(
     anywhere = [Cause(bare(404), "routing"), *causes_anywhere(state)]
     for route, causes_here in [(NOWHERE, anywhere), *causes]:
         for kind, name in causes_here:
-            if kind.type not in kinds or kinds[kind.type].cls is None:
-                kinds[kind.type] = kind
-            places.setdefault(kind.type, []).append((route, name))
+            if kind.code not in kinds or kinds[kind.code].cls is None:
+                kinds[kind.code] = kind
+            places.setdefault(kind.code, []).append((route, name))
     entries = [explainer.entry(kind, places[type_]) for type_, kind in kinds.items()]
-    return sorted(entries, key=lambda entry: (entry.status, entry.name))
+    return sorted(entries, key=lambda entry: (entry.status, entry.code))
 
 
 def _operations(routes: Iterable[Route], errors: Iterable[Entry]) -> Iterable[Operation]:
@@ -153,9 +153,10 @@ class _Explainer:
         req = self._request(route)
         problem = self._problem(kind, route, req)
         meaning, action, retry = _explanation(kind)
+        problem_example = self._body(problem, req, PROBLEM_JSON)
         return Entry(
-            name=page_name(kind.type),
-            type=kind.type,
+            code=kind.code,
+            type=problem_example["type"],
             status=kind.status,
             title=problem.title,
             meaning=meaning,
@@ -164,7 +165,7 @@ class _Explainer:
             headers=self._headers(kind, problem, places),
             sentence=self._sentence(kind, problem),
             example=self._body(problem, req, "*/*"),
-            problem_example=self._body(problem, req, PROBLEM_JSON),
+            problem_example=problem_example,
             anywhere=any(place is NOWHERE for place, _ in places),
             occurrences=tuple(
                 _occurrence(kind, place, cause, retry)
@@ -198,15 +199,16 @@ class _Explainer:
             problem = to_problem(exc, req, self._state)
         except Exception:  # the author's class needs what its own __init__ sets
             problem = to_problem(ApiError(status=kind.status), req, self._state)
-        if kind.cls is None or problem.type == kind.type:
+        if kind.cls is None or problem.code == kind.code:
             return problem
         title = as_text(kind.cls.title or problem.title)
-        return problem._replace(type=kind.type, title=title, detail=f"{title}.")
+        type_ = uri_of_type(kind.cls.type)
+        return problem._replace(code=kind.code, type=type_, title=title, detail=f"{title}.")
 
     def _sentence(self, kind: Kind, problem: Problem) -> str:
-        if kind.type != status_type(kind.status) or kind.status == 429:
+        if kind.code != code_of_status(kind.status) or kind.status == 429:
             return problem.detail
-        return self._state.config.text_of(Sentence(kind.status), kind.status, kind.type)
+        return self._state.config.text_of(Sentence(kind.status), kind.status, kind.code)
 
     def _headers(
         self, kind: Kind, problem: Problem, places: Iterable[_Place]
@@ -251,7 +253,7 @@ def _example_route(places: list[_Place]) -> Route:
 
 def _occurrence(kind: Kind, route: Route, cause: str, retry: Retry) -> Occurrence:
     rule = retry_for(retry, route.method)
-    return Occurrence(route.endpoint, route.method, route.rule, kind.status, kind.type, cause, rule)
+    return Occurrence(route.endpoint, route.method, route.rule, kind.status, kind.code, cause, rule)
 
 
 def _explanation(kind: Kind) -> Explanation:
@@ -259,7 +261,7 @@ def _explanation(kind: Kind) -> Explanation:
 
     The first paragraph of a docstring is the meaning, and the rest is the action.
     """
-    default = explanation(kind.status, kind.type)
+    default = explanation(kind.status, kind.code)
     if kind.cls is None or kind.cls in _OWN_CLASSES:
         return default
     meaning, action = paragraphs(kind.cls.__doc__)

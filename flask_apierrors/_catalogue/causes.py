@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from werkzeug.exceptions import HTTPException
 
-from .._core.errors import ApiError, status_type
+from .._core.errors import ApiError, code_of_status, code_of_type
 from .._core.http import BODILESS_METHODS
 from .._core.state import AppState
 from .._guards.marks import Mark
@@ -26,7 +26,7 @@ class Kind(NamedTuple):
     """An error that is not explained yet."""
 
     status: int
-    type: str
+    code: str
     #: The author's class, if there is one.
     cls: _ApiErrorClass | None = None
 
@@ -54,7 +54,7 @@ def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Ca
     if is_limited and route.method not in BODILESS_METHODS:
         causes.append(Cause(bare(413), "MAX_CONTENT_LENGTH"))
     causes += common
-    return list({cause.kind.type: cause for cause in reversed(causes)}.values())
+    return list({cause.kind.code: cause for cause in reversed(causes)}.values())
 
 
 def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
@@ -92,7 +92,7 @@ def causes_anywhere(state: AppState) -> list[Cause]:
 
 def bare(status: int) -> Kind:
     """Return the error that has a status and no class of an author."""
-    return Kind(status, status_type(status))
+    return Kind(status, code_of_status(status))
 
 
 def _kinds_of_mark(mark: Mark, state: AppState) -> Iterator[Kind]:
@@ -135,14 +135,17 @@ def _kind_of_class(cls: type[HTTPException]) -> Kind:
     """Return the error that a class becomes. A 500 never shows its class."""
     status = cls.code if isinstance(cls.code, int) and 400 <= cls.code <= 599 else 500
     if status != 500 and issubclass(cls, ApiError) and cls.type:
-        return Kind(status, cls.type, cls)
+        return Kind(status, code_of_type(cls.type), cls)
     return bare(status)
 
 
 def possible_kinds(state: AppState) -> Iterator[Kind]:
     """Return everything that the app could answer, even at no known route: the author's first."""
     for cls in _subclasses(ApiError):
-        yield _kind_of_class(cls) if cls.code else Kind(500, cls.type or status_type(500), cls)
+        if cls.code:
+            yield _kind_of_class(cls)
+        else:
+            yield Kind(500, code_of_type(cls.type) if cls.type else code_of_status(500), cls)
     yield Kind(state.config.validation_status, "validation-failed")
     yield from map(bare, range(400, 600))
 

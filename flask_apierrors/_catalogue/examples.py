@@ -21,7 +21,7 @@ def example_exception(kind: Kind, route: Route, state: AppState) -> Exception:
         exc = kind.cls.__new__(kind.cls)
         ApiError.__init__(exc)
         return exc
-    if kind.type == "validation-failed":
+    if kind.code == "validation-failed":
         return example_error()
     if kind.status == 405:
         return ApiError(status=405, headers={"Allow": ", ".join(route.allowed)})

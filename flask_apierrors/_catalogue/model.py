@@ -40,8 +40,8 @@ class Occurrence:
     rule: str
     #: The status code, 400 to 599.
     status: int
-    #: The type of the error. :meth:`Catalogue.error` finds its entry.
-    type: str
+    #: The code of the error. :meth:`Catalogue.error` finds its entry.
+    code: str
     #: What makes the error possible: the name of a guard, the name of a configuration key, or
     #: ``routing``, ``method``, ``raises``, ``convert``, ``unavailable_when`` or ``crash``.
     cause: str
@@ -73,9 +73,10 @@ class Operation:
 class Entry:
     """One error: what it means, what to do about it, what it looks like, and where it occurs."""
 
-    #: The last part of the address of its page.
-    name: str
-    #: A short stable name such as ``vessel-not-found``, or the author's own absolute URI.
+    #: A short name that never changes, such as ``vessel-not-found``. It is the last part of the
+    #: address of the error's page.
+    code: str
+    #: The ``type`` in the problem+json body (RFC 9457 section 3.1.1).
     type: str
     #: The status code, 400 to 599.
     status: int
@@ -113,17 +114,17 @@ class Catalogue:
     #: The header fields of every error.
     headers: tuple[HeaderField, ...]
 
-    def error(self, type: str) -> Entry:
+    def error(self, code: str) -> Entry:
         """Return the entry of an error.
 
-        :param type: The type of the error.
+        :param code: The code of the error.
         :returns: The entry.
         :raises KeyError: if the app does not answer this error.
         """
         for entry in self.errors:
-            if entry.type == type:
+            if entry.code == code:
                 return entry
-        raise KeyError(type)
+        raise KeyError(code)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to values that JSON has.

@@ -18,14 +18,13 @@ from markupsafe import Markup, escape
 
 from .._core.accept import best_match
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.errors import ApiError, status_title, status_type
+from .._core.errors import ApiError, code_of_status, status_title
 from .._core.problem import to_problem
 from .._core.rendering import render
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_request
 from .._core.statuses import Retry
 from .._core.text import as_text
-from .._limits.quotas import QuotaExceeded
 from .catalogue import catalogue, find
 from .model import Catalogue, Entry, HeaderField, Operation
 from .routes import path_of
@@ -102,7 +101,7 @@ def _view(state: AppState) -> Callable[..., Any]:
     def reference(name: str | None = None) -> Any:
         req = current_request()
         if name is not None and _STATUS.fullmatch(name):
-            return redirect(_url(state, req.root_path, status_type(int(name))))
+            return redirect(_url(state, req.root_path, code_of_status(int(name))))
         media_type = _media_type(req.environ.get("HTTP_ACCEPT"))
         text = text_of_page(req.root_path.rstrip("/"), name, media_type)
         if text is None:
@@ -150,7 +149,7 @@ def _page_text(
     if name is None:
         template, content = "overview", pages.overview()
     else:
-        entry = next((entry for entry in catalogue.errors if entry.name == name), None)
+        entry = next((entry for entry in catalogue.errors if entry.code == name), None)
         entry = entry or find(state.app, name, root_path=root_path)
         if entry is None:
             return None
@@ -208,7 +207,7 @@ class _Pages:
         has_delay = entry.retry == "after-delay" and "Retry-After" in names
         same_status = (other for other in self._catalogue.errors if other.status == entry.status)
         return {
-            "type": entry.problem_example.get("type", entry.type),
+            "type": entry.type,
             "status": entry.status,
             "title": entry.title,
             "heading": _heading(entry),
@@ -224,7 +223,7 @@ class _Pages:
                 {"method": place.method, "path": path_of(place.rule), "retry": place.retry}
                 for place in entry.occurrences
             ],
-            "others": [self._line(other) for other in same_status if other.name != entry.name],
+            "others": [self._line(other) for other in same_status if other.code != entry.code],
             "overview": self._url(),
         }
 
@@ -233,7 +232,7 @@ class _Pages:
             "status": entry.status,
             "title": entry.title,
             "heading": _heading(entry),
-            "url": self._url(entry.name),
+            "url": self._url(entry.code),
         }
 
     def _endpoint(self, operation: Operation) -> dict[str, Any]:
@@ -242,13 +241,13 @@ class _Pages:
             "path": path_of(operation.rule),
             "summary": operation.summary,
             "conditions": _conditions(operation),
-            "errors": [self._line(self._catalogue.error(error.type)) for error in operation.errors],
+            "errors": [self._line(self._catalogue.error(error.code)) for error in operation.errors],
         }
 
 
 def _heading(entry: Entry) -> str:
     """Return the title. The one of ``#quota-exceeded`` in its registry is too long to read."""
-    return status_title(entry.status) if entry.type == QuotaExceeded.type else entry.title
+    return status_title(entry.status) if entry.code == code_of_status(429) else entry.title
 
 
 def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from .._core.errors import status_type
+from .._core.errors import code_of_status
 
 # Flask imports this module for each of its own commands. So each command here imports what it
 # needs when it runs.
@@ -143,14 +143,13 @@ def routes(app: Flask, as_json: bool) -> None:
 
 def _format_operations(contents: Catalogue) -> str:
     """A block for each endpoint. Methods of a rule that are alike share one."""
-    names = {entry.type: entry.name for entry in contents.errors}
     methods: dict[tuple[str, ...], list[str]] = {}
     for operation in contents.operations:
         block = (
             f"{operation.rule} ({operation.endpoint})",
             f"Guards: {', '.join(map(_format_guard, operation.guards)) or 'none'}",
             f"Limits: {', '.join(operation.limits) or 'none'}",
-            f"Errors: {', '.join(_error_names(operation, names))}",
+            f"Errors: {', '.join(_error_names(operation))}",
         )
         methods.setdefault(block, []).append(operation.method)
     return "\n\n".join(
@@ -163,14 +162,14 @@ def _format_guard(mark: Mark) -> str:
     return f"{mark.name} ({', '.join(map(str, mark.values))})" if mark.values else mark.name
 
 
-def _error_names(operation: Operation, names: dict[str, str]) -> list[str]:
+def _error_names(operation: Operation) -> list[str]:
     """The statuses. Errors that the author declared have their names, too."""
     from .._catalogue.model import DECLARED_CAUSES
 
     texts = set()
     for error in operation.errors:
-        is_own = error.cause in DECLARED_CAUSES and error.type != status_type(error.status)
-        texts.add(f"{error.status} {names[error.type]}" if is_own else str(error.status))
+        is_own = error.cause in DECLARED_CAUSES and error.code != code_of_status(error.status)
+        texts.add(f"{error.status} {error.code}" if is_own else str(error.status))
     return sorted(texts)
 
 

@@ -13,6 +13,7 @@ from marshmallow import EXCLUDE, Schema
 from marshmallow.fields import Dict, Integer, List, Nested, String
 
 from .._catalogue.model import DECLARED_CAUSES, Catalogue, Entry, Operation
+from .._core.errors import ABOUT_BLANK
 from .._guards.marks import Mark
 
 Lock = Mapping[str, Any]
@@ -25,7 +26,7 @@ class Change(NamedTuple):
     """A difference between two lock files."""
 
     effect: Literal["breaking", "compatible"]
-    #: ``GET /vessels``, the type of an error, or ``every error``.
+    #: ``GET /vessels``, the code of an error, or ``every error``.
     where: str
     what: str
 
@@ -44,8 +45,8 @@ def lock_of(catalogue: Catalogue) -> Lock:
         "headers": sorted(field.name for field in catalogue.headers),
         "offers": sorted({mark.name for mark in marks if mark.offers}),
         "errors": {
-            entry.type: _error(entry)
-            for entry in sorted(catalogue.errors, key=lambda entry: entry.type)
+            entry.code: _error(entry)
+            for entry in sorted(catalogue.errors, key=lambda entry: entry.code)
         },
         "endpoints": {
             f"{operation.method} {operation.rule}": _endpoint(operation) for operation in operations
@@ -56,6 +57,7 @@ def lock_of(catalogue: Catalogue) -> Lock:
 def _error(entry: Entry) -> dict[str, Any]:
     return {
         "status": entry.status,
+        "type": entry.type,
         "title": entry.title,
         "retry": entry.retry,
         "headers": sorted(field.name for field in entry.headers),
@@ -67,7 +69,7 @@ def _error(entry: Entry) -> dict[str, Any]:
 def _endpoint(operation: Operation) -> dict[str, Any]:
     errors: dict[str, set[str]] = {}
     for occurrence in operation.errors:
-        errors.setdefault(occurrence.cause, set()).add(occurrence.type)
+        errors.setdefault(occurrence.cause, set()).add(occurrence.code)
     return {
         "guards": _guards(operation.guards),
         "limits": sorted(operation.limits),
@@ -104,6 +106,7 @@ def _format(value: Any, indent: str) -> str:
 
 class _ErrorSchema(Schema):
     status = Integer(required=True, strict=True)
+    type = String(required=True)
     title = String(required=True)
     retry = String(required=True)
     headers = List(String(), required=True)
@@ -163,44 +166,47 @@ def _compatible(where: str, what: str) -> Change:
 def _error_changes(old: Lock, new: Lock) -> Iterator[Change]:
     before, after = old["errors"], new["errors"]
     declared = {
-        type_
+        code
         for endpoint in old["endpoints"].values()
         for cause in DECLARED_CAUSES
-        for type_ in endpoint["errors"].get(cause, ())
+        for code in endpoint["errors"].get(cause, ())
     }
-    for type_ in before.keys() - after.keys():
-        change = _breaking if type_ in declared else _compatible
-        yield change(type_, f"error removed ({before[type_]['status']})")
-    for type_ in after.keys() - before.keys():
-        yield _compatible(type_, f"error added ({after[type_]['status']})")
-    for type_ in before.keys() & after.keys():
-        yield from _value_changes(type_, before[type_], after[type_])
+    for code in before.keys() - after.keys():
+        change = _breaking if code in declared else _compatible
+        yield change(code, f"error removed ({before[code]['status']})")
+    for code in after.keys() - before.keys():
+        yield _compatible(code, f"error added ({after[code]['status']})")
+    for code in before.keys() & after.keys():
+        yield from _value_changes(code, before[code], after[code])
     yield from _list_changes("every error", "header {}", old["headers"], new["headers"])
     yield from _part_changes("headers", "header {}", before, after)
     yield from _part_changes("members", "member {!r}", before, after)
     yield from _part_changes("problem", "problem+json member {!r}", before, after)
 
 
-def _value_changes(type_: str, before: Lock, after: Lock) -> Iterator[Change]:
+def _value_changes(code: str, before: Lock, after: Lock) -> Iterator[Change]:
     if before["status"] != after["status"]:
-        yield _breaking(type_, f"status changed from {before['status']} to {after['status']}")
-    for name in ("title", "retry"):
+        yield _breaking(code, f"status changed from {before['status']} to {after['status']}")
+    for name in ("type", "title", "retry"):
         if before[name] != after[name]:
-            yield _compatible(type_, f"{name} changed from {before[name]!r} to {after[name]!r}")
+            # Nobody can tell an error by a type that says no more than its status.
+            is_breaking = name == "type" and before[name] != ABOUT_BLANK
+            change = _breaking if is_breaking else _compatible
+            yield change(code, f"{name} changed from {before[name]!r} to {after[name]!r}")
 
 
 def _part_changes(part: str, text: str, before: Lock, after: Lock) -> Iterator[Change]:
     """Changes in a list that each error has. A change of all errors is one change."""
     shared = sorted(before.keys() & after.keys())
-    types: dict[Change, list[str]] = {}
-    for type_ in shared:
-        for change in _list_changes("every error", text, before[type_][part], after[type_][part]):
-            types.setdefault(change, []).append(type_)
-    for change, where in types.items():
+    codes: dict[Change, list[str]] = {}
+    for code in shared:
+        for change in _list_changes("every error", text, before[code][part], after[code][part]):
+            codes.setdefault(change, []).append(code)
+    for change, where in codes.items():
         if where == shared:
             yield change
         else:
-            yield from (change._replace(where=type_) for type_ in where)
+            yield from (change._replace(where=code) for code in where)
 
 
 def _list_changes(
@@ -268,10 +274,10 @@ def _limit_changes(where: str, before: list[str], after: list[str]) -> Iterator[
 
 
 def _declared_error_changes(where: str, before: Lock, after: Lock) -> Iterator[Change]:
-    was = {type_ for cause in DECLARED_CAUSES for type_ in before.get(cause, ())}
-    now = {type_ for cause in DECLARED_CAUSES for type_ in after.get(cause, ())}
-    yield from (_compatible(where, f"can answer {type_}") for type_ in now - was)
-    yield from (_compatible(where, f"no longer answers {type_}") for type_ in was - now)
+    was = {code for cause in DECLARED_CAUSES for code in before.get(cause, ())}
+    now = {code for cause in DECLARED_CAUSES for code in after.get(cause, ())}
+    yield from (_compatible(where, f"can answer {code}") for code in now - was)
+    yield from (_compatible(where, f"no longer answers {code}") for code in was - now)
 
 
 def implies(strict: str, weak: str) -> bool:

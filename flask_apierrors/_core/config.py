@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from .http import TOKEN
+from .http import ABSOLUTE_URI, TOKEN
 from .sentences import NAMED, PLACEHOLDER, Sentence, placeholders_of, text_of
 
 _PREFIX = "APIERRORS_"
-MEMBERS = ("error", "status", "type", "title", "errors", "request_id", "documentation")
+MEMBERS = ("error", "status", "code", "type", "title", "errors", "request_id", "documentation")
 #: The endpoint of the reference page.
 REFERENCE_ENDPOINT = "apierrors_reference"
 
@@ -24,6 +24,7 @@ class Config:
 
     members: tuple[str, ...] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    type_base: str | None = None
     url_prefixes: tuple[str, ...] = ()
     validation_status: int = 400
     max_errors: int = 20
@@ -95,7 +96,7 @@ def _members(value: Any) -> tuple[str, ...]:
 def _messages(value: Any) -> Mapping[int | str, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(
-            "give a dict from a status, a type or the name of a sentence to a sentence, such as "
+            "give a dict from a status, a code or the name of a sentence to a sentence, such as "
             '{404: "There is no such thing."}.'
         )
     messages: dict[int | str, Any] = {}
@@ -104,7 +105,7 @@ def _messages(value: Any) -> Mapping[int | str, Any]:
         name = int(key) if isinstance(key, str) and key.isdecimal() else key
         if not isinstance(name, str) and (not isinstance(name, int) or not 400 <= name <= 599):
             raise ValueError(
-                f"the key {key!r} is neither a status such as 404 nor a type such as "
+                f"the key {key!r} is neither a status such as 404 nor a code such as "
                 "'vessel-not-found'."
             )
         _check_message(key, text)
@@ -125,6 +126,16 @@ def _check_message(key: Any, text: Any) -> None:
                     f"the sentence for {key!r} has the placeholder {{{name}}}. It can have: "
                     f"{', '.join(f'{{{known}}}' for known in names) or 'none'}."
                 )
+
+
+def _type_base(value: Any) -> str | None:
+    is_base = isinstance(value, str) and re.fullmatch(f"{ABSOLUTE_URI}[/#:=]", value)
+    if value is not None and not is_base:
+        raise ValueError(
+            "give an absolute URI that ends with a delimiter, such as "
+            '"https://example.com/errors/", or None.'
+        )
+    return value  # type: ignore[no-any-return]
 
 
 def _url_prefixes(value: Any) -> tuple[str, ...]:
@@ -201,6 +212,7 @@ def _rate_limits(value: Any) -> Mapping[str, str | None]:
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
+    "APIERRORS_TYPE_BASE": _type_base,
     "APIERRORS_URL_PREFIXES": _url_prefixes,
     "APIERRORS_VALIDATION_STATUS": _validation_status,
     "APIERRORS_MAX_ERRORS": _whole_number(1),

@@ -11,14 +11,27 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from werkzeug.exceptions import HTTPException, Unauthorized, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
-from .http import HeaderPairs, Seconds, delay_seconds, header_pairs
+from .http import ABSOLUTE_URI, HeaderPairs, Seconds, delay_seconds, header_pairs
 from .sentences import Sentence
-from .statuses import RETRIES, Retry
+from .statuses import RETRIES, STATUSES, Retry
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+#: The type of a problem that says no more than its status (RFC 9457 section 4.2.1).
+ABOUT_BLANK = "about:blank"
+#: The phrases of RFC 9110 and RFC 6585 that Werkzeug has in another form.
+_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    511: "Network Authentication Required",
+}
+#: A short name, as it stands in ``code`` and in the address of a page.
+_CODE = re.compile(r"[\w.~-]+")
+_ABSOLUTE_URI = re.compile(ABSOLUTE_URI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +70,9 @@ class Problem(NamedTuple):
 
     #: The status code, 400 to 599.
     status: int
-    #: A short stable name such as ``vessel-not-found``, or the author's own absolute URI.
-    type: str
-    #: The same for every occurrence of the type.
+    #: A short name that never changes, such as ``vessel-not-found``: what a program branches on.
+    code: str
+    #: The same for every occurrence of the error.
     title: str
     #: The sentence. It is never empty.
     detail: str
@@ -69,11 +82,14 @@ class Problem(NamedTuple):
     errors: tuple[FieldError | Mapping[str, Any], ...] = ()
     #: The author's further members (RFC 9457 section 3.2).
     extensions: Mapping[str, Any] = {}
-    #: The path of the request, percent-encoded.
+    #: RFC 9457 ``type``, a URI: the author's own, else ``APIERRORS_TYPE_BASE`` and the code, else
+    #: the address on the reference page, else ``about:blank``.
+    type: str = ABOUT_BLANK
+    #: A URI for this occurrence: the path of the request, and the request ID after a ``#``.
     instance: str | None = None
     #: The identifier of the request, unless request ids are off.
     request_id: str | None = None
-    #: The address that explains this type, if there is a reference page.
+    #: The address that explains this error, if there is a reference page.
     documentation: str | None = None
 
 
@@ -94,8 +110,8 @@ class ApiError(HTTPException):
     :param extensions: Further members of the problem+json body (RFC 9457 section 3.2).
     """
 
-    #: RFC 9457 ``type``: the last part of its URI, or an absolute URI. The default is made from
-    #: the name of the class.
+    #: The ``code``, such as ``vessel-not-found``, or RFC 9457's ``type``: an absolute URI, whose
+    #: last part is the code. The default is made from the name of the class.
     type: ClassVar[str | None] = None
     #: RFC 9457 ``title``, the same for every occurrence. The default is made from the name of the
     #: class.
@@ -111,6 +127,13 @@ class ApiError(HTTPException):
         if cls.retry not in (None, *RETRIES):
             raise ValueError(
                 f"{cls.__name__}.retry = {cls.retry!r}: choose one of {', '.join(RETRIES)}."
+            )
+        own_type = cls.__dict__.get("type")
+        if own_type is not None and not _is_type(own_type):
+            raise ValueError(
+                f"{cls.__name__}.type = {own_type!r}: give a short name without spaces, such as "
+                "'vessel-not-found', or an absolute URI, such as "
+                "'https://example.com/errors/vessel-not-found'."
             )
         words = _WORD_START.sub(" ", cls.__name__).replace("_", " ").split()
         if "type" not in cls.__dict__:
@@ -184,19 +207,35 @@ class InvalidToken(ApiError, Unauthorized):
     _sentence = Sentence("invalid-token")
 
 
+def _is_type(type: object) -> bool:
+    return isinstance(type, str) and bool(_CODE.fullmatch(type) or _ABSOLUTE_URI.fullmatch(type))
+
+
+@cache
+def code_of_type(type: str) -> str:
+    """Return the short name of an error.
+
+    :param type: The name itself, or an absolute URI that ends with it.
+    """
+    return _CODE.findall(type)[-1] if ":" in type else type
+
+
+def uri_of_type(type: str | None) -> str:
+    """Return the absolute URI that an author gave as a type, or ``about:blank``."""
+    return type if type is not None and ":" in type else ABOUT_BLANK
+
+
 @cache
 def status_title(status: int) -> str:
-    """Return the phrase of a status (RFC 9457 section 4.2.1)."""
-    return HTTP_STATUS_CODES.get(status, "Unknown Error")
+    """Return the phrase of a status, such as ``Not Found`` (RFC 9110 section 15)."""
+    return _PHRASES.get(status) or HTTP_STATUS_CODES.get(status, "Unknown Error")
 
 
 @cache
-def status_type(status: int) -> str:
-    """Return the type of a problem without a class, such as ``not-found`` or ``status-499``."""
+def code_of_status(status: int) -> str:
+    """Return the code of an error without a class, such as ``not-found`` or ``status-499``."""
+    row = STATUSES.get(status)
+    if row is not None and row.code:
+        return row.code
     cls = default_exceptions.get(status)
     return _WORD_START.sub("-", cls.__name__).lower() if cls else f"status-{status}"
-
-
-def page_name(type: str) -> str:
-    """Return the last part of a type's address on the reference page."""
-    return re.split("[#/:]", type.rstrip("#/:"))[-1] if ":" in type else type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import FieldError, Problem, status_title, status_type
+from .errors import ABOUT_BLANK, FieldError, Problem, status_title
 
 
 def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
@@ -13,6 +13,7 @@ def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
     values = {
         "error": problem.detail,
         "status": problem.status,
+        "code": problem.code,
         "type": problem.type,
         "title": problem.title,
         "errors": error_list(problem),
@@ -23,36 +24,29 @@ def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
-    """Return the members of RFC 9457 section 3.1, and ``errors`` and ``request_id``.
+    """Return the members of RFC 9457 section 3.1, ``code``, the author's, and ours.
 
-    An extension never replaces one of them.
+    The author's ``code`` replaces the one that was made for the error. No other member of this
+    package is replaced.
     """
+    # A problem that says no more than its status has the title of its status (section 4.2.1).
+    is_bare = problem.type == ABOUT_BLANK
     members = {
-        "type": type_uri(problem),
-        "title": problem.title,
+        "type": problem.type,
+        "title": status_title(problem.status) if is_bare else problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "instance": problem.instance,
+        "code": problem.code,
         "errors": error_list(problem),
         "request_id": problem.request_id,
     }
     body = {name: value for name, value in members.items() if value}
-    return body | {name: value for name, value in problem.extensions.items() if name not in body}
-
-
-def type_uri(problem: Problem) -> str:
-    """Return the ``type`` of RFC 9457: the page that explains it, if there is one.
-
-    Without a page, it is ``about:blank`` for a bare status, and a URN for everything else.
-    """
-    if ":" in problem.type:
-        return problem.type
-    if problem.documentation:
-        return problem.documentation
-    of_status = status_type(problem.status), status_title(problem.status)
-    if (problem.type, problem.title) == of_status:
-        return "about:blank"
-    return f"urn:problem-type:{problem.type}"
+    return body | {
+        name: value
+        for name, value in problem.extensions.items()
+        if name == "code" or name not in body
+    }
 
 
 def error_list(problem: Problem) -> list[Mapping[str, Any]]:

@@ -61,7 +61,17 @@ FIELDS_OF_EVERY_ERROR = tuple(
 REQUEST_ID = "Identifies this request in the server's logs. Quote it when you contact support."
 
 #: Fields that describe a body which is never sent.
-_OF_ANOTHER_BODY = ("content-type", "content-length", "content-encoding", "etag", "last-modified")
+_OF_ANOTHER_BODY = ("content-type", "content-encoding", "etag", "last-modified")
+#: Fields of one connection, and of its framing, which are the server's (RFC 9110 section 7.6.1,
+#: RFC 9112 section 6.2, PEP 3333).
+OF_THE_CONNECTION = (
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+)
 
 
 class CommonFields:
@@ -72,7 +82,7 @@ class CommonFields:
 
     def __init__(self, rows: Mapping[str, FieldRow]) -> None:
         common = [(name, row.value, row.own) for name, row in rows.items() if row.value is not None]
-        self._rules = dict.fromkeys(_OF_ANOTHER_BODY, "replaced")
+        self._rules = dict.fromkeys(_OF_ANOTHER_BODY + OF_THE_CONNECTION, "replaced")
         self._rules |= {name.lower(): own for name, _, own in common}
         #: Those before an author's own, and those after.
         self._first = tuple((name, value) for name, value, own in common if own == "replaced")

@@ -31,6 +31,8 @@ Seconds = int | float | timedelta | datetime
 
 #: A token (RFC 9110 section 5.6.2): the name of a field, or half of a media type.
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105
+#: A URI with a scheme (RFC 3986 section 3).
+ABSOLUTE_URI = r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+"
 #: Methods whose requests need no body.
 BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS")
 _NAME = re.compile(TOKEN)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Request
+from markupsafe import Markup
 from werkzeug.exceptions import (
     HTTPException,
     SecurityError,
@@ -15,7 +16,16 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from .errors import ApiError, FieldError, Problem, status_title, status_type
+from .errors import (
+    ABOUT_BLANK,
+    ApiError,
+    FieldError,
+    Problem,
+    code_of_status,
+    code_of_type,
+    status_title,
+)
+from .header_fields import OF_THE_CONNECTION
 from .http import HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
 from .scheme import challenges, sentence_of_401
 from .sentences import Sentence, text_of
@@ -23,8 +33,11 @@ from .state import AppState, current_flask
 from .statuses import STATUSES
 from .text import as_text
 from .validation import Invalid
+from .words import Words, words_of, words_of_data, words_of_invalid
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
+_PLAIN_BODY = (HTTPException.get_body, HTTPException.get_response)
+_PLAIN_GET_DESCRIPTION = HTTPException.get_description
 #: Methods that read all fields from the attributes of an ``ApiError``.
 _READING_ATTRIBUTES = (
     ApiError.get_headers,
@@ -39,17 +52,27 @@ _OF_THE_PAGE = ("content-type", "content-length")
 class Draft:
     """A problem in the making: who wrote its sentence is still known."""
 
-    __slots__ = ("errors", "extensions", "headers", "status", "text", "title", "type")
+    __slots__ = ("code", "errors", "extensions", "headers", "status", "text", "title", "type")
 
     def __init__(self, status: int, type: str | None = None, title: str | None = None) -> None:
         self.status = status
-        self.type = type or status_type(status)
+        self.code = code_of_type(type) if type else code_of_status(status)
+        self.type = type if type and ":" in type else ABOUT_BLANK
         self.title = title or status_title(status)
         #: A text of the author's, a sentence of this package, or ``None``: the status's own.
         self.text: str | Sentence | None = None
         self.headers: HeaderPairs = ()
         self.errors: tuple[FieldError | Mapping[str, Any], ...] = ()
         self.extensions: Mapping[str, Any] = {}
+
+    def add(self, words: Words) -> None:
+        """Add what an author or a validator says."""
+        self.text = words.text or self.text
+        self.errors += words.errors
+        self.headers += words.headers
+        self.extensions = {**words.members, **self.extensions}
+        if words.is_validation:
+            self.code, self.title = "validation-failed", "Validation failed"
 
 
 def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
@@ -69,15 +92,16 @@ def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
     text = draft.text
     if not isinstance(text, str):
         sentence = text or Sentence(draft.status)
-        text = text_of(sentence, app.config.messages, draft.status, draft.type)
+        text = text_of(sentence, app.config.messages, draft.status, draft.code)
     return Problem(
         draft.status,
-        draft.type,
+        draft.code,
         draft.title,
         text,
         draft.headers,
         draft.errors,
         draft.extensions,
+        draft.type,
     )
 
 
@@ -86,46 +110,66 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
         status = exc.code
         if not isinstance(status, int) or not 400 <= status <= 599 or status == 500:
             return Draft(500)  # a status that is not an error's is a mistake of the author
-        # Validators that raise an HTTPException keep what they found in its `data`.
-        invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
-        if invalid is None:
-            return _draft_of_http_exception(exc, status, req)
-        status = app.config.validation_status if status == 422 else status
-        draft = _draft_of_invalid(invalid, status, app)
-        draft.headers = _own_headers(exc, req) + invalid.headers
+        draft = _draft_of_http_exception(exc, status, req, app)
+        data = vars(exc).get("data")
+        if isinstance(data, Mapping) and _is_of_abort(exc):
+            invalid = describe_invalid(exc, req, app)
+            if "messages" in data and invalid is not None and status == 422:
+                draft.status = app.config.validation_status
+            draft.add(words_of_data(exc, data, invalid, req, app.config))
+            draft.headers = _without_page_fields(draft.headers, None, status)
         return draft
     invalid = describe_invalid(exc, req, app)
     if invalid is None:
         return Draft(500)
-    return _draft_of_invalid(invalid, app.config.validation_status, app)
+    draft = Draft(app.config.validation_status)
+    draft.add(words_of_invalid(invalid, app.config))
+    return draft
 
 
-def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> Draft:
-    text = _own_text(exc)
+def _draft_of_http_exception(exc: HTTPException, status: int, req: Request, app: AppState) -> Draft:
+    text = _own_text(exc, req)
     if isinstance(exc, ApiError):
         text = vars(exc).get("_sentence") or text
         if exc.type:
             draft = Draft(status, exc.type, as_text(exc.title or status_title(status)))
-            text = text or exc._sentence or Sentence("titled", title=draft.title)
+            draft.text = exc._sentence or Sentence("titled", title=draft.title)
         else:
             draft = Draft(status)
         draft.errors, draft.extensions = exc.errors, exc.extensions
     else:
         draft = Draft(status)
-    draft.text = text
+    if type(text) is str or isinstance(text, Sentence):
+        draft.text = text
+    elif text is not None:
+        draft.add(words_of(text, status, req, app.config))
     if type(exc).get_headers is not _PLAIN_GET_HEADERS:
-        draft.headers = _own_headers(exc, req)
+        draft.headers += _own_headers(exc, req)
     return draft
 
 
-def _draft_of_invalid(invalid: Invalid, status: int, app: AppState) -> Draft:
-    draft = Draft(status, "validation-failed", "Validation failed")
-    draft.text = invalid.sentence or None
-    # Without a text of the administrator's, the sentence is that of the errors.
-    if draft.text is not None and app.config.messages:
-        draft.text = Sentence("validation-failed", errors=draft.text)
-    draft.errors = invalid.errors
-    return draft
+def _is_of_abort(exc: HTTPException) -> bool:
+    """Whether the ``abort`` of another library made an exception, and not a class of an author."""
+    return "exc" in vars(exc) or type(exc).__module__ == HTTPException.__module__
+
+
+@lru_cache(1_024)
+def writes_own_body(cls: Any) -> bool:
+    """Whether a class of ``HTTPException`` makes its own body."""
+    return (cls.get_body, cls.get_response) != _PLAIN_BODY
+
+
+def own_response(exc: HTTPException, req: Request) -> Any:
+    """Return the response of an exception that makes its own body.
+
+    :returns: ``None`` for a status that is not an error's, and for a 500: its text is never sent.
+    """
+    if not isinstance(exc.code, int) or not 400 <= exc.code <= 599 or exc.code == 500:
+        return None
+    response = exc.get_response(req.environ)
+    for name in OF_THE_CONNECTION:
+        response.headers.remove(name)
+    return response
 
 
 def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | None:
@@ -137,18 +181,27 @@ def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | N
     return None
 
 
-def _own_text(exc: HTTPException) -> str | Sentence | None:
-    """Return the author's text, or the sentence of this package that was raised."""
+def _own_text(exc: HTTPException, req: Request) -> object:
+    """Return what the author gave as the text, or the sentence of this package that was raised."""
+    cls: Any = type(exc)
+    if cls.get_description is not _PLAIN_GET_DESCRIPTION:
+        return _unwrap(exc.get_description(req.environ))
     text: object = vars(exc).get("description")
-    if text is None and _has_own_text(type(exc)):  # type: ignore[arg-type]
+    if text is None and _has_own_text(cls):
         text = exc.description
-    if text is None or isinstance(text, Sentence):
-        return text
     if isinstance(exc, SecurityError):
-        return None  # Werkzeug's own text, which repeats what the client sent
+        return text if isinstance(text, Sentence) else None  # Werkzeug's repeats what was sent
+    if not isinstance(text, str):
+        return text
     if type(text) is not str or not text.isascii():  # the usual text needs no conversion
         text = as_text(text)
     return text if text.strip() else None
+
+
+def _unwrap(html: object) -> object:
+    """Return the text of a paragraph, which is what Werkzeug asks ``get_description`` for."""
+    is_paragraph = isinstance(html, str) and html.startswith("<p>") and html.endswith("</p>")
+    return Markup(html).striptags() if is_paragraph else html  # noqa: S704 - the result is text
 
 
 @lru_cache(1_024)
@@ -169,8 +222,13 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
     if delay is None and not headers:
         return ()
+    return _without_page_fields(header_pairs(headers), delay, exc.code)
+
+
+def _without_page_fields(pairs: HeaderPairs, delay: object, status: int | None) -> HeaderPairs:
+    """Leave out the fields of an HTML page, and write ``Retry-After`` in whole seconds."""
     fields = []
-    for pair in header_pairs(headers):
+    for pair in pairs:
         name = pair[0].lower()
         if name == "retry-after":
             delay = pair[1] if delay is None else delay
@@ -181,7 +239,7 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
             fields.append(pair)
     seconds = None if delay is None else delay_seconds(delay)
     if seconds is not None:
-        fields.append(("Retry-After", str(max(1, seconds) if exc.code == 429 else seconds)))
+        fields.append(("Retry-After", str(max(1, seconds) if status == 429 else seconds)))
     return tuple(fields)
 
 
@@ -201,12 +259,17 @@ def _challenges(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
 
 
 def _allow(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
-    """Routing names the methods. ``abort(405)`` does not, but must (RFC 9110 section 15.5.6)."""
+    """Routing names the methods. ``abort(405)`` does not, but must (RFC 9110 section 15.5.6).
+
+    The view refused the method of the request, so it is not one of them.
+    """
     try:
         adapter = current_flask().create_url_adapter(req)
     except HTTPException:  # the Host is not trusted
         adapter = None
-    return (("Allow", ", ".join(sorted(adapter.allowed_methods()) if adapter else ())),)
+    refused = {"GET", "HEAD"} if req.method == "GET" else {req.method}
+    methods = set(adapter.allowed_methods()) - refused if adapter else ()
+    return (("Allow", ", ".join(sorted(methods))),)
 
 
 def _retry_after(exc: Exception, req: Request, app: AppState) -> HeaderPairs:

@@ -12,7 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .accept import PROBLEM_JSON, wants_problem
-from .errors import Problem, page_name
+from .errors import ABOUT_BLANK, Problem
 from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
 from .http import HeaderPairs
@@ -21,6 +21,8 @@ from .state import AppState, current_flask, request_id
 from .text import as_json
 
 _JSON = "application/json"
+#: Characters that need no escape in a fragment (RFC 3986 section 3.5).
+_FRAGMENT = "!$&'()*+,;=:@/?"
 _encode = json.JSONEncoder().encode
 _STATIC_500 = json.dumps({"error": str(Sentence(500))}).encode() + b"\n"
 _STATUS_LINES = {
@@ -65,14 +67,23 @@ def _plain_body(problem: Problem, req: Request, app: AppState, flask_app: Flask)
 
 def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
     """Add what only the request knows. Never read ``Host``, which may be an attacker's."""
-    documentation = None
-    if app.config.reference_url is not None:
-        name = quote(page_name(problem.type), safe="")
-        documentation = f"{_quote_path(req.root_path).rstrip('/')}{app.config.reference_url}/{name}"
+    config = app.config
+    page = None
+    if config.reference_url is not None:
+        root_path = _quote_path(req.root_path).rstrip("/")
+        page = f"{root_path}{config.reference_url}/{quote(problem.code, safe='')}"
+    type_ = problem.type
+    if type_ == ABOUT_BLANK and config.type_base is not None:
+        type_ = config.type_base + quote(problem.code, safe="")
+    elif type_ == ABOUT_BLANK and page is not None:
+        type_ = page
+    path = _quote_path(req.root_path + req.path)
+    identifier = request_id(req, app)
     return problem._replace(
-        instance=_quote_path(req.root_path + req.path),
-        request_id=request_id(req, app),
-        documentation=documentation,
+        type=type_,
+        instance=path if identifier is None else f"{path}#{quote(identifier, safe=_FRAGMENT)}",
+        request_id=identifier,
+        documentation=page,
     )
 
 

@@ -21,7 +21,7 @@ from .errors import ApiError
 from .header_fields import FIELDS_OF_EVERY_ERROR
 from .hooks import Converter
 from .http import HeaderPairs, header_pairs, merged_list
-from .problem import to_problem
+from .problem import own_response, to_problem, writes_own_body
 from .ready_response import ReadyResponse, is_error, is_ready, is_whole, status_of
 from .rendering import render, static_500
 from .state import (
@@ -75,6 +75,11 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
             code = converted.code
             if converted.response is not None:
                 return _copy(converted.response)
+            if writes_own_body(type(converted)):  # type: ignore[arg-type]
+                own = own_response(converted, req)
+                if own is not None:
+                    report_server_error(own.status_code, exc, converted, app)
+                    return own
             if isinstance(code, int) and code < 400 and not isinstance(converted, ApiError):
                 return converted
         problem = to_problem(converted, req, app)

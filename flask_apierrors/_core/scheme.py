@@ -71,6 +71,8 @@ def token_challenge(exc: InvalidToken, realm: str) -> str:
     """Return the challenge for an invalid Bearer token (RFC 6750 section 3)."""
     attributes = vars(exc)
     reason = attributes.get("_sentence") or attributes.get("description")
+    if isinstance(reason, int | float | bytes | Mapping | list | tuple | set):
+        reason = None  # its repr is for nobody
     return challenge("Bearer", realm=realm, error="invalid_token", error_description=reason)
 
 

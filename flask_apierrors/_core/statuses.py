@@ -26,6 +26,8 @@ class Status(NamedTuple):
     short: str = ""
     #: The header fields that an error with this status always has.
     fields: tuple[str, ...] = ()
+    #: The code of a bare error, unless it is the status's phrase.
+    code: str = ""
 
 
 class Explanation(NamedTuple):
@@ -202,6 +204,7 @@ STATUSES: dict[int, Status] = {
         "after-delay",
         short="Too many requests. Retry after {retry_after} {unit}.",
         fields=("Retry-After",),
+        code="quota-exceeded",
     ),
     431: Status(
         "The request headers are too large.",

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Request
 
 from .errors import FieldError
-from .http import HeaderPairs, is_bodiless
+from .http import is_bodiless
 from .sentences import Sentence
 from .text import as_text
 
@@ -53,8 +53,6 @@ class Invalid(NamedTuple):
     sentences: tuple[str, ...]
     #: How many errors were left out.
     more: int
-    #: Header fields that the validator asks for.
-    headers: HeaderPairs = ()
     #: Makes the text of a sentence: the administrator's, or the default.
     text_of: Callable[[Sentence], str] = str
 
@@ -108,7 +106,7 @@ def describe(
             errors.append(FieldError(message, parameter=name if path else None, location=location))
         sentences.append(text_of(_sentence(name, leaf, message)) if path else message)
     more = _count(nodes) if nodes else 0
-    return Invalid(tuple(errors), tuple(sentences), more, (), text_of)
+    return Invalid(tuple(errors), tuple(sentences), more, text_of)
 
 
 def location_of(data: object, req: Request) -> str | None:

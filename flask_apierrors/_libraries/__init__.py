@@ -2,6 +2,6 @@
 
 To support another validator, add a file with a class that has the methods of
 :class:`~flask_apierrors._core.validation.Validator`, and name it in ``validators.py``. To support
-another library that writes OpenAPI documents, add a file with a function ``declared_type``, and
+another library that writes OpenAPI documents, add a file with a function ``declared_code``, and
 name it in ``openapi.py``.
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.errors import status_type
+from .._core.errors import code_of_status
 
 
-def declared_type(status: int, response: Any) -> str | None:
-    """Return the type of an error response, if APIFlask wrote it.
+def declared_code(status: int, response: Any) -> str | None:
+    """Return the code of an error response, if APIFlask wrote it.
 
     Its bodies refer to one schema for failed validations, or to another for all other errors.
     """
@@ -18,4 +18,4 @@ def declared_type(status: int, response: Any) -> str | None:
     schemas = {body.get("schema", {}).get("$ref") for body in bodies}
     if schemas == {"#/components/schemas/ValidationError"}:
         return "validation-failed"
-    return status_type(status) if schemas == {"#/components/schemas/HTTPError"} else None
+    return code_of_status(status) if schemas == {"#/components/schemas/HTTPError"} else None

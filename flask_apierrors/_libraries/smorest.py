@@ -5,11 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from .._core.errors import status_type
+from .._core.errors import code_of_status
 
 
-def declared_type(status: int, response: Any) -> str | None:
-    """Return the type of an error response, if flask-smorest wrote it.
+def declared_code(status: int, response: Any) -> str | None:
+    """Return the code of an error response, if flask-smorest wrote it.
 
     It refers to a shared response by the name of the status. A 422 is a failed validation.
     """
@@ -21,4 +21,4 @@ def declared_type(status: int, response: Any) -> str | None:
         response = str(response.get("$ref")).removeprefix("#/components/responses/")
     if response != name:
         return None
-    return "validation-failed" if status == 422 else status_type(status)
+    return "validation-failed" if status == 422 else code_of_status(status)

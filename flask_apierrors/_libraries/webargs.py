@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
-from .._core.http import header_pairs
 from .._core.sentences import Sentence
 from .._core.validation import Invalid, describe
 from .marshmallow import is_validation_error, wire_path
@@ -37,18 +37,19 @@ class Webargs:
         return ()
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
-        """Describe an exception with webargs' attributes ``exc`` and ``data``."""
+        """Describe the ``messages`` or ``errors`` in webargs' attribute ``data``."""
         attributes = vars(exc)
         data = attributes.get("data")
-        if "exc" not in attributes or not isinstance(data, dict):
+        if not isinstance(exc, HTTPException) or not isinstance(data, Mapping):
             return None
-        messages = data.get("messages")
+        # webargs keeps the cause. flask-smorest, Flask-RESTful and Flask-RESTX have `errors`.
+        messages = data.get("messages") if "exc" in attributes else None
+        messages = data.get("errors") if messages is None else messages
         if not isinstance(messages, Mapping):
             return None
-        cause = attributes["exc"]
+        cause: Any = attributes.get("exc")
         validated = cause.data if is_validation_error(cause) else None
-        invalid = describe_locations(messages, config.max_errors, validated, config.text_of)
-        return invalid._replace(headers=header_pairs(data.get("headers")))
+        return describe_locations(messages, config.max_errors, validated, config.text_of)
 
 
 def describe_locations(
@@ -58,7 +59,7 @@ def describe_locations(
     text_of: Callable[[Sentence], str] = str,
 ) -> Invalid:
     """Describe webargs' messages, a tree for each location: ``{"query": {"limit": [...]}}``."""
-    whole = Invalid((), (), 0, (), text_of)
+    whole = Invalid((), (), 0, text_of)
     for location, tree in messages.items():
         if location not in LOCATIONS:
             tree = {location: tree}

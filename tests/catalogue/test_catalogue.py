@@ -24,7 +24,7 @@ from flask_apierrors import (
 )
 from flask_apierrors._catalogue.catalogue import catalogue, find
 from flask_apierrors._catalogue.model import Catalogue, Entry, Operation
-from flask_apierrors._core.errors import page_name
+from flask_apierrors._core.errors import code_of_type
 from flask_apierrors._core.statuses import RETRIES
 from tests.conftest import view_of
 
@@ -105,7 +105,7 @@ def test_an_operation_has_its_guards_and_its_docstring(app: Flask) -> None:
         ("produces", ("application/json", "text/csv")),
         ("requires_permissions", ("vessels:read", "vessels:list")),
     ]
-    assert {(error.status, error.type, error.cause) for error in op.errors} == {
+    assert {(error.status, error.code, error.cause) for error in op.errors} == {
         (401, "invalid-token", "requires_permissions"),
         (401, "unauthorized", "requires_permissions"),
         (403, "forbidden", "requires_permissions"),
@@ -126,7 +126,7 @@ def test_hidden_endpoints_are_omitted_by_default(make_app: MakeApp) -> None:
     app.add_url_rule("/x", view_func=view_of())
     errors.hide("admin.*")
     assert [op.rule for op in catalogue(app).operations] == ["/x"]
-    assert "vessel-not-found" not in {entry.type for entry in catalogue(app).errors}
+    assert "vessel-not-found" not in {entry.code for entry in catalogue(app).errors}
     assert [op.rule for op in catalogue(app, hidden=True).operations] == ["/admin", "/x"]
     entry = find(app, "vessel-not-found")
     assert entry is not None
@@ -150,7 +150,7 @@ def test_a_404_can_occur_without_an_endpoint(make_app: MakeApp) -> None:
 
 def test_a_docstring_says_what_an_error_means_and_what_to_do(app: Flask) -> None:
     entry = catalogue(app).error("vessel-not-found")
-    assert (entry.name, entry.status, entry.title) == ("vessel-not-found", 404, "Vessel not found")
+    assert (entry.code, entry.status, entry.title) == ("vessel-not-found", 404, "Vessel not found")
     assert entry.meaning == "No vessel with this IMO number is registered."
     assert entry.action == "Look the number up in `GET /vessels`."
     assert entry.sentence == "Vessel not found."
@@ -210,7 +210,7 @@ def test_a_class_can_say_whether_to_retry(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/x", view_func=raises(StillLoading)(view_of()), methods=["POST"])
     assert catalogue(app).error("still-loading").retry == "after-delay"
-    assert {error.type: error.retry for error in operation(app, method="POST").errors}[
+    assert {error.code: error.retry for error in operation(app, method="POST").errors}[
         "still-loading"
     ] == "after-delay"
 
@@ -260,7 +260,8 @@ def test_a_problem_example_names_a_page_below_the_mount_point(
         "title": "Vessel not found",
         "status": 404,
         "detail": "Vessel not found.",
-        "instance": "/v1/vessels/imo/expression",
+        "instance": "/v1/vessels/imo/expression#6f9619ff8b86d011b42d00cf4fc964ff",
+        "code": "vessel-not-found",
         "request_id": entry.problem_example["request_id"],
     }
     assert (
@@ -285,7 +286,7 @@ def test_the_type_in_a_response_is_a_path_on_this_host(app: Flask) -> None:
     ],
 )
 def test_each_type_has_a_name_for_its_page(type: str, name: str) -> None:
-    assert page_name(type) == name
+    assert code_of_type(type) == name
 
 
 def test_an_error_has_the_headers_of_all_its_occurrences(make_app: MakeApp) -> None:
@@ -368,8 +369,8 @@ def test_errors_and_operations_agree(app: Flask) -> None:
     of_operations = {error for op in contract.operations for error in op.errors}
     of_errors = {occurrence for entry in contract.errors for occurrence in entry.occurrences}
     assert of_operations == of_errors
-    assert [(entry.status, entry.name) for entry in contract.errors] == sorted(
-        (e.status, e.name) for e in contract.errors
+    assert [(entry.status, entry.code) for entry in contract.errors] == sorted(
+        (e.status, e.code) for e in contract.errors
     )
     assert {entry.retry for entry in contract.errors} <= set(RETRIES)
 
@@ -403,7 +404,7 @@ def test_an_error_without_an_endpoint_can_be_found(
 ) -> None:
     entry = find(make_app(), name)
     assert entry is not None
-    assert (entry.name, entry.status, entry.occurrences) == (name, status, ())
+    assert (entry.code, entry.status, entry.occurrences) == (name, status, ())
     assert entry.meaning
     assert entry.action
     assert entry.example["error"] == entry.sentence

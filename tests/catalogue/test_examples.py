@@ -29,7 +29,7 @@ from tests.conftest import view_of
 
 MakeApp = Callable[..., Flask]
 
-QUOTA = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+QUOTA = "quota-exceeded"
 
 
 def header_names(entry: Entry) -> list[str]:

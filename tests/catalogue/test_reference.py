@@ -273,16 +273,16 @@ def test_the_type_of_each_refusal_is_explained(app: Flask) -> None:
 
 
 def test_a_type_in_any_script_is_explained(app: Flask) -> None:
-    class Schiff(ApiError, NotFound):
-        type = "schiff/nicht gefunden-ß?#"
+    class GrößeFehlt(ApiError, NotFound):
+        """No size."""
 
-    @app.get("/schiff")
-    def schiff() -> NoReturn:
-        raise Schiff
+    @app.get("/size")
+    def size() -> NoReturn:
+        raise GrößeFehlt
 
-    problem = app.test_client().get("/schiff", headers=PROBLEM).get_json()
-    assert problem["type"] == "/errors/schiff%2Fnicht%20gefunden-%C3%9F%3F%23"
-    assert get(app, problem["type"], "application/json").get_json()["title"] == "Schiff"
+    problem = app.test_client().get("/size", headers=PROBLEM).get_json()
+    assert (problem["code"], problem["type"]) == ("größe-fehlt", "/errors/gr%C3%B6%C3%9Fe-fehlt")
+    assert get(app, problem["type"], "application/json").get_json()["title"] == "Größe fehlt"
 
 
 def test_the_documentation_member_is_the_url_of_the_page(make_app: MakeApp) -> None:

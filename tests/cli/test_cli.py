@@ -144,14 +144,14 @@ def test_routes_as_json_has_everything_about_the_endpoints() -> None:
 
 def test_routes_as_json_explains_each_error() -> None:
     errors = parse_strictly(run(make(), "routes", "--json").output)["errors"]
-    entry = next(entry for entry in errors if entry["type"] == "vessel-not-found")
+    entry = next(entry for entry in errors if entry["code"] == "vessel-not-found")
     assert entry["meaning"] == "No vessel has this number."
     assert entry["action"] == "Look it up in `Lloyd's Register`."
     assert entry["retry"] == "never"
     assert entry["example"] == {"error": "Vessel not found."}
     assert entry["problem_example"]["status"] == 404
     assert [place["rule"] for place in entry["occurrences"]] == ["/vessels/<int:number>"]
-    forbidden = next(entry for entry in errors if entry["type"] == "forbidden")
+    forbidden = next(entry for entry in errors if entry["code"] == "forbidden")
     assert forbidden["headers"][0]["example"].startswith('Bearer realm="api"')
 
 

@@ -350,3 +350,24 @@ def test_a_limit_that_cannot_be_parsed_implies_only_itself() -> None:
     assert implies("<function>", "<function>")
     assert not implies("<function>", "5/minute")
     assert not implies("5/minute", "<function>")
+
+
+def test_the_reference_page_changes_a_type_and_no_code() -> None:
+    before = make_lock(raises(VesselNotFound))
+    after = make_lock(raises(VesselNotFound), APIERRORS_REFERENCE_URL="/errors")
+    (change,) = [
+        change for change in compare_locks(before, after) if change.where == "vessel-not-found"
+    ]
+    assert change.effect == "compatible"
+    assert change.what == "type changed from 'about:blank' to '/errors/vessel-not-found'"
+    (change,) = [
+        change for change in compare_locks(after, before) if change.where == "vessel-not-found"
+    ]
+    assert change.effect == "breaking"
+
+
+def test_a_member_that_one_error_loses_is_named_with_its_error() -> None:
+    before = make_lock(raises(VesselNotFound), APIERRORS_MEMBERS=("error", "status"))
+    after = json.loads(json.dumps(before))
+    after["errors"]["vessel-not-found"]["members"].remove("status")
+    assert changes(before, after) == ({"vessel-not-found: member 'status' removed"}, set())

@@ -22,9 +22,9 @@ from werkzeug.exceptions import (
 
 from flask_apierrors import ApiError, FieldError, InvalidToken, Problem
 from flask_apierrors._core.errors import (
-    page_name,
+    code_of_status,
+    code_of_type,
     status_title,
-    status_type,
 )
 
 
@@ -84,7 +84,7 @@ def test_an_unknown_retry_rule_fails_in_the_class_statement() -> None:
     ],
 )
 def test_the_page_of_a_type_is_named_by_the_last_part_of_its_uri(type: str, name: str) -> None:
-    assert page_name(type) == name
+    assert code_of_type(type) == name
 
 
 def test_an_error_keeps_its_arguments() -> None:
@@ -309,7 +309,19 @@ def test_a_field_error_has_only_the_members_with_a_value() -> None:
 
 def test_a_problem_needs_only_four_values() -> None:
     problem = Problem(404, "not-found", "Not Found", "No.")
-    assert problem == (404, "not-found", "Not Found", "No.", (), (), {}, None, None, None)
+    assert problem == (
+        404,
+        "not-found",
+        "Not Found",
+        "No.",
+        (),
+        (),
+        {},
+        "about:blank",
+        None,
+        None,
+        None,
+    )
 
 
 def test_an_invalid_token_is_a_401() -> None:
@@ -323,13 +335,43 @@ def test_an_invalid_token_is_a_401() -> None:
 @pytest.mark.parametrize("status", [*range(400, 600), 299, 999])
 def test_every_status_has_a_title_and_a_type(status: int) -> None:
     assert status_title(status)
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", status_type(status))
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code_of_status(status))
 
 
 def test_the_type_of_a_status_is_made_from_the_name_of_its_class() -> None:
-    assert status_type(404) == "not-found"
-    assert status_type(418) == "im-a-teapot"
-    assert status_type(505) == "http-version-not-supported"
-    assert status_type(499) == "status-499"
+    assert code_of_status(404) == "not-found"
+    assert code_of_status(418) == "im-a-teapot"
+    assert code_of_status(505) == "http-version-not-supported"
+    assert code_of_status(499) == "status-499"
     assert status_title(404) == "Not Found"
     assert status_title(499) == "Unknown Error"
+
+
+@pytest.mark.parametrize(
+    "type_", ["vessel not found", "/errors/x", "", 12, "https://example.org/a b", "ß:x", "a?b"]
+)
+def test_a_type_that_is_neither_a_name_nor_a_uri_fails_where_it_stands(type_: Any) -> None:
+    with pytest.raises(ValueError, match="give a short name without spaces"):
+        type("Odd", (ApiError,), {"type": type_})
+
+
+@pytest.mark.parametrize(
+    ("type_", "code"),
+    [
+        ("vessel-not-found", "vessel-not-found"),
+        ("größe-fehlt", "größe-fehlt"),
+        ("https://example.org/errors/sold", "sold"),
+        ("https://example.org/errors?code=12", "12"),
+        ("urn:example:sold", "sold"),
+    ],
+)
+def test_the_code_is_the_name_or_the_last_part_of_the_uri(type_: str, code: str) -> None:
+    cls: Any = type("Odd", (ApiError,), {"type": type_})
+    assert code_of_type(cls.type) == code
+
+
+@given(st.text().filter(str.isidentifier))
+def test_every_class_name_makes_a_code(name: str) -> None:
+    cls = type(name, (ApiError, NotFound), {})
+    derived: Any = type("Derived", (cls,), {})
+    assert derived.type == "derived"

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from flask_apierrors._core.config import MEMBERS
 from flask_apierrors._core.errors import FieldError, Problem
-from flask_apierrors._core.formats import error_list, plain, problem_json, type_uri
+from flask_apierrors._core.formats import error_list, plain, problem_json
 
 PROBLEM = Problem(
     404,
@@ -15,7 +13,8 @@ PROBLEM = Problem(
     "No vessel 9.",
     errors=(FieldError("no", pointer="#/imo"), {"code": 7}),
     extensions={"domain": "north"},
-    instance="/vessels/9",
+    type="/errors/vessel-not-found",
+    instance="/vessels/9#abc",
     request_id="abc",
     documentation="/errors/vessel-not-found",
 )
@@ -32,7 +31,8 @@ def test_the_plain_body_has_the_chosen_members_in_their_order() -> None:
     assert body == {
         "error": "No vessel 9.",
         "status": 404,
-        "type": "vessel-not-found",
+        "code": "vessel-not-found",
+        "type": "/errors/vessel-not-found",
         "title": "Vessel not found",
         "errors": [{"detail": "no", "pointer": "#/imo"}, {"code": 7}],
         "request_id": "abc",
@@ -44,7 +44,8 @@ def test_empty_members_are_left_out() -> None:
     assert plain(BARE, MEMBERS) == {
         "error": "No.",
         "status": 404,
-        "type": "not-found",
+        "code": "not-found",
+        "type": "about:blank",
         "title": "Not Found",
     }
     assert problem_json(BARE) == {
@@ -52,6 +53,7 @@ def test_empty_members_are_left_out() -> None:
         "title": "Not Found",
         "status": 404,
         "detail": "No.",
+        "code": "not-found",
     }
 
 
@@ -61,35 +63,26 @@ def test_problem_json_has_the_members_of_rfc_9457_and_those_of_the_author() -> N
         "title": "Vessel not found",
         "status": 404,
         "detail": "No vessel 9.",
-        "instance": "/vessels/9",
+        "instance": "/vessels/9#abc",
+        "code": "vessel-not-found",
         "errors": [{"detail": "no", "pointer": "#/imo"}, {"code": 7}],
         "request_id": "abc",
         "domain": "north",
     }
 
 
-def test_an_extension_never_replaces_a_standard_member() -> None:
+def test_an_extension_replaces_the_code_and_no_standard_member() -> None:
     hostile: dict[str, Any] = dict.fromkeys(problem_json(PROBLEM), "mine")
     body = problem_json(PROBLEM._replace(extensions=hostile))
     assert body == {
         name: value for name, value in problem_json(PROBLEM).items() if name != "domain"
-    } | {"domain": "mine"}
+    } | {"domain": "mine", "code": "mine"}
 
 
-@pytest.mark.parametrize(
-    ("problem", "uri"),
-    [
-        (BARE, "about:blank"),
-        (BARE._replace(title="Mine"), "urn:problem-type:not-found"),
-        (BARE._replace(type="vessel-not-found"), "urn:problem-type:vessel-not-found"),
-        (BARE._replace(documentation="/errors/not-found"), "/errors/not-found"),
-        (PROBLEM, "/errors/vessel-not-found"),
-        (PROBLEM._replace(type="https://example.com/x"), "https://example.com/x"),
-        (PROBLEM._replace(type="urn:x:y", documentation=None), "urn:x:y"),
-    ],
-)
-def test_the_type_is_a_page_a_urn_or_about_blank(problem: Problem, uri: str) -> None:
-    assert type_uri(problem) == uri
+def test_a_problem_without_a_uri_has_the_title_of_its_status() -> None:
+    body = problem_json(PROBLEM._replace(type="about:blank"))
+    assert (body["type"], body["title"]) == ("about:blank", "Not Found")
+    assert body["code"] == "vessel-not-found"
 
 
 def test_the_error_list_contains_mappings() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import (
+    Conflict,
     HTTPException,
     LengthRequired,
     MethodNotAllowed,
@@ -20,6 +21,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
     TooManyRequests,
     Unauthorized,
+    UnprocessableEntity,
     default_exceptions,
 )
 from werkzeug.test import TestResponse
@@ -27,6 +29,7 @@ from werkzeug.test import TestResponse
 from flask_apierrors import ApiError, ApiErrors, InvalidToken
 from tests.conftest import parse_strictly
 
+PROBLEM = {"Accept": "application/problem+json"}
 BAD = "The request was malformed or failed validation."
 
 
@@ -236,14 +239,22 @@ def test_a_405_of_the_routing_keeps_its_allow() -> None:
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
 
 
-def test_a_405_of_a_view_gets_an_allow() -> None:
-    assert set(get(lambda: abort(405)).headers["Allow"].split(", ")) == {
-        "GET",
-        "HEAD",
-        "OPTIONS",
-        "POST",
-        "PUT",
-    }
+@pytest.mark.parametrize(
+    ("method", "allow"),
+    [
+        ("GET", "OPTIONS, POST, PUT"),
+        ("HEAD", "GET, OPTIONS, POST, PUT"),
+        ("POST", "GET, HEAD, OPTIONS, PUT"),
+    ],
+)
+def test_a_405_of_a_view_allows_the_methods_of_the_url_that_it_did_not_refuse(
+    method: str, allow: str
+) -> None:
+    response = make(lambda: abort(405)).test_client().open("/x", method=method)
+    assert response.headers.getlist("Allow") == [allow]
+
+
+def test_an_authors_allow_is_kept() -> None:
     response = get(raiser(MethodNotAllowed(["PATCH"])))
     assert response.headers.getlist("Allow") == ["PATCH"]
 
@@ -408,7 +419,7 @@ def test_a_validation_error_is_a_400_that_names_the_fields() -> None:
 def test_a_validation_error_says_where_the_value_was(data: Any, expected: dict[str, str]) -> None:
     response = get(load(data), {"Accept": "application/problem+json"})
     body = parse_strictly(response.data)
-    assert body["type"] == "urn:problem-type:validation-failed"
+    assert body["type"] == "about:blank"
     assert {key: value for key, value in body["errors"][0].items() if key != "detail"} == expected
 
 
@@ -440,3 +451,204 @@ def test_an_unrelated_data_attribute_is_ignored() -> None:
     exc = NotFound("gone")
     exc.data = {"messages": {"json": {"a": ["secret"]}}}  # type: ignore[attr-defined]
     assert error(get(raiser(exc))) == "gone"
+
+
+# -- an author's words, wherever he put them
+
+
+def test_a_dict_is_a_sentence_and_further_members() -> None:
+    description: Any = {"message": "Too shallow.", "code": 12, "depth": 3}
+    assert error(get(lambda: abort(400, description))) == "Too shallow."
+    body = parse_strictly(get(lambda: abort(400, description), PROBLEM).data)
+    assert (body["detail"], body["code"], body["depth"]) == ("Too shallow.", 12, 3)
+
+
+def test_an_object_without_a_text_leaves_the_sentence_of_the_status() -> None:
+    nobody: Any = object()
+    assert (
+        error(get(lambda: abort(403, nobody)))
+        == "You do not have permission to access the requested content."
+    )
+
+
+def test_members_of_an_error_and_of_its_dict_stand_side_by_side() -> None:
+    exc = ApiError({"message": "No.", "a": 1, "b": 2}, status=409, b=3)
+    body = parse_strictly(get(raiser(exc), PROBLEM).data)
+    assert (body["detail"], body["a"], body["b"]) == ("No.", 1, 3)
+
+
+@pytest.mark.parametrize("text", ["No crane 7.", "<p>No crane 7.</p>"])
+def test_a_description_that_a_class_makes_is_the_sentence(text: str) -> None:
+    class NoCrane(NotFound):
+        def get_description(self, environ: Any = None, scope: Any = None) -> str:
+            return text
+
+    assert error(get(raiser(NoCrane()))) == "No crane 7."
+
+
+class OwnBody(HTTPException):
+    code = 409
+
+    def get_body(self, environ: Any = None, scope: Any = None) -> str:
+        return '{"msg": "Berth taken."}'
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        return [
+            ("Content-Type", "application/json"),
+            ("X-Mine", "a"),
+            ("Content-Length", "999"),
+            ("Connection", "close"),
+            ("Transfer-Encoding", "chunked"),
+        ]
+
+
+def test_a_body_that_a_class_makes_goes_out_as_it_is() -> None:
+    response = get(raiser(OwnBody()))
+    assert (response.status_code, response.data) == (409, b'{"msg": "Berth taken."}')
+    assert (response.content_type, response.headers["X-Mine"]) == ("application/json", "a")
+    assert response.headers.getlist("Content-Length") == [str(len(response.data))]
+    assert not {"Connection", "Transfer-Encoding"} & set(response.headers.keys())
+
+
+def test_a_response_that_a_class_makes_goes_out_as_it_is() -> None:
+    class OwnResponse(HTTPException):
+        code = 451
+
+        def get_response(self, environ: Any = None, scope: Any = None) -> Any:
+            return Response("mine", 451)
+
+    response = get(raiser(OwnResponse()))
+    assert (response.status_code, response.data) == (451, b"mine")
+
+
+@pytest.mark.parametrize("code", [500, None, 999])
+def test_a_500_never_sends_the_body_of_its_class(code: int | None) -> None:
+    cls = type("Crash", (OwnBody,), {"code": code})
+    response = get(raiser(cls()))
+    assert response.status_code == 500
+    assert b"taken" not in response.data
+
+
+def abort_with(cls: type[HTTPException], **attributes: Any) -> HTTPException:
+    exc = cls()
+    vars(exc).update(attributes)
+    return exc
+
+
+def test_the_data_of_an_abort_is_read() -> None:
+    data = {"message": "Taken.", "headers": {"WWW-Authenticate": "Basic realm=x", "Retry-After": 1}}
+    response = get(raiser(abort_with(Unauthorized, data=data, exc=None)))
+    assert error(response) == "Taken."
+    assert response.headers.getlist("WWW-Authenticate") == ['Basic realm="x"']
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_a_delay_in_the_data_of_an_abort_is_in_whole_seconds() -> None:
+    exc = abort_with(TooManyRequests, data={"headers": {"Retry-After": "0.5"}})
+    response = get(raiser(exc))
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+
+
+def test_errors_in_the_data_of_an_abort_are_told_by_location() -> None:
+    data = {"errors": {"json": {"depth": ["Too shallow."]}}}
+    response = get(raiser(abort_with(UnprocessableEntity, data=data, exc=None)), PROBLEM)
+    body = parse_strictly(response.data)
+    assert (response.status_code, body["code"]) == (422, "validation-failed")
+    assert body["detail"] == "Invalid 'depth': Too shallow."
+    assert body["errors"] == [{"detail": "Too shallow.", "pointer": "#/depth"}]
+
+
+def test_errors_of_another_status_leave_its_code() -> None:
+    data = {"message": "Taken.", "errors": {"name": ["In use."]}}
+    body = parse_strictly(get(raiser(abort_with(Conflict, data=data)), PROBLEM).data)
+    assert (body["code"], body["detail"]) == ("conflict", "Taken.")
+    assert [item["detail"] for item in body["errors"]] == ["In use."]
+
+
+def test_the_data_of_an_authors_class_is_his() -> None:
+    class Own(Conflict):
+        data: Any = None
+
+    exc = Own("gone")
+    exc.data = {"message": "secret", "errors": {"a": ["secret"]}, "secret": 1}
+    response = get(raiser(exc), PROBLEM)
+    assert b"secret" not in response.data
+
+
+# -- fields that are the server's
+
+
+def test_fields_of_the_connection_do_not_go_out() -> None:
+    fields = {
+        "Connection": "close",
+        "Keep-Alive": "timeout=5",
+        "Transfer-Encoding": "chunked",
+        "Content-Length": "3",
+        "X-Mine": "a",
+    }
+    response = get(raiser(ApiError("No.", status=409, headers=fields)))
+    assert response.headers["X-Mine"] == "a"
+    assert response.headers.getlist("Content-Length") == [str(len(response.data))]
+    assert not {"Connection", "Keep-Alive", "Transfer-Encoding"} & set(response.headers.keys())
+
+
+# -- codes and types
+
+
+def test_a_code_does_not_change_with_the_configuration() -> None:
+    class VesselNotFound(ApiError, NotFound):
+        """No such vessel."""
+
+    class Sold(ApiError, NotFound):
+        type = "https://example.org/problems#vessel-sold"
+
+    def type_and_code(exc: Exception, **config: Any) -> tuple[str, str, str]:
+        body = parse_strictly(get(raiser(exc), PROBLEM, **config).data)
+        return body["type"], body["code"], body["title"]
+
+    base = {"APIERRORS_TYPE_BASE": "https://example.org/errors/"}
+    page = {"APIERRORS_REFERENCE_URL": "/errors"}
+    name, title = "vessel-not-found", "Vessel not found"
+    assert type_and_code(VesselNotFound()) == ("about:blank", name, "Not Found")
+    assert type_and_code(VesselNotFound(), **page) == (f"/errors/{name}", name, title)
+    assert type_and_code(VesselNotFound(), **base, **page) == (
+        f"https://example.org/errors/{name}",
+        name,
+        title,
+    )
+    assert type_and_code(Sold(), **base, **page) == (Sold.type, "vessel-sold", "Sold")
+    assert type_and_code(NotFound(), **base)[:2] == (
+        "https://example.org/errors/not-found",
+        "not-found",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (413, "Content Too Large"),
+        (414, "URI Too Long"),
+        (416, "Range Not Satisfiable"),
+        (422, "Unprocessable Content"),
+        (404, "Not Found"),
+    ],
+)
+def test_the_title_of_a_bare_status_is_the_phrase_of_rfc_9110(status: int, title: str) -> None:
+    body = parse_strictly(get(lambda: abort(status), PROBLEM).data)
+    assert (body["type"], body["title"]) == ("about:blank", title)
+
+
+def test_every_429_has_the_same_code() -> None:
+    assert parse_strictly(get(lambda: abort(429), PROBLEM).data)["code"] == "quota-exceeded"
+
+
+def test_vary_keeps_what_the_answer_depends_on_besides() -> None:
+    app = make(lambda: abort(404))
+
+    @app.after_request
+    def add_origin(response: Response) -> Response:
+        response.vary.add("Origin")
+        response.vary.add("Cookie")
+        return response
+
+    assert app.test_client().get("/x").vary.as_set() == {"accept", "origin", "cookie"}

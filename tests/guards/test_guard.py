@@ -347,7 +347,7 @@ def test_an_authors_guard_is_in_the_catalogue(keyed: Flask) -> None:
     ]
     (operation,) = catalogue(keyed).operations
     assert operation.guards == (API_KEY,)
-    assert "unauthorized" not in {error.type for error in operation.errors}
+    assert "unauthorized" not in {error.code for error in operation.errors}
 
 
 def test_an_authors_guard_is_on_the_reference_page(keyed: Flask) -> None:

@@ -15,7 +15,7 @@ from apiflask import APIFlask
 from openapi_spec_validator import validate
 
 from flask_apierrors import ApiError, ApiErrors, rate_limit, requires_permissions
-from flask_apierrors._libraries.apiflask import declared_type
+from flask_apierrors._libraries.apiflask import declared_code
 from flask_apierrors.openapi import add_errors
 from tests.documents import Json, accepts, response_of
 
@@ -45,7 +45,7 @@ VALIDATION_ERROR = {"$ref": "#/components/schemas/ValidationError"}
 def test_a_body_with_its_schema_for_errors_is_apiflasks(
     status: int, response: Any, type: str | None
 ) -> None:
-    assert declared_type(status, response) == type
+    assert declared_code(status, response) == type
 
 
 def apiflask_app() -> APIFlask:

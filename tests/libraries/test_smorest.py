@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 from werkzeug.exceptions import NotFound
 
 from flask_apierrors import ApiError, ApiErrors, raises, rate_limit, requires_permissions
-from flask_apierrors._libraries.smorest import declared_type
+from flask_apierrors._libraries.smorest import declared_code
 from flask_apierrors.openapi import ApiErrorsPlugin
 from tests.documents import Json, accepts, response_of
 
@@ -42,7 +42,7 @@ class VesselNotFound(ApiError, NotFound):
 def test_a_reference_by_the_name_of_its_status_is_flask_smorests(
     status: int, response: Any, type: str | None
 ) -> None:
-    assert declared_type(status, response) == type
+    assert declared_code(status, response) == type
 
 
 def smorest_app(**config: Any) -> tuple[Flask, flask_smorest.Api]:
