@@ -26,7 +26,7 @@ from .errors import (
     status_title,
 )
 from .header_fields import OF_THE_CONNECTION
-from .http import HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
+from .http import CheckedPairs, HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
 from .scheme import challenges, sentence_of_401
 from .sentences import Sentence, text_of
 from .state import AppState, current_flask
@@ -220,6 +220,8 @@ def _own_headers(exc: HTTPException, req: Request) -> HeaderPairs:
     headers: object = vars(exc)["headers"] if is_plain else exc.get_headers(req.environ)
     # Werkzeug drops a delay of 0 and does not round one of 0.5: read what the author set.
     delay: object = exc.retry_after if isinstance(exc, _WITH_DELAY) else None
+    if delay is None and type(headers) is CheckedPairs:
+        return headers  # this package's
     if delay is None and not headers:
         return ()
     return _without_page_fields(header_pairs(headers), delay, exc.code)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from werkzeug.exceptions import HTTPException
 
 from .errors import InvalidToken
-from .http import HeaderPairs, challenge
+from .http import CheckedPairs, HeaderPairs, challenge
 from .sentences import Sentence
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_NEUTRAL = Sentence("authentication-required")
 
 
 class Scheme(Protocol):
@@ -44,7 +46,7 @@ class Scheme(Protocol):
         """Say what is wrong with what a request sent. ``None``: it sent nothing."""
         ...
 
-    def challenge(self, exc: Exception, environ: WSGIEnvironment, realm: str) -> str:
+    def challenge(self, exc: Exception | None, environ: WSGIEnvironment, realm: str) -> str:
         """Return the challenge of a 401 (RFC 9110 section 11.6.1)."""
         ...
 
@@ -54,8 +56,8 @@ class Scheme(Protocol):
 
 
 def challenges(
-    schemes: Sequence[Scheme], exc: Exception, environ: WSGIEnvironment, realm: str
-) -> HeaderPairs:
+    schemes: Sequence[Scheme], exc: Exception | None, environ: WSGIEnvironment, realm: str
+) -> CheckedPairs:
     """Return one challenge for each scheme that would do (RFC 9110 section 11.6.1).
 
     A 401 must have one. An app without a scheme knows its clients by other means, so its challenge
@@ -64,7 +66,8 @@ def challenges(
     values = [scheme.challenge(exc, environ, realm) for scheme in schemes]
     if not values and isinstance(exc, InvalidToken):
         values = [token_challenge(exc, realm)]
-    return tuple([("WWW-Authenticate", value) for value in values or [_unnamed_challenge(realm)]])
+    fields = [("WWW-Authenticate", value) for value in values or [_unnamed_challenge(realm)]]
+    return CheckedPairs(fields)
 
 
 def token_challenge(exc: InvalidToken, realm: str) -> str:
@@ -90,9 +93,12 @@ def sentence_of_401(
         this package does not know.
     :returns: ``None`` if the request has no credentials.
     """
-    names = {scheme.name.lower() for scheme in schemes}
+    names = [scheme.name.lower() for scheme in schemes]
     for field, value in headers:
-        if field.lower() == "www-authenticate" and value.split(" ")[0].lower() not in names:
-            return Sentence("authentication-required")
-    sentences = (scheme.sentence(environ) for scheme in schemes)
-    return next(filter(None, sentences), None)
+        if field.lower() == "www-authenticate" and value.split(" ", 1)[0].lower() not in names:
+            return _NEUTRAL
+    for scheme in schemes:
+        sentence = scheme.sentence(environ)
+        if sentence is not None:
+            return sentence
+    return None

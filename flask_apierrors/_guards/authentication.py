@@ -133,7 +133,10 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
             "A guard needs to know the client, but the app has no way to authenticate. Register "
             "one, such as a function that verifies tokens with @errors.verify_token."
         )
-    raise _with_challenges(rejection or ApiError(status=401), req, state.app)
+    if rejection is None:
+        fields = challenges(state.app.schemes, None, req.environ, state.app.config.realm)
+        raise ApiError(status=401, headers=fields)
+    raise _with_challenges(rejection, req, state.app)
 
 
 def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError:
@@ -141,13 +144,14 @@ def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError
 
     It may be shared, so it is not written to.
     """
-    own = header_pairs(refusal.headers)
-    if has_field(own, "WWW-Authenticate"):
+    own = refusal.headers and header_pairs(refusal.headers)
+    if own and has_field(own, "WWW-Authenticate"):
         return refusal
     cls = type(refusal)
     copy = cls.__new__(cls)
     vars(copy).update(vars(refusal))
-    copy.headers = (*own, *challenges(app.schemes, refusal, req.environ, app.config.realm))
+    fields = challenges(app.schemes, refusal, req.environ, app.config.realm)
+    copy.headers = (*own, *fields) if own else fields
     return copy
 
 

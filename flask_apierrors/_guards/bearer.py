@@ -65,7 +65,7 @@ class Bearer:
         is_sent = self.credentials(environ) is not None
         return Sentence("invalid-token" if is_sent else "malformed-authorization")
 
-    def challenge(self, exc: Exception, environ: WSGIEnvironment, realm: str) -> str:
+    def challenge(self, exc: Exception | None, environ: WSGIEnvironment, realm: str) -> str:
         """Return the challenge, with an ``error`` if there was a token (RFC 6750 section 3)."""
         if isinstance(exc, InvalidToken):
             return token_challenge(exc, realm)

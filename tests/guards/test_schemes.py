@@ -30,7 +30,7 @@ class Key:
     def sentence(self, environ: Mapping[str, Any]) -> Sentence | None:
         return Sentence("invalid-value") if "HTTP_X_API_KEY" in environ else None
 
-    def challenge(self, exc: Exception, environ: Mapping[str, Any], realm: str) -> str:
+    def challenge(self, exc: Exception | None, environ: Mapping[str, Any], realm: str) -> str:
         return challenge("Key", realm=realm)
 
     def permission_challenge(self, permissions: tuple[str, ...], realm: str) -> str:
