@@ -46,6 +46,8 @@ class AppState:
     rate_limits: Any = None
     #: Whether a proxy named a client, and the app ignored it.
     unread_forwarded: bool = False
+    #: Whether a request had credentials, or the log says that none had.
+    saw_authorization: bool = False
 
     @property
     def app(self) -> Flask:
@@ -76,6 +78,8 @@ class RequestState:
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None
+    #: How long the request has waited for the storage of its limits.
+    storage_seconds: float = 0.0
 
 
 def app_state() -> AppState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache
@@ -22,6 +23,7 @@ from .marks import Mark, View
 from .schemes import SCHEMES
 
 _FORBIDDEN = Sentence(403)
+_logger = logging.getLogger("flask_apierrors")
 
 
 def requires_auth(view: View) -> View:
@@ -118,7 +120,19 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
     if state.rejection is not None:
         raise state.rejection
     if state.principal is None:
+        if "mod_wsgi.version" in req.environ:
+            _check_mod_wsgi(req, state.app)
         raise ApiError(status=401)
+
+
+def _check_mod_wsgi(req: Request, app: AppState) -> None:
+    """Warn once if no request has the header: mod_wsgi keeps it from apps by default."""
+    if not app.saw_authorization and "HTTP_AUTHORIZATION" not in req.environ:
+        app.saw_authorization = True
+        _logger.warning(
+            "No request has had an Authorization header so far. mod_wsgi passes the header on only"
+            " if Apache's configuration says: WSGIPassAuthorization On"
+        )
 
 
 def _forbidden(names: tuple[str, ...], app: AppState) -> ApiError:
@@ -138,6 +152,7 @@ def _verify_once(req: Request, state: RequestState) -> None:
         credentials = scheme.credentials(req.environ)
         if credentials is None:
             continue
+        state.app.saw_authorization = True
         try:
             principal = scheme.verify(credentials, state.app.hooks)
         except HTTPException as refusal:
