@@ -45,7 +45,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_limits": (
         ("quotas", "clients"),
         ("settings", "fields", "rate_limit"),
-        ("flask_limiter",),
+        ("flask_limiter", "drivers", "memory"),
         ("storage", "plans"),
         ("counting",),
         ("native",),

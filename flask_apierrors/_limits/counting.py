@@ -11,7 +11,7 @@ from .._core.http import CheckedPairs
 from .._core.state import AppState, RequestState
 from .clients import client_of
 from .fields import add_limit_fields, legacy_fields, policy_names, rate_limit_fields
-from .flask_limiter import QuotaReader, request_limit, storage_of
+from .flask_limiter import QuotaReader, counts_in_memory, request_limit, storage_of
 from .plans import Plan, Plans, check_endpoints
 from .quotas import (
     Charge,
@@ -42,6 +42,8 @@ class Counting:
         self.settings = settings
         self._limiter = limiter
         self._state = state
+        #: Whether to look if several processes count, each for itself.
+        self._checks_processes = counts_in_memory(limiter)
         self._reader = QuotaReader(limiter, settings.key_prefix)
         self.plans = Plans(self._reader, settings, state)
         self.counters = Counters(limiter.limiter, storage_of(limiter))
@@ -52,6 +54,8 @@ class Counting:
 
     def count_plan(self, req: Request, state: RequestState) -> None:
         """Count a request for the plan of its endpoint."""
+        if self._checks_processes:
+            self._check_processes(req)
         if self._unchecked:
             check_endpoints(self._state.app, self._by_endpoint)
             self._unchecked = False
@@ -65,6 +69,8 @@ class Counting:
         self, declaration: Declaration, req: Request, state: RequestState
     ) -> None:
         """Count a request for a ``rate_limit`` on its view."""
+        if self._checks_processes:
+            self._check_processes(req)
         method = req.method
         if method == "OPTIONS":
             return
@@ -86,6 +92,16 @@ class Counting:
         if self.settings.has_request_identifier:
             return self._limiter.identify_request()
         return req.endpoint or ""
+
+    def _check_processes(self, req: Request) -> None:
+        """Warn once if other processes serve the app: this one counts in its own memory."""
+        self._checks_processes = False
+        if req.environ.get("wsgi.multiprocess"):
+            _logger.warning(
+                "Rate limits are counted in memory, but the server has several processes. Each of"
+                " them allows the whole limit. Set RATELIMIT_STORAGE_URI to a storage that they"
+                " share, such as redis://localhost:6379."
+            )
 
     # -- taking from the quotas
 

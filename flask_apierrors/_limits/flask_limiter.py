@@ -6,9 +6,6 @@ Every name that these two do not document stands here, and nowhere else in the p
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
     from flask_limiter._limits import RuntimeLimit
     from limits.storage import Storage
 
-#: Seconds between two sweeps of the counters in memory.
-SWEEP_INTERVAL = 5.0
 #: The attribute by which Flask-Limiter recognizes the wrappers of its decorators.
 _WRAPPED_BY = "__wrapper-limiter-instance"
 
@@ -168,9 +163,26 @@ def storage_of(limiter: Limiter) -> Storage:
     return limiter.limiter.storage
 
 
+def counts_in_memory(limiter: Limiter) -> bool:
+    """Return whether each process counts for itself."""
+    from limits.storage import MemoryStorage
+
+    return isinstance(storage_of(limiter), MemoryStorage)
+
+
+def storage_uri_of(limiter: Limiter) -> str | None:
+    """Return the URI that an author gave to his Limiter, if he did."""
+    return limiter._storage_uri
+
+
+def storage_options_of(limiter: Limiter) -> dict[str, Any]:
+    """Return the options of the storage of a Limiter, from its author and the configuration."""
+    return limiter._storage_options
+
+
 def replace_storage(limiter: Limiter, storage: Storage) -> None:
     """Make a Limiter count in another storage."""
-    limiter.limiter.storage = storage
+    limiter._storage = limiter.limiter.storage = storage
 
 
 def driver_of(storage: Storage | None) -> Any:
@@ -304,65 +316,3 @@ def has_native_limits(limiter: Limiter, view: Any) -> bool:
     from flask_limiter.util import get_qualified_name
 
     return bool(limiter.limit_manager.decorated_limits(get_qualified_name(view)))
-
-
-# -- the counters in memory
-
-
-class _Sweep:
-    """Replaces the timer of a ``MemoryStorage``, which starts a timer when none is alive.
-
-    This one is alive until the interval is over, even if the sweep is done.
-    """
-
-    def __init__(self) -> None:
-        self.timer: threading.Timer | None = None
-        self._due = time.monotonic() + SWEEP_INTERVAL
-
-    def is_alive(self) -> bool:
-        return time.monotonic() < self._due
-
-    def start(self) -> None:
-        self._due = time.monotonic() + SWEEP_INTERVAL
-        assert self.timer is not None
-        self.timer.daemon = True
-        self.timer.start()
-
-
-class RareSweeps:
-    """Makes a ``MemoryStorage`` look for expired counters only each :data:`SWEEP_INTERVAL`.
-
-    ``MemoryStorage`` starts a thread for that every 10 milliseconds, which takes longer than
-    counting the requests. An expired counter is recognized when it is read, so this can wait. The
-    base class is missing here because ``limits`` is imported later.
-    """
-
-    storage: Counter[str]
-    expirations: dict[str, float]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._lock = threading.Lock()
-        super().__init__(*args, **options)
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter, and return its new value. No two requests get the same value."""
-        with self._lock:
-            if not self._sweep.is_alive():
-                return super().incr(key, expiry, amount)  # type: ignore[misc,no-any-return]
-            now = time.time()
-            if self.expirations.get(key, 0.0) <= now:
-                self.expirations[key] = now + expiry
-                self.storage[key] = 0
-            value = self.storage[key] = self.storage[key] + amount
-            return value
-
-    @property
-    def timer(self) -> Any:
-        """The timer that ``MemoryStorage`` asks whether it is alive."""
-        return self._sweep
-
-    @timer.setter
-    def timer(self, timer: threading.Timer) -> None:
-        if "_sweep" not in self.__dict__:
-            self._sweep = _Sweep()
-        self._sweep.timer = timer

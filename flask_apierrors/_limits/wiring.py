@@ -15,7 +15,7 @@ from .flask_limiter import install_hooks, make_limiter, read_settings, watch_lim
 from .native import add_native_fields, bypasses_hooks, convert
 from .quotas import Quota
 from .rate_limit import declarations_of
-from .settings import LIMITING_KEYS, check_limits
+from .settings import LIMITING_KEYS, check_limits, storage_uri
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -82,7 +82,7 @@ class RateLimits:
 
         config = self._state.config
         key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
-        uri, options = storage_arguments(app.config, config.retry_after)
+        uri, options = storage_arguments(storage_uri(app.config), app.config, config.retry_after)
         limiter = make_limiter(app, self._limiters, key_func, uri, options)
         if limiter.enabled:
             check_limits(app.config, config.rate_limits)

@@ -237,3 +237,23 @@ def test_a_crash_in_deduct_when_is_logged_and_the_client_gets_the_response(
 
     assert app.test_client().get("/x").status_code == 200
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["RATELIMIT_DEFAULT", "APIERRORS_RETRY_AFTER"])
+def test_the_log_says_once_that_several_processes_count_each_for_itself(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    app = make_app(**{key: "9/minute" if key == "RATELIMIT_DEFAULT" else 1})
+    app.add_url_rule("/x", "x", rate_limit("9/minute")(lambda: {}))
+    for _ in range(2):
+        app.test_client().get("/x", environ_overrides={"wsgi.multiprocess": True})
+    assert caplog.text.count("Set RATELIMIT_STORAGE_URI") == 1
+
+
+def test_the_log_says_nothing_of_processes_where_there_is_one(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    app.add_url_rule("/x", "x", rate_limit("9/minute")(lambda: {}))
+    app.test_client().get("/x")
+    assert caplog.text == ""

@@ -17,6 +17,7 @@ from limits.strategies import (
     SlidingWindowCounterRateLimiter,
 )
 
+from flask_apierrors._limits.memory import ProcessMemory
 from flask_apierrors._limits.quotas import (
     Charge,
     Counters,
@@ -25,7 +26,7 @@ from flask_apierrors._limits.quotas import (
     nearest_of,
     parse_limit,
 )
-from flask_apierrors._limits.storage import GuardedStorage, SweptMemory
+from flask_apierrors._limits.storage import GuardedStorage
 from tests.conftest import Clock
 
 from .samples import charge, quota
@@ -36,7 +37,7 @@ STRATEGIES = [FixedWindowRateLimiter, MovingWindowRateLimiter, SlidingWindowCoun
 def counters(
     strategy: type[RateLimiter] = FixedWindowRateLimiter, storage: Storage | None = None
 ) -> Counters:
-    storage = storage or SweptMemory()
+    storage = storage or ProcessMemory()
     return Counters(strategy(storage), storage)
 
 
@@ -148,7 +149,7 @@ def test_the_wait_for_a_fixed_window_is_enough_and_never_longer_than_the_window(
 ) -> None:
     # Redis tells the life of a counter in whole seconds, rounded to the nearest.
     life = (milliseconds + 500) // 1000 if remote else milliseconds / 1000
-    counted = counters(storage=GuardedStorage(SweptMemory()) if remote else None)
+    counted = counters(storage=GuardedStorage("memory://") if remote else None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "time", lambda: now)
         seconds = counted.seconds_until(now + life, window)
