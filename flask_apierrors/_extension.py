@@ -97,14 +97,17 @@ class ApiErrors:
 
     @property
     def limiter(self) -> Limiter:
-        """The current app's Flask-Limiter, for its own decorators and its storage.
+        """The app's Flask-Limiter, for its own decorators and its storage.
 
-        :raises RuntimeError: outside an app context, or if the app has no ``ApiErrors``.
+        Before there is an app, it is one for decorators alone. They hold for every app of this
+        instance.
+
+        :raises RuntimeError: if the current app has no ``ApiErrors``, or if there are several apps
+            and none is the current one.
         """
         from ._limits.wiring import limiter_of
 
-        app_state()
-        return limiter_of(current_flask())
+        return limiter_of(self._hooks, self._apps)
 
     # -- the author's hooks
 

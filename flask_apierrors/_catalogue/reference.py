@@ -25,7 +25,7 @@ from .._core.sentences import Sentence
 from .._core.state import AppState, current_request
 from .._core.statuses import Retry
 from .._core.text import as_text
-from .._limits.quotas import QuotaExceeded
+from .._limits.refusals import QuotaExceeded
 from .catalogue import catalogue, find
 from .model import Catalogue, Entry, HeaderField, Operation
 from .routes import path_of

@@ -21,5 +21,7 @@ class Hooks:
     format: Callable[[Problem], Any] | None = None
     unavailable_when: Callable[[], Any] | None = None
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
+    #: The Limiter whose decorators hold for all apps: see ``_limits``.
+    limiter: Any = None
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()

@@ -130,6 +130,13 @@ def is_error(response: Response) -> bool:
     return is_whole(response) or response.status_code >= 400
 
 
+def status_of(response: Response) -> int:
+    """Return the status code."""
+    if is_whole(response):
+        return int(response._parts[1][:3])  # type: ignore[attr-defined]
+    return response.status_code
+
+
 def field_of(response: Response, name: str) -> str | None:
     """Return the value of the first field of a name."""
     if not is_ready(response):

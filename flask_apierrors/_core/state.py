@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, request
-from werkzeug.exceptions import HTTPException
 
 from .config import Config
 from .hooks import Converter, Hooks
@@ -73,7 +72,7 @@ class RequestState:
     #: Whether the credentials were verified. One of the next two may have the result.
     verified: bool = False
     principal: Any = None
-    rejection: HTTPException | None = None
+    rejection: Exception | None = None
     negotiated_type: str | None = None
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None

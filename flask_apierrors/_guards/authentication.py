@@ -11,7 +11,6 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from flask import Request, current_app
-from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
 from .._core.errors import ApiError, InvalidToken
@@ -102,13 +101,21 @@ def principal_of(req: Request) -> Any:
 
     The credentials are verified once in a request, when they are first needed.
 
-    :raises HTTPException: what the verifier raised, unless it is ``InvalidToken``.
+    :raises Exception: what the verifier raised, unless it is ``InvalidToken``.
     """
     state = request_state(req)
     _verify_once(req, state)
     if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
         raise state.rejection
     return state.principal
+
+
+def known_principal(req: Request) -> Any:
+    """Return the principal of a request, or ``None``: whatever is wrong is for its guard."""
+    try:
+        return principal_of(req)
+    except Exception:
+        return None
 
 
 #: What ``verify_token`` returned for the current request. It is falsy without a valid token.
@@ -154,11 +161,9 @@ def _verify_once(req: Request, state: RequestState) -> None:
             continue
         state.app.saw_authorization = True
         try:
-            principal = scheme.verify(credentials, state.app.hooks)
-        except HTTPException as refusal:
-            state.rejection = refusal
-        else:
-            _accept(principal, state)
+            _accept(scheme.verify(credentials, state.app.hooks), state)
+        except Exception as failure:  # raised where the principal is needed
+            state.rejection = failure
         break
     state.verified = True
 

@@ -22,7 +22,7 @@ from .._core.state import current_request, request_state
 from .drivers import DEADLINE, connect, time_out
 from .flask_limiter import driver_of, replace_storage, storage_options_of, storage_uri_of
 from .memory import ProcessMemory
-from .quotas import StorageFailed
+from .refusals import StorageFailed
 from .settings import falls_back, storage_scheme, storage_uri
 
 if TYPE_CHECKING:
