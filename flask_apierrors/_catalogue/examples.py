@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .._core.errors import ApiError
-from .._core.http import CheckedPairs
 from .._core.sentences import Sentence
 from .._core.state import AppState
 from .._libraries.marshmallow import example_error
@@ -47,6 +46,5 @@ def _quota_exceeded(quota: Quota) -> ApiError:
     seconds = max(1, quota.window // 2)
     charge = Charge(quota, "", quota.amount)
     charge.reset = seconds
-    example = quota_exceeded(quota.text, seconds, [quota.name])
-    example.headers = CheckedPairs(rate_limit_fields([charge], charge))
-    return example
+    fields = rate_limit_fields([charge], charge)
+    return quota_exceeded(quota.text, seconds, [quota.name], fields)

@@ -25,7 +25,7 @@ from .flask_limiter import (
     storage_of,
 )
 from .plans import Plan, Plans, check_endpoints, method_of
-from .quotas import Charge, Counters, Quota, nearest_of
+from .quotas import Charge, Counters, Quota
 from .rate_limit import Declaration, marks_of_view
 from .refusals import StorageFailed, measure_exceeded
 
@@ -46,6 +46,8 @@ class Counting:
     """
 
     def __init__(self, limiter: Limiter, state: AppState, *, is_first: bool) -> None:
+        from flask_limiter import RateLimitExceeded
+
         self.settings = read_settings(limiter, state.app)
         #: Whether the author can ask the Limiter what was counted.
         self.is_public = False
@@ -59,6 +61,7 @@ class Counting:
         gives_back = can_give_back(storage_of(limiter))
         self.counters = Counters(limiter.limiter, gives_back=gives_back)
         self._filters = filters_of(limiter)
+        self._exception = RateLimitExceeded
         self._by_endpoint = state.config.rate_limits
         self._unchecked = bool(self._by_endpoint)
 
@@ -199,7 +202,10 @@ class Counting:
 
         :raises RateLimitExceeded: if one is exceeded.
         """
-        if self.settings.meta_limits or any(charge.quota.limit.meta_limits for charge in new):
+        has_meta_limits = bool(self.settings.meta_limits) or any(
+            charge.quota.limit.meta_limits for charge in new
+        )
+        if has_meta_limits:
             self._check_meta_limits(new, charges, req, state)
         exceeded: list[Charge] = []
         for charge in new:
@@ -207,13 +213,13 @@ class Counting:
                 charge.exceeded = True
                 exceeded.append(charge)
         if exceeded:
-            for charge in self._meta_charges(exceeded, req, state):
+            for charge in self._meta_charges(exceeded, req, state) if has_meta_limits else ():
                 self.counters.take(charge)
             raise self._refusal(exceeded, charges, state, self.settings.on_breach)
 
     def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
         """Return whether the request is within a quota, and take its cost."""
-        if charge.cost > charge.quota.amount:
+        if not charge.fits:
             return False
         if charge.quota.limit.deduct_when:
             return self.counters.reserve(charge)
@@ -252,8 +258,6 @@ class Counting:
         on_breach: OnBreach | None,
     ) -> RateLimitExceeded:
         """Make Flask-Limiter's exception, which handlers of the author may wait for."""
-        from flask_limiter import RateLimitExceeded
-
         for charge in exceeded:
             _exceeded_logger.info(
                 "ratelimit %s (%s) exceeded at endpoint: %s",
@@ -265,11 +269,13 @@ class Counting:
         if self.is_public:
             publish(self._limiter, charges)
         first = exceeded[0]
+        limit = first.quota.limit
         response = None
-        for function in dict.fromkeys((on_breach, first.quota.limit.on_breach)):
-            result = function(request_limit(self._limiter, first)) if function else None
-            response = result if isinstance(result, Response) else response
-        return RateLimitExceeded(first.quota.limit, response=response)
+        if on_breach or limit.on_breach:
+            for function in dict.fromkeys((on_breach, limit.on_breach)):
+                result = function(request_limit(self._limiter, first)) if function else None
+                response = result if isinstance(result, Response) else response
+        return self._exception(limit, response=response)
 
     # -- the response
 
@@ -299,17 +305,17 @@ class Counting:
             _logger.exception("Adding the rate limits to a response failed")
 
     def _add_fields(self, response: Response, charges: list[Charge], *, is_refusal: bool) -> None:
-        if is_refusal:
-            measure_exceeded(charges)
-            nearest = nearest_of(charges)
-            if nearest.reset is not None and field_of(response, "Retry-After") is None:
-                add_fields(response, (("Retry-After", str(nearest.reset)),))
-        else:
-            nearest = nearest_of([charge for charge in charges if not charge.exceeded] or charges)
-        is_covered = self._state.config.covers(current_request().path)
-        add_limit_fields(
-            response, charges if is_covered else [], nearest, self.settings.legacy_field_names
-        )
+        legacy_names = self.settings.legacy_field_names
+        # Our own 429 has the fields from its exception.
+        has_fields = is_refusal and field_of(response, "RateLimit") is not None
+        if has_fields and not legacy_names:
+            return
+        nearest = measure_exceeded(charges)
+        if is_refusal and nearest.reset and field_of(response, "Retry-After") is None:
+            add_fields(response, (("Retry-After", str(nearest.reset)),))
+        is_api = self._state.config.covers(current_request().path)
+        described = charges if is_api and not has_fields else []
+        add_limit_fields(response, described, nearest, legacy_names)
 
 
 def _is_same(charge: Charge, other: Charge) -> bool:

@@ -25,16 +25,21 @@ def format_limit(name: str, remaining: int, reset: int | None) -> str:
     return f'"{name}";r={remaining}' if reset is None else f'"{name}";r={remaining};t={reset}'
 
 
-def rate_limit_fields(charges: list[Charge], nearest: Charge) -> HeaderPairs:
-    """Return ``RateLimit-Policy`` for all quotas, and ``RateLimit`` for the nearest."""
-    names = policy_names(charges)
-    policies = ", ".join(
+def rate_limit_fields(
+    charges: list[Charge], nearest: Charge, names: list[str] | None = None
+) -> HeaderPairs:
+    """Return ``RateLimit-Policy`` for all quotas, and ``RateLimit`` for the nearest.
+
+    :param names: The names of the quotas, if the caller has them.
+    """
+    names = names or policy_names(charges)
+    policies = [
         format_policy(name, charge.quota.amount, charge.quota.window)
         for name, charge in zip(names, charges, strict=True)
-    )
-    remaining = max(0, nearest.remaining or 0)
-    limit = format_limit(names[charges.index(nearest)], remaining, nearest.reset)
-    return ("RateLimit-Policy", policies), ("RateLimit", limit)
+    ]
+    name = names[charges.index(nearest)]
+    limit = format_limit(name, max(0, nearest.remaining or 0), nearest.reset)
+    return ("RateLimit-Policy", ", ".join(policies)), ("RateLimit", limit)
 
 
 def legacy_fields(names: tuple[str, ...], nearest: Charge) -> HeaderPairs:
@@ -64,6 +69,8 @@ def add_limit_fields(
 
 def policy_names(charges: list[Charge]) -> list[str]:
     """Return the names of the quotas of a request."""
+    if len(charges) == 1:
+        return [charges[0].quota.name]
     return unique_names([charge.quota.name for charge in charges])
 
 

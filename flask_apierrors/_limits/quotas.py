@@ -158,6 +158,11 @@ class Charge:
         #: When a request took what it may get back.
         self.taken_at: float | None = None
 
+    @property
+    def fits(self) -> bool:
+        """Whether the quota is large enough for the request at all."""
+        return self.cost <= self.quota.amount
+
 
 class Counters:
     """The counters of an app: Flask-Limiter's strategy and storage.
@@ -273,9 +278,12 @@ def nearest_of(charges: list[Charge]) -> Charge:
     If quotas are exceeded, it is the one with the longest wait. Otherwise it is the one with the
     smallest part left.
     """
+    if len(charges) == 1 and charges[0].exceeded:
+        return charges[0]
     exceeded = [charge for charge in charges if charge.exceeded]
     if exceeded:
-        return max(exceeded, key=lambda charge: charge.reset or charge.quota.window)
+        # One without a wait is never answered.
+        return max(exceeded, key=lambda charge: math.inf if charge.reset is None else charge.reset)
     nearest = charges[0]
     if len(charges) > 1:
         for charge in charges:

@@ -33,6 +33,7 @@ def test_the_fields_of_a_limited_route_have_its_policy_and_what_is_left(
         f'"limited";r={left};t=60' for left in (1, 0, 0)
     ]
     assert [headers["X-RateLimit-Remaining"] for headers in answers] == ["1", "0", "0"]
+    assert all(len(headers.getlist("RateLimit")) == 1 for headers in answers)
     assert "Retry-After" not in answers[0]
     assert answers[2]["Retry-After"] == "60"
     assert "RateLimit" not in client.get("/free").headers

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, make_response, request
 from flask_limiter import RateLimitExceeded
 
 from flask_apierrors import ApiErrors, rate_limit
-from tests.conftest import Clock, statuses
+from tests.conftest import Clock, limited_app, statuses
 
 
 def test_native_decorators_of_our_limiter_have_the_same_contract(
@@ -208,6 +208,44 @@ def test_an_exception_that_an_author_raises_names_its_whole_window(
     answer = app.test_client().get("/x")
     assert (answer.status_code, answer.json) == (429, {"error": "No more."})
     assert answer.headers["Retry-After"] == "3600"
+
+
+def test_a_429_that_an_extension_changes_has_each_field_once(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = limited_app(make_app, "1/minute")
+
+    @app.after_request
+    def change(response: Response) -> Response:
+        response.headers["X-Own"] = "1"
+        return response
+
+    client = app.test_client()
+    client.get("/limited")
+    headers = client.get("/limited").headers
+    names = ["RateLimit", "RateLimit-Policy", "Retry-After", "X-Own"]
+    assert [len(headers.getlist(name)) for name in names] == [1, 1, 1, 1]
+
+
+def test_a_refusal_that_the_view_catches_is_no_429(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_HEADERS_ENABLED=True)
+
+    @app.get("/x")
+    def view() -> str:
+        try:
+            with errors.limiter.limit("1/minute"):
+                return "ok"
+        except RateLimitExceeded:
+            return "cached"
+
+    client = app.test_client()
+    answers = [client.get("/x") for _ in range(2)]
+    assert [(answer.status_code, answer.text) for answer in answers] == [
+        (200, "ok"),
+        (200, "cached"),
+    ]
+    assert answers[1].headers["RateLimit"].startswith('"view";r=0;t=')
 
 
 def test_a_request_that_costs_more_than_its_limit_is_told_so_and_takes_nothing(
