@@ -145,15 +145,11 @@ class Counting:
     ) -> None:
         if self._filters and any(is_exempt() for is_exempt in self._filters):
             return
-        charges: list[Charge] | None = state.charges
-        if charges is None:
-            charges = state.charges = []
+        if state.charges is None:
+            state.charges = []
+        charges: list[Charge] = state.charges
         if self.settings.fallback_limits and not self.counters.healthy:
-            if charges:
-                return
-            method = method_of(req)
-            limits = (limit for group in self.settings.fallback_limits for limit in group)
-            quotas = self._reader.quotas(limits, self._identity(req), method)
+            quotas = () if charges else self._fallback_quotas(req)
         new = self._charges(quotas, req, state)
         if is_repeatable:
             keys = {charge.key for charge in new}
@@ -172,6 +168,10 @@ class Counting:
         if self.is_public:
             publish(self._limiter, charges)
         verify_counted(req, state)
+
+    def _fallback_quotas(self, req: Request) -> Iterable[Quota]:
+        limits = (limit for group in self.settings.fallback_limits for limit in group)
+        return self._reader.quotas(limits, self._identity(req), method_of(req))
 
     def _charges(self, quotas: Iterable[Quota], req: Request, state: RequestState) -> list[Charge]:
         """Return what the request takes from each quota that limits it."""
