@@ -8,6 +8,7 @@ from ._guards.authentication import current_principal, requires_auth, requires_p
 from ._guards.guard import Check, Order, guard
 from ._guards.marks import Mark, raises
 from ._guards.media_types import consumes, negotiated_type, produces, requires_json
+from ._limits.clients import client_key
 from ._limits.rate_limit import rate_limit
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ __all__ = [
     "Order",
     "Problem",
     "catalogue",
+    "client_key",
     "consumes",
     "current_principal",
     "guard",

@@ -117,14 +117,17 @@ class ApiErrors:
 
     @property
     def limiter(self) -> Limiter:
-        """The current app's Flask-Limiter, for its own decorators and its storage.
+        """The app's Flask-Limiter, for its own decorators and its storage.
 
-        :raises RuntimeError: outside an app context, or if the app has no ``ApiErrors``.
+        Before there is an app, it is one for decorators alone. They hold for every app of this
+        instance.
+
+        :raises RuntimeError: if the current app has no ``ApiErrors``, or if there are several apps
+            and none is the current one.
         """
         from ._limits.wiring import limiter_of
 
-        app_state()
-        return limiter_of(current_flask())
+        return limiter_of(self._hooks, self._apps)
 
     # -- the author's hooks
 
@@ -138,8 +141,7 @@ class ApiErrors:
             client. ``None`` means that the token is invalid. The function may be ``async def``.
         :returns: The function.
         """
-        self._hooks.verify_token = synchronous(function)
-        self._hooks.schemes = (Bearer(self._hooks.verify_token),)
+        self._hooks.schemes = (Bearer(synchronous(function)),)
         return function
 
     def permissions_of(self, function: _PermissionsHook) -> _PermissionsHook:

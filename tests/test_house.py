@@ -44,12 +44,11 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("authentication", "media_types"),
     ),
     "_limits": (
-        ("quotas", "clients"),
-        ("settings", "fields", "rate_limit"),
-        ("flask_limiter",),
-        ("storage", "plans"),
+        ("clients", "drivers", "memory", "quotas"),
+        ("fields", "rate_limit", "settings"),
+        ("flask_limiter", "refusals"),
+        ("plans", "storage"),
         ("counting",),
-        ("native",),
         ("wiring",),
     ),
     "_catalogue": (

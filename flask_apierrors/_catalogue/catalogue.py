@@ -22,8 +22,8 @@ from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask, environ_key
 from .._core.statuses import Explanation, Retry, explanation, retry_for
 from .._core.text import as_text, paragraphs
-from .._limits.quotas import QuotaExceeded
 from .._limits.rate_limit import RATE_LIMIT
+from .._limits.refusals import QuotaExceeded
 from .causes import (
     Cause,
     Kind,

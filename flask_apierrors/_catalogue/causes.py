@@ -13,8 +13,8 @@ from .._core.http import BODILESS_METHODS
 from .._core.state import AppState
 from .._guards.marks import Mark
 from .._libraries.validators import validation_errors
-from .._limits.quotas import QuotaExceeded
 from .._limits.rate_limit import RATE_LIMIT
+from .._limits.refusals import QuotaExceeded
 from .._limits.wiring import refuses_without_storage
 from .model import CONVERT
 from .routes import Limits, Route, is_selective, limits_at

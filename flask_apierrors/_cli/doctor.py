@@ -37,7 +37,7 @@ from .lock import implies
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _VARIABLE = re.compile(r"<[^>]*>")
 #: How a limit counts requests.
-_COUNTED = attrgetter("key_func", "cost", "deduct_when")
+_COUNTED = attrgetter("key_func", "limit.cost", "limit.deduct_when")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -275,7 +275,7 @@ def _applies_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
     if strict.is_conditional or _COUNTED(strict) != _COUNTED(weak):
         return False
     # A limit that several endpoints share can be reached through the others.
-    if strict.scope != weak.scope and strict.source != "application":
+    if strict.scope != weak.scope and not strict.is_for_all:
         return False
     return implies(strict.text, weak.text) and (is_earlier or not implies(weak.text, strict.text))
 
@@ -415,7 +415,7 @@ def _no_verifier(facts: _Facts) -> Iterator[Finding]:
         for mark in operation.guards
         if AUTHENTICATED in (mark, *mark.implies)
     ]
-    if asking and facts.state.hooks.verify_token is None:
+    if asking and not facts.state.schemes:
         yield Finding(
             "no-verifier",
             f"@{asking[0]}",

@@ -16,14 +16,13 @@ Converter = Callable[[Any], Any]
 class Hooks:
     """The author's functions. They are the same for every app of one ``ApiErrors``."""
 
-    #: A plain function, even if the author's is ``async def``.
-    verify_token: Callable[[str], Any] | None = None
     #: The ways to authenticate that have a function.
     schemes: tuple[Scheme, ...] = ()
-    #: A plain function, too.
     permissions_of: Callable[[Any], Any] | None = None
     format: Callable[[Problem], Any] | None = None
     unavailable_when: Callable[[], Any] | None = None
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
+    #: The Limiter whose decorators hold for all apps: see ``_limits``.
+    limiter: Any = None
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()

@@ -275,6 +275,8 @@ def _allow(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
 
 
 def _retry_after(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
+    if isinstance(exc, ApiError) and exc.retry == "never":
+        return ()
     seconds = app.config.retry_after
     is_429 = isinstance(exc, HTTPException) and exc.code == 429
     return (("Retry-After", str(max(1, seconds) if is_429 else seconds)),)

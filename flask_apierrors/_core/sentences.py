@@ -49,13 +49,17 @@ NAMED = {
     "json-depth": "it is nested too deeply",
     "json-surrogate": "a text holds half a surrogate pair",
     "truncated-body": "The request body is shorter than its Content-Length.",
+    # 429
+    "cost-over-limit": "This request alone exceeds the limit of {limit}.",
     # other parts
     "titled": "{title}.",
     "several-types": "one of {types}",
     "unknown-error": "No error of this type is known.",
 }
 #: Sentences that say what is wrong with this request. A text for their status is no substitute.
-_SPECIFIC = frozenset({"validation-failed", "malformed-json", "truncated-body", "unknown-error"})
+_SPECIFIC = frozenset(
+    {"validation-failed", "malformed-json", "truncated-body", "cost-over-limit", "unknown-error"}
+)
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 

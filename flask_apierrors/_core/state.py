@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, request
-from werkzeug.exceptions import HTTPException
 
 from .config import Config
 from .hooks import Converter, Hooks
@@ -47,6 +46,8 @@ class AppState:
     rate_limits: Any = None
     #: Whether a proxy named a client, and the app ignored it.
     unread_forwarded: bool = False
+    #: Whether a request had credentials, or the log says that none had.
+    saw_authorization: bool = False
 
     @property
     def app(self) -> Flask:
@@ -84,11 +85,13 @@ class RequestState:
     #: Whether the credentials were verified. One of the next two may have the result.
     verified: bool = False
     principal: Any = None
-    rejection: HTTPException | None = None
+    rejection: Exception | None = None
     negotiated_type: str | None = None
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None
+    #: How long the request has waited for the storage of its limits.
+    storage_seconds: float = 0.0
 
 
 def in_event_loop() -> bool:

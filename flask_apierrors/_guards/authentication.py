@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import UserString
 from collections.abc import (
     AsyncGenerator,
@@ -15,7 +16,6 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
@@ -31,6 +31,7 @@ from .schemes import SCHEMES
 _FORBIDDEN = Sentence(403)
 #: Classes that need no further look: most principals are of one.
 _USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
+_logger = logging.getLogger("flask_apierrors")
 
 
 def requires_auth(view: View) -> View:
@@ -108,13 +109,21 @@ def principal_of(req: Request) -> Any:
 
     The credentials are verified once in a request, when they are first needed.
 
-    :raises HTTPException: what the verifier raised, unless it is ``InvalidToken``.
+    :raises Exception: what the verifier raised, unless it is ``InvalidToken``.
     """
     state = request_state(req)
     _verify_once(req, state)
     if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
         raise state.rejection
     return state.principal
+
+
+def known_principal(req: Request) -> Any:
+    """Return the principal of a request, or ``None``: whatever is wrong is for its guard."""
+    try:
+        return principal_of(req)
+    except Exception:
+        return None
 
 
 #: What ``verify_token`` returned for the current request. It is falsy without a valid token.
@@ -134,6 +143,8 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
             "one, such as a function that verifies tokens with @errors.verify_token."
         )
     if rejection is None:
+        if "mod_wsgi.version" in req.environ:
+            _check_mod_wsgi(req, state.app)
         fields = challenges(state.app.schemes, None, req.environ, state.app.config.realm)
         raise ApiError(status=401, headers=fields)
     raise _with_challenges(rejection, req, state.app)
@@ -155,6 +166,16 @@ def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError
     return copy
 
 
+def _check_mod_wsgi(req: Request, app: AppState) -> None:
+    """Warn once if no request has the header: mod_wsgi keeps it from apps by default."""
+    if not app.saw_authorization and "HTTP_AUTHORIZATION" not in req.environ:
+        app.saw_authorization = True
+        _logger.warning(
+            "No request has had an Authorization header so far. mod_wsgi passes the header on only"
+            " if Apache's configuration says: WSGIPassAuthorization On"
+        )
+
+
 def _forbidden(names: tuple[str, ...], app: AppState) -> ApiError:
     challenges = [
         ("WWW-Authenticate", scheme.permission_challenge(names, app.config.realm))
@@ -170,6 +191,7 @@ def _verify_once(req: Request, state: RequestState) -> None:
         credentials = scheme.credentials(req.environ)
         if credentials is None:
             continue
+        state.app.saw_authorization = True
         try:
             principal = scheme.verify(credentials)
             _check_principal(principal)
@@ -177,8 +199,8 @@ def _verify_once(req: Request, state: RequestState) -> None:
                 state.principal = principal
             else:
                 state.rejection = scheme.refusal()
-        except HTTPException as refusal:
-            state.rejection = refusal
+        except Exception as failure:  # raised where the principal is needed
+            state.rejection = failure
         break
     state.verified = True
 

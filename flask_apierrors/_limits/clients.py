@@ -4,63 +4,159 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import quote
 
 from flask import Request
-from werkzeug.exceptions import HTTPException
 
 from .._core.state import AppState, RequestState, current_request, request_state
-from .._guards.authentication import member_of, principal_of
+from .._guards.authentication import known_principal, member_of
 
 _logger = logging.getLogger("flask_apierrors")
+#: Seconds that an address is remembered after its credentials were refused.
+REFUSAL_SECONDS = 60.0
+_MAX_ADDRESSES = 10_000
+#: memcached takes keys of up to 250 bytes.
+_MAX_LENGTH = 64
+#: IPv6 networks whose last 32 bits are an IPv4 address (RFC 4291 section 2.5.5.2, RFC 7755).
+_IPV4_NETWORKS = tuple(int(IPv6Address(net)) >> 32 for net in ("::ffff:0:0", "64:ff9b::"))
 
 
-def client_key() -> str:
+class RefusedAddresses:
+    """The addresses whose credentials were refused within the last minute, in this process.
+
+    Their next request is counted for the address before its credentials are verified. Otherwise a
+    request over the limit would cost as much as one below it.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def __contains__(self, address: str) -> bool:
+        return self._until.get(address, 0.0) > time.monotonic()
+
+    def add(self, address: str) -> None:
+        """Remember an address, and forget the oldest if there are too many."""
+        self._until.pop(address, None)
+        if len(self._until) >= _MAX_ADDRESSES:
+            self._until.pop(next(iter(self._until), ""), None)
+        self._until[address] = time.monotonic() + REFUSAL_SECONDS
+
+    def discard(self, address: str) -> None:
+        """Forget an address."""
+        self._until.pop(address, None)
+
+
+def client_key(address: str | None = None) -> str:
     """Return the client that the current request is counted for.
 
-    That is its principal if it has a valid token, otherwise the remote address. So an invented
-    token does not get a counter of its own.
+    That is its principal if it has valid credentials, otherwise its address: an IPv4 address, or
+    the first 64 bits of an IPv6 address. So an invented token does not get a counter of its own.
+
+    :param address: The address of the client. The default is that of the connection.
+    :returns: A text that is the same for all requests of a client.
     """
     req = current_request()
-    return client_of(req, request_state(req))
+    return client_of(req, request_state(req), address)
 
 
-def client_of(req: Request, state: RequestState) -> str:
+def client_of(req: Request, state: RequestState, sent_from: str | None = None) -> str:
     """Return the client that a request is counted for."""
-    if state.app.hooks.verify_token is not None and "HTTP_AUTHORIZATION" in req.environ:
-        try:
-            name = _name_of(principal_of(req))
-        except HTTPException:
-            name = None
-        if name is not None:
-            return f"principal:{name}"
-    if "HTTP_X_FORWARDED_FOR" in req.environ:
-        _check_forwarded(req, state.app)
-    return req.remote_addr or "127.0.0.1"
+    sent_from = sent_from or req.remote_addr or "127.0.0.1"
+    address = address_key(sent_from) if len(sent_from) <= _MAX_LENGTH else key_part(sent_from)
+    if _has_credentials(req, state):
+        if state.verified or address not in state.app.rate_limits.refused:
+            return _principal_key(req, state, address) or address
+    elif "HTTP_X_FORWARDED_FOR" in req.environ:
+        _check_forwarded(req, sent_from, state.app)
+    return address
 
 
-def _name_of(principal: Any) -> str | None:
-    """Return the name of a principal, so that it can stand in the key of a counter.
+def verify_counted(req: Request, state: RequestState) -> None:
+    """Verify the credentials of a request that was counted for a refused address.
 
-    The name is its ``sub`` or ``id``, as a key or an attribute, or the principal itself if it is a
-    string.
+    If they are valid, the next request from there is counted for its principal again.
     """
-    identifier = principal
-    if not isinstance(principal, str):
-        identifier = member_of(principal, "sub")
-        if identifier is None:
-            identifier = member_of(principal, "id")
-    if identifier is None or identifier == "":
+    if not state.verified and state.app.rate_limits.refused and _has_credentials(req, state):
+        _principal_key(req, state, client_of(req, state))
+
+
+def _has_credentials(req: Request, state: RequestState) -> bool:
+    environ = req.environ
+    return any(scheme.credentials(environ) is not None for scheme in state.app.schemes)
+
+
+def _principal_key(req: Request, state: RequestState, address: str) -> str | None:
+    """Return the key of a request's principal, or ``None`` if it has none that can be counted."""
+    principal = known_principal(req)
+    if principal is None:
+        state.app.rate_limits.refused.add(address)
         return None
-    name = quote(str(identifier), safe="@:")
-    # memcached takes keys of up to 250 bytes.
-    return name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
+    state.app.rate_limits.refused.discard(address)
+    is_name = isinstance(principal, str | int) and not isinstance(principal, bool)
+    names = {
+        "principal": principal if is_name else None,
+        "sub": member_of(principal, "sub"),
+        "id": member_of(principal, "id"),
+    }
+    for kind, name in names.items():
+        if name is not None and name != "":
+            return _key_of_kind(kind, name)
+    return None
 
 
-def _check_forwarded(req: Request, app: AppState) -> None:
-    """Warn once if a proxy names the client in a header that the app ignores."""
-    if not app.unread_forwarded and "werkzeug.proxy_fix.orig" not in req.environ:
+def _key_of_kind(kind: str, identifier: Any) -> str:
+    """Return a key that no client of another kind has, nor one whose identifier looks alike."""
+    if isinstance(identifier, str):
+        return f"{kind}:{key_part(identifier)}"
+    return f"{kind}:{type(identifier).__name__}={key_part(str(identifier))}"
+
+
+def key_part(text: str) -> str:
+    """Quote a text so that it can be a part of the key of a counter, in any storage."""
+    name = quote(text, safe="@:", errors="surrogatepass")
+    if len(name) <= _MAX_LENGTH:
+        return name
+    return f"#{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+@lru_cache(1_024)
+def address_key(text: str) -> str:
+    """Return the key of an address: one for each client, however the server writes it.
+
+    A port is left out. All addresses of an IPv6 network of 64 bits are one client, because a
+    single line has at least as many. An IPv4 address may be written as an IPv6 one.
+    """
+    host = text.rpartition(":")[0] if text.count(":") == 1 else text
+    if text.startswith("["):
+        host = text[1:].partition("]")[0]
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return key_part(text).replace(":", "%3A")
+    if isinstance(address, IPv6Address):
+        number = int(address)
+        if number >> 32 in _IPV4_NETWORKS:
+            return str(IPv4Address(number & 0xFFFF_FFFF))
+        return str(IPv6Address(number >> 64 << 64))
+    return str(address)
+
+
+def _check_forwarded(req: Request, address: str, app: AppState) -> None:
+    """Warn once if a proxy names the client in a header that the app ignores.
+
+    A server or a middleware that reads the header has put its address in ``REMOTE_ADDR``.
+    """
+    environ = req.environ
+    if app.unread_forwarded or "werkzeug.proxy_fix.orig" in environ:
+        return
+    if address not in environ["HTTP_X_FORWARDED_FOR"]:
         app.unread_forwarded = True
         _logger.warning(
             "A limited request has the header X-Forwarded-For, but the app has no ProxyFix. If your"

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Request, Response
+from werkzeug.exceptions import HTTPException
 
-from .._core.http import CheckedPairs
-from .._core.state import AppState, RequestState
-from .clients import client_of
-from .fields import add_limit_fields, legacy_fields, policy_names, rate_limit_fields
-from .flask_limiter import QuotaReader, request_limit, storage_of
-from .plans import Plan, Plans, check_endpoints
-from .quotas import (
-    Charge,
-    Counters,
-    Quota,
-    QuotaExceeded,
-    StorageFailed,
-    nearest_of,
-    quota_exceeded,
+from .._core.ready_response import add_fields, field_of, status_of
+from .._core.state import AppState, RequestState, current_request
+from .._guards.authentication import known_principal
+from .clients import client_of, key_part, verify_counted
+from .fields import add_limit_fields
+from .flask_limiter import (
+    QuotaReader,
+    can_give_back,
+    counts_in_memory,
+    filters_of,
+    publish,
+    read_settings,
+    request_limit,
+    storage_of,
 )
-from .rate_limit import Declaration
-from .settings import LimiterSettings
+from .plans import Plan, Plans, check_endpoints, method_of
+from .quotas import Charge, Counters, Quota
+from .rate_limit import Declaration, marks_of_view
+from .refusals import StorageFailed, measure_exceeded
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter
+    from flask_limiter import Limiter, RateLimitExceeded
 
-    from .quotas import OnBreach
+    from .settings import OnBreach
 
 _logger = logging.getLogger("flask_apierrors")
 #: Flask-Limiter logs each exceeded limit here.
@@ -36,15 +40,28 @@ _exceeded_logger = logging.getLogger("flask-limiter")
 
 
 class Counting:
-    """Counts the requests of an app on one Limiter."""
+    """Counts the requests of an app on one Limiter.
 
-    def __init__(self, limiter: Limiter, settings: LimiterSettings, state: AppState) -> None:
-        self.settings = settings
+    :param is_first: Whether the Limiter counts ``APIERRORS_RATE_LIMITS``, too.
+    """
+
+    def __init__(self, limiter: Limiter, state: AppState, *, is_first: bool) -> None:
+        from flask_limiter import RateLimitExceeded
+
+        self.settings = read_settings(limiter, state.app)
+        #: Whether the author can ask the Limiter what was counted.
+        self.is_public = False
         self._limiter = limiter
         self._state = state
-        self._reader = QuotaReader(limiter, settings.key_prefix)
-        self.plans = Plans(self._reader, settings, state)
-        self.counters = Counters(limiter.limiter, storage_of(limiter))
+        #: Whether to look if several processes count, each for itself.
+        self._checks_processes = counts_in_memory(limiter)
+        self._reader = QuotaReader(limiter, self.settings)
+        names_requests = self.settings.has_request_identifier
+        self.plans = Plans(self._reader, state, names_requests=names_requests, is_first=is_first)
+        gives_back = can_give_back(storage_of(limiter))
+        self.counters = Counters(limiter.limiter, gives_back=gives_back)
+        self._filters = filters_of(limiter)
+        self._exception = RateLimitExceeded
         self._by_endpoint = state.config.rate_limits
         self._unchecked = bool(self._by_endpoint)
 
@@ -52,165 +69,291 @@ class Counting:
 
     def count_plan(self, req: Request, state: RequestState) -> None:
         """Count a request for the plan of its endpoint."""
+        if self._checks_processes:
+            self._check_processes(req)
         if self._unchecked:
             check_endpoints(self._state.app, self._by_endpoint)
             self._unchecked = False
-        if req.method == "OPTIONS":
+        if _is_preflight(req, self._state):
             return
         plan = self._plan(req)
-        if plan.quotas or (self.settings.fallback_limit and not plan.replaces_declarations):
+        if plan.quotas or (self.settings.fallback_limits and not plan.lifts_declarations):
             self._count(plan.quotas, req, state)
 
     def count_declaration(
         self, declaration: Declaration, req: Request, state: RequestState
     ) -> None:
         """Count a request for a ``rate_limit`` on its view."""
-        method = req.method
-        if method == "OPTIONS":
+        if self._checks_processes:
+            self._check_processes(req)
+        if _is_preflight(req, self._state):
             return
-        if self._by_endpoint and self._plan(req).replaces_declarations:
+        if (self._by_endpoint or self.is_public) and self._plan(req).lifts_declarations:
             return
-        quotas = self.plans.quotas_of(declaration, self._identity(req), method)
+        try:
+            quotas = self.plans.quotas_of(declaration, self._identity(req), method_of(req))
+        except Exception:
+            if declaration.varies and self._needs_principal(req):
+                return  # the function wants a principal: the next check is a 401
+            raise
         self._count(quotas, req, state)
 
-    def bypasses_hooks(self, req: Request) -> bool:
-        """Return whether Flask-Limiter's hooks have nothing to count for a request."""
-        if self.settings.fallback_limit and not self.counters.healthy:
-            return True
-        return self._plan(req).bypasses_hooks
+    def count_function(self, name: str, req: Request, state: RequestState) -> None:
+        """Count a request for the limits that Flask-Limiter's decorators gave to a function."""
+        if _is_preflight(req, self._state) or self._plan(req).lifts_declarations:
+            return
+        default, own = self._reader.of_function(
+            self._state.app, req.endpoint or "", self._identity(req), method_of(req), name
+        )
+        # A function may be called several times in a request, and counts each time.
+        self._count(default, req, state)
+        self._count(own, req, state, is_repeatable=True)
+
+    def _needs_principal(self, req: Request) -> bool:
+        """Whether the guard of the view will refuse the request, which has no principal."""
+        view = self._state.app.view_functions.get(req.endpoint or "")
+        marks = marks_of_view(view, method_of(req))
+        return any(mark.authenticates for mark in marks) and known_principal(req) is None
 
     def _plan(self, req: Request) -> Plan:
-        return self.plans.plan(req.endpoint, self._identity(req), req.method)
+        return self.plans.plan(req.endpoint, self._identity(req), method_of(req))
 
     def _identity(self, req: Request) -> str:
         if self.settings.has_request_identifier:
             return self._limiter.identify_request()
         return req.endpoint or ""
 
+    def _check_processes(self, req: Request) -> None:
+        """Warn once if other processes serve the app: this one counts in its own memory."""
+        self._checks_processes = False
+        if req.environ.get("wsgi.multiprocess"):
+            _logger.warning(
+                "Rate limits are counted in memory, but the server has several processes. Each of"
+                " them allows the whole limit. Set RATELIMIT_STORAGE_URI to a storage that they"
+                " share, such as redis://localhost:6379."
+            )
+
     # -- taking from the quotas
 
-    def _count(self, quotas: tuple[Quota, ...], req: Request, state: RequestState) -> None:
-        charges = state.charges
-        if charges is None:
-            charges = state.charges = []
-            state.complete = self._complete
-        fallback = self.settings.fallback_limit
-        if fallback and not self.counters.healthy:
-            if charges:
-                return
-            quotas = self._reader.parse("fallback", fallback, self._identity(req), req.method)
+    def _count(
+        self,
+        quotas: Iterable[Quota],
+        req: Request,
+        state: RequestState,
+        *,
+        is_repeatable: bool = False,
+    ) -> None:
+        if self._filters and any(is_exempt() for is_exempt in self._filters):
+            return
+        if state.charges is None:
+            state.charges = []
+        charges: list[Charge] = state.charges
+        if self.settings.fallback_limits and not self.counters.healthy:
+            quotas = () if charges else self._fallback_quotas(req)
+        new = self._charges(quotas, req, state)
+        if is_repeatable:
+            keys = {charge.key for charge in new}
+            charges[:] = [old for old in charges if old.key not in keys or old.taken_at]
+        elif charges:
+            new = [charge for charge in new if not any(_is_same(charge, old) for old in charges)]
+        charges += new
         try:
-            if len(quotas) == 1 and quotas[0].is_plain and not self.settings.meta_limit:
-                self._take_plain(quotas[0], charges, req, state)
-            else:
-                self._take(quotas, charges, req, state)
+            self._take(new, charges, req, state)
         except StorageFailed:
             charges.clear()
             if not self.settings.swallows_errors:
                 raise
+        if state.complete is None and self._has_to_complete(charges, state):
+            state.complete = self._complete
+        if self.is_public:
+            publish(self._limiter, charges)
+        verify_counted(req, state)
 
-    def _take_plain(
-        self, quota: Quota, charges: list[Charge], req: Request, state: RequestState
-    ) -> None:
-        """Take from a quota without options. Most requests do, so this has few steps."""
-        charge = Charge(quota, client_of(req, state), quota.cost_of_request())
-        charges.append(charge)
-        if not self.counters.take(charge):
-            raise self._refusal([charge], charges, self.settings.on_breach)
+    def _fallback_quotas(self, req: Request) -> Iterable[Quota]:
+        limits = (limit for group in self.settings.fallback_limits for limit in group)
+        return self._reader.quotas(limits, self._identity(req), method_of(req))
+
+    def _charges(self, quotas: Iterable[Quota], req: Request, state: RequestState) -> list[Charge]:
+        """Return what the request takes from each quota that limits it."""
+        default = None
+        charges = []
+        for quota in quotas:
+            if not quota.is_plain and not quota.holds_for(method_of(req)):
+                continue
+            if quota.key_func is self.settings.key_func:
+                default = default or self._default_client(req, state)
+                client = default
+            else:
+                key = quota.key_func and quota.key_func()
+                client = _own_key(key) or self._default_client(req, state)
+            cost = 1 if quota.is_plain else quota.cost_of_request()
+            charges.append(Charge(quota, client, cost, self.counters))
+        return charges
+
+    def _default_client(self, req: Request, state: RequestState) -> str:
+        key_func = self.settings.key_func
+        key = None if key_func is None else key_func()
+        return client_of(req, state) if _is_empty(key) else key_part(str(key))
 
     def _take(
-        self, quotas: tuple[Quota, ...], charges: list[Charge], req: Request, state: RequestState
+        self, new: list[Charge], charges: list[Charge], req: Request, state: RequestState
     ) -> None:
         """Take from each quota, in order.
 
-        :raises QuotaExceeded: if one is exceeded.
+        :raises RateLimitExceeded: if one is exceeded.
         """
-        has_meta_limits = self.settings.meta_limit or any(quota.meta_limits for quota in quotas)
+        has_meta_limits = bool(self.settings.meta_limits) or any(
+            charge.quota.limit.meta_limits for charge in new
+        )
         if has_meta_limits:
-            self._check_meta_limits(quotas, charges, req, state)
+            self._check_meta_limits(new, charges, req, state)
         exceeded: list[Charge] = []
-        for quota in quotas:
-            if quota.is_conditional and not quota.holds_for(req.method):
-                continue
-            charge = Charge(quota, self._client(quota, req, state), quota.cost_of_request())
-            charges.append(charge)
-            only_looks = quota.deduct_when or (exceeded and self.settings.stops_at_first_breach)
-            count = self.counters.has_room if only_looks else self.counters.take
-            if not count(charge):
+        for charge in new:
+            if not self._takes(charge, is_refused=bool(exceeded)):
+                charge.exceeded = True
                 exceeded.append(charge)
         if exceeded:
-            if has_meta_limits:
-                self._count_meta_limits(exceeded, req, state)
-            raise self._refusal(exceeded, charges, self.settings.on_breach)
+            for charge in self._meta_charges(exceeded, req, state) if has_meta_limits else ():
+                self.counters.take(charge)
+            raise self._refusal(exceeded, charges, state, self.settings.on_breach)
 
-    def _client(self, quota: Quota, req: Request, state: RequestState) -> str:
-        client = None if quota.key_func is None else quota.key_func()
-        return client or client_of(req, state)
+    def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
+        """Return whether the request is within a quota, and take its cost."""
+        if not charge.fits:
+            return False
+        if charge.quota.limit.deduct_when:
+            return self.counters.reserve(charge)
+        if is_refused and self.settings.stops_at_first_breach:
+            return self.counters.has_room(charge)
+        return self.counters.take(charge)
 
     # -- limits on how often a client may exceed limits
 
     def _check_meta_limits(
-        self, quotas: tuple[Quota, ...], charges: list[Charge], req: Request, state: RequestState
+        self, new: list[Charge], charges: list[Charge], req: Request, state: RequestState
     ) -> None:
-        for quota in self._meta_quotas(quotas, req):
-            charge = Charge(quota, self._client(quota, req, state), quota.cost_of_request())
+        for charge in self._meta_charges(new, req, state):
             if not self.counters.has_room(charge):
+                charge.exceeded = True
                 charges.append(charge)
                 on_breach = self.settings.on_meta_breach or self.settings.on_breach
-                raise self._refusal([charge], charges, on_breach)
+                raise self._refusal([charge], charges, state, on_breach)
 
-    def _count_meta_limits(self, exceeded: list[Charge], req: Request, state: RequestState) -> None:
-        for quota in self._meta_quotas(tuple(charge.quota for charge in exceeded), req):
-            self.counters.take(Charge(quota, self._client(quota, req, state), 1))
-
-    def _meta_quotas(self, quotas: tuple[Quota, ...], req: Request) -> tuple[Quota, ...]:
-        return self._reader.meta(self.settings.meta_limit, quotas, self._identity(req), req.method)
+    def _meta_charges(
+        self, charges: list[Charge], req: Request, state: RequestState
+    ) -> list[Charge]:
+        if self.is_public and self._reader.is_exempt_from_meta(self._state.app, req.endpoint or ""):
+            return []
+        quotas = (charge.quota for charge in charges)
+        limits = self._reader.meta(quotas, self._identity(req), method_of(req))
+        return self._charges(limits, req, state)
 
     # -- the 429
 
     def _refusal(
-        self, exceeded: list[Charge], charges: list[Charge], on_breach: OnBreach | None
-    ) -> QuotaExceeded:
-        """Make the 429. It names the first exceeded limit, and the time to wait for all of them."""
+        self,
+        exceeded: list[Charge],
+        charges: list[Charge],
+        state: RequestState,
+        on_breach: OnBreach | None,
+    ) -> RateLimitExceeded:
+        """Make Flask-Limiter's exception, which handlers of the author may wait for."""
         for charge in exceeded:
-            self.counters.measure_exceeded(charge)
             _exceeded_logger.info(
                 "ratelimit %s (%s) exceeded at endpoint: %s",
                 charge.quota.item,
                 charge.client,
                 charge.quota.scope,
             )
-        nearest, names = nearest_of(charges), policy_names(charges)
-        legacy = legacy_fields(self.settings.legacy_field_names, nearest)
-        fields = CheckedPairs(rate_limit_fields(charges, nearest) + legacy)
-        violated = [names[charges.index(charge)] for charge in exceeded]
-        quota = exceeded[0].quota
-        refusal = quota_exceeded(quota, nearest.reset or 1, violated, fields)
-        if on_breach is not None or quota.on_breach is not None:
-            refusal.response = self._response_on_breach(exceeded[0], on_breach)
-        return refusal
-
-    def _response_on_breach(self, charge: Charge, on_breach: OnBreach | None) -> Response | None:
-        """Call the author's functions, and return the last response among their results."""
-        limit = request_limit(self._limiter, charge)
+        state.complete = self._complete
+        if self.is_public:
+            publish(self._limiter, charges)
+        first = exceeded[0]
+        limit = first.quota.limit
         response = None
-        for function in dict.fromkeys((on_breach, charge.quota.on_breach)):
-            result = None if function is None else function(limit)
-            response = result if isinstance(result, Response) else response
-        return response
+        if on_breach or limit.on_breach:
+            for function in dict.fromkeys((on_breach, limit.on_breach)):
+                result = function(request_limit(self._limiter, first)) if function else None
+                response = result if isinstance(result, Response) else response
+        return self._exception(limit, response=response)
 
     # -- the response
 
+    def _has_to_complete(self, charges: list[Charge], state: RequestState) -> bool:
+        return bool(
+            self.settings.legacy_field_names
+            or _is_crash(state.rejection)
+            or any(charge.quota.limit.deduct_when for charge in charges)
+        )
+
     def _complete(self, response: Response, state: RequestState) -> None:
-        """Count what depends on the answer, and tell the client what is left."""
+        """Count what depends on the response, and tell the client what is left."""
         charges: list[Charge] = state.charges or []
+        status = status_of(response)
+        is_refusal = status == 429 and any(charge.exceeded for charge in charges)
+        if _is_crash(state.rejection) and status < 500:
+            _logger.error("Verifying the credentials of a client failed", exc_info=state.rejection)
         try:
             for charge in charges:
-                deduct_when = charge.quota.deduct_when
-                if deduct_when is not None and not charge.exceeded and deduct_when(response):
-                    self.counters.take(charge)
-            if charges:
-                nearest = self.counters.measure_nearest(charges)
-                add_limit_fields(response, charges, nearest, self.settings.legacy_field_names)
+                deduct_when = charge.quota.limit.deduct_when
+                if deduct_when and charge.counters and not charge.exceeded:
+                    is_due = not is_refusal and deduct_when(response)
+                    charge.counters.settle(charge, is_due=is_due)
+            if charges and (is_refusal or self.settings.legacy_field_names):
+                self._add_fields(response, charges, is_refusal=is_refusal)
         except Exception:
             _logger.exception("Adding the rate limits to a response failed")
+
+    def _add_fields(self, response: Response, charges: list[Charge], *, is_refusal: bool) -> None:
+        legacy_names = self.settings.legacy_field_names
+        # Our own 429 has the fields from its exception.
+        has_fields = is_refusal and field_of(response, "RateLimit") is not None
+        if has_fields and not legacy_names:
+            return
+        nearest = measure_exceeded(charges)
+        if is_refusal and nearest.reset and field_of(response, "Retry-After") is None:
+            add_fields(response, (("Retry-After", str(nearest.reset)),))
+        is_api = self._state.config.covers(current_request().path)
+        described = charges if is_api and not has_fields else []
+        add_limit_fields(response, described, nearest, legacy_names)
+
+
+def _is_same(charge: Charge, other: Charge) -> bool:
+    """Whether two charges are for the same limit, which counts a request once."""
+    return (
+        charge.key == other.key
+        and charge.cost == other.cost
+        and charge.quota.limit.deduct_when == other.quota.limit.deduct_when
+    )
+
+
+def _is_empty(key: object) -> bool:
+    """Whether a key function returned no client. The number 0 is one."""
+    return not key and type(key) is not int
+
+
+def _own_key(key: object) -> str | None:
+    """Return the client that the key function of one limit returned.
+
+    Its counters are not those of the default clients: a name may look like an address.
+    """
+    return None if _is_empty(key) else f"key:{key_part(str(key))}"
+
+
+def _is_crash(rejection: Exception | None) -> bool:
+    return rejection is not None and not isinstance(rejection, HTTPException)
+
+
+def _is_preflight(req: Request, state: AppState) -> bool:
+    """Whether a request only asks for the methods of a URL: Flask, or an extension, answers it."""
+    rule = req.url_rule
+    if req.method != "OPTIONS" or rule is None:
+        return False
+    if getattr(rule, "provide_automatic_options", False):
+        return True
+    view = state.app.view_functions.get(rule.endpoint)
+    is_preflight = "HTTP_ORIGIN" in req.environ and (
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in req.environ
+    )
+    answers = getattr(view, "provide_automatic_options", None) is False
+    return is_preflight and (answers or hasattr(getattr(view, "view_class", None), "options"))

@@ -11,7 +11,7 @@ import time
 from flask import Response
 
 from .._core.http import HeaderPairs, delay_seconds
-from .._core.ready_response import add_fields, field_of, is_error, is_ready
+from .._core.ready_response import add_fields, field_of
 from .quotas import Charge
 
 
@@ -25,21 +25,21 @@ def format_limit(name: str, remaining: int, reset: int | None) -> str:
     return f'"{name}";r={remaining}' if reset is None else f'"{name}";r={remaining};t={reset}'
 
 
-def rate_limit_fields(charges: list[Charge], nearest: Charge) -> HeaderPairs:
-    """Return ``RateLimit-Policy`` for all quotas, and ``RateLimit`` for the nearest."""
-    quota, remaining = nearest.quota, nearest.remaining or 0
-    name = quota.source
-    if len(charges) == 1:
-        policies = format_policy(name, quota.amount, quota.window)
-    else:
-        names = policy_names(charges)
-        name = names[charges.index(nearest)]
-        policies = ", ".join(
-            format_policy(each, charge.quota.amount, charge.quota.window)
-            for each, charge in zip(names, charges, strict=True)
-        )
-    limit = format_limit(name, remaining if remaining > 0 else 0, nearest.reset)
-    return ("RateLimit-Policy", policies), ("RateLimit", limit)
+def rate_limit_fields(
+    charges: list[Charge], nearest: Charge, names: list[str] | None = None
+) -> HeaderPairs:
+    """Return ``RateLimit-Policy`` for all quotas, and ``RateLimit`` for the nearest.
+
+    :param names: The names of the quotas, if the caller has them.
+    """
+    names = names or policy_names(charges)
+    policies = [
+        format_policy(name, charge.quota.amount, charge.quota.window)
+        for name, charge in zip(names, charges, strict=True)
+    ]
+    name = names[charges.index(nearest)]
+    limit = format_limit(name, max(0, nearest.remaining or 0), nearest.reset)
+    return ("RateLimit-Policy", ", ".join(policies)), ("RateLimit", limit)
 
 
 def legacy_fields(names: tuple[str, ...], nearest: Charge) -> HeaderPairs:
@@ -54,34 +54,30 @@ def legacy_fields(names: tuple[str, ...], nearest: Charge) -> HeaderPairs:
 def add_limit_fields(
     response: Response, charges: list[Charge], nearest: Charge, legacy_names: tuple[str, ...]
 ) -> None:
-    """Add the fields to a response, unless it is a 429, which has them from its exception."""
-    if nearest.exceeded and (is_ready(response) or response.headers.get("RateLimit") is not None):
-        return
-    if is_error(response):
-        _agree_with_retry_after(nearest, response)
-    add_fields(response, rate_limit_fields(charges, nearest))
+    """Add the fields to a response.
+
+    :param charges: Empty outside the API: only the older fields are added there.
+    """
+    delay = delay_seconds(field_of(response, "Retry-After"))
+    if delay is not None and nearest.reset is not None and delay < nearest.reset:
+        nearest.reset = None  # optional, and would contradict Retry-After (section 6)
+    if charges:
+        add_fields(response, rate_limit_fields(charges, nearest))
     for name, value in legacy_fields(legacy_names, nearest):
         response.headers.set(name, value)
 
 
-def _agree_with_retry_after(charge: Charge, response: Response) -> None:
-    """Omit the reset time, which is optional, if ``Retry-After`` is earlier (section 6)."""
-    delay = delay_seconds(field_of(response, "Retry-After"))
-    if delay is not None and charge.reset is not None and delay < charge.reset:
-        charge.reset = None
-
-
 def policy_names(charges: list[Charge]) -> list[str]:
-    """Name each quota of a request by its source: ``default``, ``endpoint``, ``endpoint-2``."""
+    """Return the names of the quotas of a request."""
     if len(charges) == 1:
-        return [charges[0].quota.source]
-    return unique_names([charge.quota.source for charge in charges])
+        return [charges[0].quota.name]
+    return unique_names([charge.quota.name for charge in charges])
 
 
-def unique_names(sources: list[str]) -> list[str]:
-    """Number the sources that occur again: the second ``endpoint`` is ``endpoint-2``."""
-    names: list[str] = []
-    for index, source in enumerate(sources):
-        before = sources[:index].count(source)
-        names.append(f"{source}-{before + 1}" if before else source)
-    return names
+def unique_names(names: list[str]) -> list[str]:
+    """Number the names that occur again: the second ``vessels`` is ``vessels-2``."""
+    numbered = []
+    for index, name in enumerate(names):
+        before = names[:index].count(name)
+        numbered.append(f"{name}-{before + 1}" if before else name)
+    return numbered

@@ -6,34 +6,33 @@ Every name that these two do not document stands here, and nowhere else in the p
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from flask import Flask
 
 from .clients import client_key
 from .quotas import Charge, Quota, by_window
-from .settings import (
-    LIMITING_KEYS,
-    LimiterSettings,
-    legacy_field_names,
-    refuses_without_storage,
-    storage_scheme,
-    storage_uri,
-)
+from .settings import LimiterSettings, refuses_without_storage, storage_scheme, storage_uri
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
+    from flask_limiter import Limiter, RequestLimit
     from flask_limiter._limits import RuntimeLimit
+    from limits import RateLimitItem
     from limits.storage import Storage
 
-#: Seconds between two sweeps of the counters in memory.
-SWEEP_INTERVAL = 5.0
 #: The attribute by which Flask-Limiter recognizes the wrappers of its decorators.
 _WRAPPED_BY = "__wrapper-limiter-instance"
+#: What decorators leave in a Limiter.
+_OF_DECORATORS = ("_request_filters", "_marked_for_limiting")
+_OF_DECORATORS_IN_MANAGER = (
+    "_decorated_limits",
+    "_blueprint_limits",
+    "_route_exemptions",
+    "_blueprint_exemptions",
+)
 
 
 # -- the Limiters of an app
@@ -51,10 +50,6 @@ class Limiters(set["Limiter"]):
             super().add(limiter)
             self._adopt(limiter)
 
-    def add_ours(self, limiter: Limiter) -> None:
-        """Add a Limiter of this package without reporting it."""
-        super().add(limiter)
-
 
 def limiters_of(app: Flask) -> Collection[Limiter]:
     """Return the Limiters of an app."""
@@ -68,22 +63,20 @@ def watch_limiters(app: Flask, adopt: Callable[[Limiter], None]) -> Limiters:
     return limiters
 
 
-def make_limiter(
-    app: Flask, limiters: Limiters, key_func: Callable[[], str], uri: str, options: dict[str, Any]
-) -> Limiter:
+def make_limiter(app: Flask, limiters: Limiters, uri: str, options: dict[str, Any]) -> Limiter:
     """Make a Limiter with the ``RATELIMIT_*`` configuration, but without its hooks.
 
-    :param key_func: Returns the client of the current request.
     :param uri: The URI of the storage.
     :param options: The options of the storage.
     :raises ValueError: for a storage or a strategy that cannot be right.
     """
     from flask_limiter import Limiter
 
+    key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
     limiter = Limiter(key_func, storage_uri=uri, storage_options=options)
     # Flask-Limiter installs no hooks if the app has the Limiter already. Its hooks would look up
     # the limits for each request, even for a view without limits.
-    limiters.add_ours(limiter)
+    set.add(limiters, limiter)
     _init(limiter, app)
     if not limiter.enabled:
         # Flask-Limiter's command line expects a storage, which a disabled Limiter does not have.
@@ -91,10 +84,46 @@ def make_limiter(
     return limiter
 
 
-def install_hooks(limiter: Limiter, app: Flask, limiters: Limiters) -> None:
-    """Install the hooks of a Limiter that was made without them."""
-    limiters.discard(limiter)
-    limiter.init_app(app)
+def make_decorators() -> Limiter:
+    """Make a Limiter for the decorators of modules that are imported before there is an app."""
+    from flask_limiter import Limiter
+
+    return Limiter(client_key)
+
+
+def share_decorators(limiter: Limiter, decorators: Limiter) -> None:
+    """Let the limits of :func:`make_decorators` hold for the Limiter of an app."""
+    for name in _OF_DECORATORS:
+        setattr(limiter, name, getattr(decorators, name))
+    for name in _OF_DECORATORS_IN_MANAGER:
+        setattr(limiter.limit_manager, name, getattr(decorators.limit_manager, name))
+
+
+def count_instead(limiter: Limiter, count: Callable[[str | None, bool], bool]) -> None:
+    """Let a function count instead of a Limiter, in its decorators and in its hook.
+
+    :param count: Takes the name of the decorated function, and whether it is called by the hook
+        before each request. Returns whether the request is its own to count.
+    """
+    if "_check_request_limit" in vars(limiter):
+        return  # it has another app with this package
+    original = limiter._check_request_limit
+
+    def check(callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not count(callable_name, in_middleware):
+            original(callable_name, in_middleware)
+
+    limiter._check_request_limit = check  # type: ignore[method-assign]
+
+
+def replace_hook(limiter: Limiter, app: Flask) -> None:
+    """Put what counts instead of a Limiter into the place of its hook."""
+    hooks = app.before_request_funcs[None]
+    original = type(limiter)._check_request_limit.__get__(limiter)
+    if original in hooks:
+        hooks[hooks.index(original)] = limiter._check_request_limit
+    # Its after_request function would write fields that this package writes.
+    limiter._headers_enabled = False
 
 
 def _init(limiter: Limiter, app: Flask) -> None:
@@ -144,22 +173,24 @@ def _storage_error(scheme: str, error: Exception) -> ValueError:
 # -- a Limiter
 
 
-def read_settings(limiter: Limiter, app: Flask, *, hooked: bool) -> LimiterSettings:
-    """Read the settings of a Limiter and its app."""
+def read_settings(limiter: Limiter, app: Flask) -> LimiterSettings:
+    """Read the settings of a Limiter, which its app and its constructor configured."""
     config = app.config
+    identifier: Any = limiter._request_identifier
+    fields = {name.name: field for name, field in limiter._header_mapping.items()}
+    legacy = tuple(fields[name] for name in ("LIMIT", "REMAINING", "RESET"))
     return LimiterSettings(
-        hooked=hooked,
+        key_func=None if limiter._key_func is client_key else limiter._key_func,
         key_prefix=limiter._key_prefix,
         on_breach=limiter._on_breach,
         on_meta_breach=limiter._on_meta_breach,
         stops_at_first_breach=limiter._fail_on_first_breach is not False,
         swallows_errors=bool(limiter._swallow_errors),
-        has_request_identifier=bool(config.get("RATELIMIT_REQUEST_IDENTIFIER")),
-        fallback_limit=config.get("RATELIMIT_IN_MEMORY_FALLBACK"),
-        meta_limit=config.get("RATELIMIT_META"),
-        limits_vary=hooked or any(callable(config.get(key)) for key in LIMITING_KEYS),
+        has_request_identifier=getattr(identifier, "__module__", "") != "flask_limiter._extension",
+        fallback_limits=tuple(limiter._in_memory_fallback),
+        meta_limits=tuple(limiter._meta_limits),
         refuses_without_storage=refuses_without_storage(config),
-        legacy_field_names=legacy_field_names(config) if limiter._headers_enabled else (),
+        legacy_field_names=legacy if limiter._headers_enabled else (),
     )
 
 
@@ -168,14 +199,61 @@ def storage_of(limiter: Limiter) -> Storage:
     return limiter.limiter.storage
 
 
+def counts_in_memory(limiter: Limiter) -> bool:
+    """Return whether each process counts for itself."""
+    from limits.storage import MemoryStorage
+
+    return isinstance(storage_of(limiter), MemoryStorage)
+
+
+def storage_uri_of(limiter: Limiter) -> str | None:
+    """Return the URI that an author gave to his Limiter, if he did."""
+    return limiter._storage_uri
+
+
+def storage_options_of(limiter: Limiter) -> dict[str, Any]:
+    """Return the options of the storage of a Limiter, from its author and the configuration."""
+    return limiter._storage_options
+
+
 def replace_storage(limiter: Limiter, storage: Storage) -> None:
     """Make a Limiter count in another storage."""
-    limiter.limiter.storage = storage
+    limiter._storage = limiter.limiter.storage = storage
 
 
 def driver_of(storage: Storage | None) -> Any:
     """Return the driver's client of a storage, or ``None``."""
     return getattr(storage, "storage", None)
+
+
+def can_give_back(storage: Storage) -> bool:
+    """Return whether a counter of the storage can go down. memcached's can't."""
+    remote = getattr(storage, "remote", storage)
+    return "memcached" not in getattr(remote, "STORAGE_SCHEME", ())
+
+
+def filters_of(limiter: Limiter) -> Sequence[Callable[[], bool]]:
+    """Return the functions that exempt requests from every limit. More may be added."""
+    return limiter._request_filters
+
+
+def publish(limiter: Limiter, charges: Sequence[Charge]) -> None:
+    """Tell a Limiter what was counted, for ``current_limit`` and ``current_limits``."""
+    limits = [request_limit(limiter, charge) for charge in charges]
+    breached = [limit for limit in limits if limit.breached]
+    context = limiter.context
+    context.view_rate_limits = limits
+    own = [limit for limit in limits if not limit.shared]
+    context.view_rate_limit = next(iter((*breached, *own, *limits)), None)
+
+
+def request_limit(limiter: Limiter, charge: Charge) -> RequestLimit:
+    """Describe what a request took from a quota as Flask-Limiter does."""
+    from flask_limiter import RequestLimit
+
+    quota = charge.quota
+    identifiers = list(quota.identifiers(charge.client))
+    return RequestLimit(limiter, quota.item, identifiers, charge.exceeded, quota.limit.shared)
 
 
 class QuotaReader:
@@ -184,108 +262,120 @@ class QuotaReader:
     ``identity`` is the name of an endpoint in the keys of its counters.
     """
 
-    def __init__(self, limiter: Limiter, key_prefix: str) -> None:
+    def __init__(self, limiter: Limiter, settings: LimiterSettings) -> None:
         self._limiter = limiter
-        self._key_prefix = key_prefix
+        self._manager = limiter.limit_manager
+        self._settings = settings
+
+    def calls_limited_functions(self, endpoint: str) -> bool:
+        """Return whether functions with limits of their own were called at an endpoint."""
+        return self._manager.has_hints(endpoint)
 
     def application(self, identity: str, method: str) -> tuple[Quota, ...]:
         """Return the limits of the whole app."""
-        limits = self._limiter.limit_manager.application_limits
-        return self._quotas("application", limits, identity, method)
+        return self.quotas(self._manager.application_limits, identity, method)
 
-    def default(self, identity: str, method: str) -> tuple[Quota, ...]:
-        """Return the limits of an endpoint without limits of its own."""
-        limits = self._limiter.limit_manager.default_limits
-        return self._quotas("default", limits, identity, method)
+    def before_view(
+        self, app: Flask, endpoint: str, identity: str, method: str, *, has_own: bool
+    ) -> tuple[Quota, ...]:
+        """Return the limits of the app, and the default or blueprint's limits of an endpoint.
 
-    def of_hooks(self, app: Flask, endpoint: str, method: str) -> tuple[Quota, ...]:
-        """Return the limits that Flask-Limiter's own hooks and decorators count."""
-        blueprint = endpoint.rpartition(".")[0] or None
-        default, own = self._limiter.limit_manager.resolve_limits(app, endpoint, blueprint)
-        return (
-            self.application(endpoint, method)
-            + self._quotas("default", default, endpoint, method)
-            + self._quotas("endpoint", own, endpoint, method)
+        :param has_own: Whether the view has limits that replace the default ones.
+        """
+        name = _qualified_name(app.view_functions.get(endpoint))
+        is_marked = has_own or name in self._limiter._marked_for_limiting
+        limits = self._manager.resolve_limits(
+            app,
+            endpoint,
+            endpoint.rpartition(".")[0] or None,
+            in_middleware=True,
+            marked_for_limiting=is_marked or self.calls_limited_functions(endpoint),
         )
+        return self.quotas(chain(*limits), identity, method)
+
+    def of_function(
+        self, app: Flask, endpoint: str, identity: str, method: str, name: str
+    ) -> tuple[tuple[Quota, ...], tuple[Quota, ...]]:
+        """Return the default limits of an endpoint, and those of a function that it calls."""
+        blueprint = endpoint.rpartition(".")[0] or None
+        default, own = self._manager.resolve_limits(app, endpoint, blueprint, name)
+        return self.quotas(default, identity, method), self.quotas(own, identity, method)
+
+    def of_view(self, app: Flask, endpoint: str, identity: str, method: str) -> tuple[Quota, ...]:
+        """Return the limits of a view with decorators of Flask-Limiter, which count them."""
+        name = _qualified_name(app.view_functions.get(endpoint))
+        if name not in self._limiter._marked_for_limiting:
+            return ()
+        default, own = self.of_function(app, endpoint, identity, method, name)
+        return default + own
+
+    def lifts_declarations(self, view: Any) -> bool:
+        """Return whether ``exempt`` lifts the limits that are declared for a view."""
+        return bool(self._manager._route_exemptions.get(_qualified_name(view)))
+
+    def is_exempt_from_meta(self, app: Flask, endpoint: str) -> bool:
+        """Return whether ``exempt`` lifts the limits on how often limits are exceeded."""
+        from flask_limiter import ExemptionScope
+
+        blueprint = endpoint.rpartition(".")[0] or None
+        return bool(self._manager.exemption_scope(app, endpoint, blueprint) & ExemptionScope.META)
+
+    def varies(self) -> bool:
+        """Return whether a function returns a limit or a scope of a view without its own."""
+        manager = self._manager
+        groups = chain(
+            manager._application_limits,
+            manager._default_limits,
+            *manager._blueprint_limits.values(),
+        )
+        return any(callable(group.limit_provider) or callable(group.scope) for group in groups)
 
     def parse(
-        self,
-        source: str,
-        limit: str | Callable[[], str],
-        identity: str,
-        method: str,
-        **options: Any,
+        self, limit: str | Callable[[], str | None], identity: str, method: str, **options: Any
     ) -> tuple[Quota, ...]:
         """Return the limits in a text, or in what a function returns.
 
         :param options: The options of ``Limiter.limit``.
         """
-        return self._quotas(source, self._limiter.limit(limit, **options), identity, method)
+        provider: Any = limit
+        return self.quotas(self._limiter.limit(provider, **options), identity, method)
 
-    def meta(
-        self,
-        limit: str | Callable[[], str] | None,
-        quotas: Iterable[Quota],
-        identity: str,
-        method: str,
+    def meta(self, quotas: Iterable[Quota], identity: str, method: str) -> tuple[Quota, ...]:
+        """Return the limits on how often a client may exceed quotas."""
+        own = [limit for quota in quotas for limit in quota.limit.meta_limits or ()]
+        limits = chain(own, *self._settings.meta_limits)
+        return self.quotas([each for each in limits if not each.is_exempt], identity, method)
+
+    def quotas(
+        self, limits: Iterable[RuntimeLimit], identity: str, method: str
     ) -> tuple[Quota, ...]:
-        """Return the limits on how often a client may exceed quotas.
+        """Convert limits to quotas, the shortest window first."""
+        return by_window(self._quota(limit, identity, method) for limit in limits)
 
-        :param limit: The limit for all quotas, besides those that each quota has.
-        """
-        limits = list(self._limiter.shared_limit(limit, scope="meta")) if limit else []
-        for quota in quotas:
-            limits.extend(quota.meta_limits)
-        active = [limit for limit in limits if not limit.is_exempt]
-        return self._quotas("meta", active, identity, method)
-
-    def _quotas(
-        self, source: str, limits: Iterable[RuntimeLimit], identity: str, method: str
-    ) -> tuple[Quota, ...]:
-        return by_window(
-            _quota(source, limit, limit.scope_for(identity, method), self._key_prefix)
-            for limit in limits
+    def _quota(self, limit: RuntimeLimit, identity: str, method: str) -> Quota:
+        scope = limit.scope_for(identity, method)
+        key_func = self._settings.key_func if limit.key_func is client_key else limit.key_func
+        # What a function returns may be a client's text.
+        name = identity if callable(limit.scope) else scope
+        return Quota(
+            limit, scope, self._settings.key_prefix, key_func, quote(name, safe=":/.<>") or None
         )
 
 
-def _quota(source: str, limit: RuntimeLimit, scope: str, key_prefix: str = "") -> Quota:
-    return Quota(
-        source,
-        limit.limit,
-        scope,
-        key_prefix,
-        key_func=None if limit.key_func is client_key else limit.key_func,
-        cost=limit.cost,
-        methods=limit.methods,
-        exempt_when=limit.exempt_when,
-        deduct_when=limit.deduct_when,
-        error_message=limit.error_message,
-        on_breach=limit.on_breach,
-        shared=limit.shared,
-        meta_limits=limit.meta_limits or (),
-    )
+def make_limit(item: RateLimitItem) -> RuntimeLimit:
+    """Make a limit without options, for an example."""
+    from flask_limiter._limits import RuntimeLimit
+
+    return RuntimeLimit(item, client_key, None)
 
 
-# -- Flask-Limiter's own hooks and decorators
+def _qualified_name(view: Any) -> str:
+    from flask_limiter.util import get_qualified_name
+
+    return get_qualified_name(view) if view is not None else ""
 
 
-def exceeded_quota(exc: RateLimitExceeded) -> Quota:
-    """Return the quota that Flask-Limiter's own 429 is about."""
-    return _quota("default", exc.limit, "")
-
-
-def request_limit(limiter: Limiter, charge: Charge) -> RequestLimit:
-    """Describe an exceeded quota as Flask-Limiter does for ``on_breach``."""
-    from flask_limiter import RequestLimit
-
-    quota = charge.quota
-    identifiers = list(quota.identifiers(charge.client))
-    return RequestLimit(limiter, quota.item, identifiers, True, quota.shared)
-
-
-def reset_time(limit: RequestLimit) -> float:
-    """Ask the storage when more of a limit is left, in seconds since the epoch."""
-    return limit.window.reset_time
+# -- Flask-Limiter's own decorators
 
 
 def is_native(view: Any) -> bool:
@@ -301,68 +391,4 @@ def native_limiter_of(view: Any) -> Limiter | None:
 
 def has_native_limits(limiter: Limiter, view: Any) -> bool:
     """Return whether a Limiter has limits for a function, even one that it does not wrap."""
-    from flask_limiter.util import get_qualified_name
-
-    return bool(limiter.limit_manager.decorated_limits(get_qualified_name(view)))
-
-
-# -- the counters in memory
-
-
-class _Sweep:
-    """Replaces the timer of a ``MemoryStorage``, which starts a timer when none is alive.
-
-    This one is alive until the interval is over, even if the sweep is done.
-    """
-
-    def __init__(self) -> None:
-        self.timer: threading.Timer | None = None
-        self._due = time.monotonic() + SWEEP_INTERVAL
-
-    def is_alive(self) -> bool:
-        return time.monotonic() < self._due
-
-    def start(self) -> None:
-        self._due = time.monotonic() + SWEEP_INTERVAL
-        assert self.timer is not None
-        self.timer.daemon = True
-        self.timer.start()
-
-
-class RareSweeps:
-    """Makes a ``MemoryStorage`` look for expired counters only each :data:`SWEEP_INTERVAL`.
-
-    ``MemoryStorage`` starts a thread for that every 10 milliseconds, which takes longer than
-    counting the requests. An expired counter is recognized when it is read, so this can wait. The
-    base class is missing here because ``limits`` is imported later.
-    """
-
-    storage: Counter[str]
-    expirations: dict[str, float]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._lock = threading.Lock()
-        super().__init__(*args, **options)
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter, and return its new value. No two requests get the same value."""
-        with self._lock:
-            if not self._sweep.is_alive():
-                return super().incr(key, expiry, amount)  # type: ignore[misc,no-any-return]
-            now = time.time()
-            if self.expirations.get(key, 0.0) <= now:
-                self.expirations[key] = now + expiry
-                self.storage[key] = 0
-            value = self.storage[key] = self.storage[key] + amount
-            return value
-
-    @property
-    def timer(self) -> Any:
-        """The timer that ``MemoryStorage`` asks whether it is alive."""
-        return self._sweep
-
-    @timer.setter
-    def timer(self, timer: threading.Timer) -> None:
-        if "_sweep" not in self.__dict__:
-            self._sweep = _Sweep()
-        self._sweep.timer = timer
+    return bool(limiter.limit_manager.decorated_limits(_qualified_name(view)))

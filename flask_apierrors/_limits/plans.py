@@ -5,104 +5,104 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from flask import Flask
+from flask import Flask, Request
 
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.state import AppState
-from .flask_limiter import QuotaReader, is_native
+from .flask_limiter import QuotaReader
 from .quotas import Quota, by_window
 from .rate_limit import Declaration, declarations_of
-from .settings import LimiterSettings
-
-_MAX_ENTRIES = 4_096
 
 
 class Plan(NamedTuple):
     """What limits a method of an endpoint, besides the declarations of its view."""
 
     quotas: tuple[Quota, ...] = ()
-    #: Whether Flask-Limiter's hooks have nothing to count.
-    bypasses_hooks: bool = False
-    #: Whether ``APIERRORS_RATE_LIMITS`` replaces the declarations of the view.
-    replaces_declarations: bool = False
+    #: Whether configuration replaces what code declares for the view, or ``exempt`` lifts it.
+    lifts_declarations: bool = False
 
 
 class Plans:
     """The plans of the endpoints of an app.
 
-    Each plan is made once, unless a function returns the limit. ``identity`` is the name of an
-    endpoint in the keys of its counters.
+    Each plan is made once, unless it depends on the request. A client can't choose what is kept:
+    only endpoints and methods that the app has.
+
+    :param names_requests: Whether a function names requests in the keys of their counters.
+    :param is_first: Whether ``APIERRORS_RATE_LIMITS`` is counted here.
     """
 
-    def __init__(self, reader: QuotaReader, settings: LimiterSettings, state: AppState) -> None:
+    def __init__(
+        self, reader: QuotaReader, state: AppState, *, names_requests: bool, is_first: bool
+    ) -> None:
         self._reader = reader
-        self._settings = settings
         self._state = state
         self._by_endpoint = state.config.rate_limits
-        self._plans: dict[tuple[str | None, str, str], Plan] = {}
+        self._names_requests = names_requests
+        self._is_first = is_first
+        self._plans: dict[tuple[str | None, str, bool], Plan] = {}
         self._of_declarations: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
 
     def plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
-        """Return the plan for an endpoint, or for ``None``: a request that no route matches."""
-        key = (endpoint, identity, method)
+        """Return the plan for an endpoint, or for ``None``: a request that no route matches.
+
+        :param identity: The name of the endpoint in the keys of its counters.
+        :param method: See :func:`method_of`.
+        """
+        key = (
+            endpoint,
+            method,
+            endpoint is not None and self._reader.calls_limited_functions(endpoint),
+        )
         plan = self._plans.get(key)
         if plan is None:
             plan = self._make_plan(endpoint, identity, method)
-            varies = bool(plan.quotas) and self._settings.limits_vary
-            if not varies and len(self._plans) < _MAX_ENTRIES:
+            if not (self._names_requests or self._reader.varies()):
                 self._plans[key] = plan
         return plan
 
     def _make_plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
+        app = self._state.app
         if endpoint is None:
-            hooked = self._settings.hooked
-            return Plan() if hooked else Plan(self._reader.application("", method))
+            return Plan(self._reader.application("", method))
         if endpoint == REFERENCE_ENDPOINT:
             # The reference page explains the 429 that a client got.
-            return Plan(bypasses_hooks=True)
+            return Plan()
         is_configured, limit = configured_limit(self._by_endpoint, endpoint)
         if is_configured:
-            quotas = self._configured_quotas(limit, identity, method)
-            return Plan(quotas, bypasses_hooks=True, replaces_declarations=True)
-        if endpoint.rpartition(".")[2] == "static":
+            return Plan(self._configured(limit, endpoint, identity, method), True)
+        if _is_static(app, endpoint):
             return Plan()
-        return self._plan_of_view(self._state.app.view_functions.get(endpoint), identity, method)
-
-    def _configured_quotas(
-        self, limit: str | None, identity: str, method: str
-    ) -> tuple[Quota, ...]:
-        if not limit:
-            return ()
-        application = self._reader.application(identity, method)
-        return by_window(application + self._reader.parse("endpoint", limit, identity, method))
-
-    def _plan_of_view(self, view: Any, identity: str, method: str) -> Plan:
-        declarations = declarations_of(view, method)
+        view = app.view_functions.get(endpoint)
         # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
-        has_own = any(each.holds_for(method) for each in declarations) and any(
-            each.overrides_defaults for each in declarations
+        declarations = [each for each in declarations_of(view, method) if each.holds_for(method)]
+        has_own = any(each.overrides_defaults for each in declarations)
+        lifts = self._reader.lifts_declarations(view)
+        return Plan(
+            self._reader.before_view(
+                app, endpoint, identity, method, has_own=has_own and not lifts
+            ),
+            lifts,
         )
-        if self._settings.hooked:
-            # The hooks count for a view with Flask-Limiter's decorators, or with none at all.
-            if not has_own or is_native(view):
-                return Plan()
-            return Plan(self._reader.application(identity, method), bypasses_hooks=True)
-        application = self._reader.application(identity, method)
-        if has_own or is_native(view):
-            return Plan(application)
-        return Plan(by_window(application + self._reader.default(identity, method)))
+
+    def _configured(
+        self, limit: str | None, endpoint: str, identity: str, method: str
+    ) -> tuple[Quota, ...]:
+        if not limit or not self._is_first:
+            return ()
+        app = self._state.app
+        application = self._reader.before_view(app, endpoint, identity, method, has_own=True)
+        return by_window(application + self._reader.parse(limit, identity, method))
 
     def quotas_of(self, declaration: Declaration, identity: str, method: str) -> tuple[Quota, ...]:
         """Return the quotas of a declaration."""
         key = (declaration, identity, method)
         quotas = self._of_declarations.get(key)
         if quotas is None:
-            quotas = self._reader.parse(
-                "endpoint", declaration.limit, identity, method, **declaration.options
-            )
-            if not declaration.varies and len(self._of_declarations) < _MAX_ENTRIES:
+            quotas = self._reader.parse(declaration.limit, identity, method, **declaration.options)
+            if not (declaration.varies or self._names_requests):
                 self._of_declarations[key] = quotas
         return quotas
 
@@ -113,16 +113,35 @@ class Plans:
         """
         identity = endpoint or ""
         plan = self.plan(endpoint, identity, method)
-        if plan.replaces_declarations:
+        if plan.lifts_declarations:
             return plan.quotas
         quotas = list(plan.quotas)
-        app = self._state.app
-        if self._settings.hooked and not plan.bypasses_hooks and endpoint is not None:
-            quotas += self._reader.of_hooks(app, endpoint, method)
-        for declaration in declarations_of(app.view_functions.get(identity), method):
+        if endpoint is not None:
+            quotas += self._reader.of_view(self._state.app, endpoint, identity, method)
+        view = self._state.app.view_functions.get(identity)
+        for declaration in declarations_of(view, method):
             if declaration.holds_for(method):
                 quotas += self.quotas_of(declaration, identity, method)
         return tuple(quotas)
+
+
+def method_of(req: Request) -> str:
+    """Return the method by which a request is counted: one that its route has.
+
+    HEAD runs the view of GET. Any other name is the client's invention.
+    """
+    rule = req.url_rule
+    method = req.method
+    if method == "HEAD" or rule is None or rule.methods is None or method not in rule.methods:
+        return "GET"
+    return method
+
+
+def _is_static(app: Flask, endpoint: str) -> bool:
+    """Whether an endpoint is Flask's own view of the files of an app or a blueprint."""
+    blueprint, _, name = endpoint.rpartition(".")
+    owner = app.blueprints.get(blueprint) if blueprint else app
+    return name == "static" and owner is not None and owner.has_static_folder
 
 
 def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[bool, str | None]:

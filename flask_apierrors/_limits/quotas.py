@@ -1,27 +1,17 @@
-"""Quotas, their counters, and the exceptions when a quota is exceeded or cannot be counted."""
+"""Quotas, their counters, and what a request takes from them."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
-
-from .._core.errors import ApiError
-from .._core.http import HeaderPairs
-from .._core.problem import too_many_requests
-
 if TYPE_CHECKING:
-    from flask import Response
-    from flask_limiter import RequestLimit
+    from flask_limiter._limits import RuntimeLimit
     from limits import RateLimitItem
     from limits.storage import Storage
     from limits.strategies import RateLimiter
-
-    OnBreach = Callable[[RequestLimit], Response | None]
 
 _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
 #: Seconds that are added to each wait: storages round the end of a window, and a client that waits
@@ -29,56 +19,71 @@ _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 10
 _RESOLUTION = 0.002
 
 
-@dataclass(slots=True, eq=False)
 class Quota:
-    """A limit for one endpoint and method, with everything that is the same for each request."""
+    """A limit with its options, for one endpoint and method.
 
-    #: ``application``, ``default``, ``endpoint``, ``fallback`` or ``meta``.
-    source: str
-    item: RateLimitItem
-    #: What shares one counter, usually the endpoint.
-    scope: str
-    key_prefix: str = ""
-    #: Returns the client; ``None`` for the default of this package.
-    key_func: Callable[[], str] | None = None
-    cost: int | Callable[[], int] = 1
-    #: The limited methods in lower case; ``None`` for all.
-    methods: Sequence[str] | None = None
-    exempt_when: Callable[[], bool] | None = None
-    deduct_when: Callable[[Response], bool] | None = None
-    error_message: str | Callable[[], str] | None = None
-    on_breach: OnBreach | None = None
-    shared: bool = False
-    #: How often a client may exceed this limit: objects of Flask-Limiter.
-    meta_limits: Sequence[Any] = ()
+    :param limit: The limit, as Flask-Limiter knows it.
+    :param scope: What shares one counter, usually the endpoint.
+    :param key_prefix: The first part of the key of each counter.
+    :param key_func: Returns the client; ``None`` for the default of this package.
+    :param name: The name by which clients know the quota. The default is the scope.
+    """
 
-    #: The limit in words: ``10 per 1 second``.
-    text: str = field(init=False)
-    amount: int = field(init=False)
-    #: The length of the window in seconds.
-    window: int = field(init=False)
-    #: The key of the counter before and after the client. Making a key takes as long as counting.
-    key_start: str = field(init=False)
-    key_end: str = field(init=False)
-    #: Whether some requests are exempt.
-    is_conditional: bool = field(init=False)
-    #: Whether every request is counted at once, for the default client, at a fixed cost.
-    is_plain: bool = field(init=False)
+    __slots__ = (
+        "amount",
+        "is_plain",
+        "item",
+        "key_end",
+        "key_func",
+        "key_prefix",
+        "key_start",
+        "limit",
+        "name",
+        "scope",
+        "text",
+        "window",
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        limit: RuntimeLimit,
+        scope: str,
+        key_prefix: str = "",
+        key_func: Callable[[], Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.limit = limit
+        self.item = limit.limit
+        self.scope = scope
+        self.name = name or scope
+        self.key_prefix = key_prefix
+        self.key_func = key_func
+        #: The limit in words: ``10 per 1 second``.
         self.text = limit_text(self.item)
         self.amount = self.item.amount
+        #: The length of the window in seconds.
         self.window = self.item.get_expiry()
+        # The key of a counter before and after the client. To make a key takes as long as to count.
         key = self.item.key_for(*self.identifiers("\0"))
         self.key_start, _, self.key_end = key.partition("\0")
-        self.is_conditional = self.exempt_when is not None or self.methods is not None
+        #: Whether every request is counted at once, for the default client, and costs 1.
         self.is_plain = not (
-            callable(self.cost)
+            key_func
+            or limit.cost != 1
             or self.is_conditional
-            or self.deduct_when
-            or self.key_func
-            or self.meta_limits
+            or limit.deduct_when
+            or limit.meta_limits
         )
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether some requests are exempt."""
+        return self.limit.exempt_when is not None or self.limit.methods is not None
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether all endpoints share one counter: the limit is that of the application."""
+        return self.scope == "global"
 
     def identifiers(self, client: str) -> tuple[str, ...]:
         """Return what identifies the counter of a client, in Flask-Limiter's order."""
@@ -86,13 +91,15 @@ class Quota:
 
     def holds_for(self, method: str) -> bool:
         """Return whether this quota limits the current request, which has this method."""
-        if self.exempt_when is not None and self.exempt_when():
-            return False
-        return self.methods is None or method.lower() in self.methods
+        methods = self.limit.methods
+        exempt_when = self.limit.exempt_when
+        is_exempt = exempt_when is not None and exempt_when()
+        return not is_exempt and (methods is None or method.lower() in methods)
 
     def cost_of_request(self) -> int:
-        """Return how much the current request takes from the quota."""
-        return self.cost() if callable(self.cost) else self.cost
+        """Return how much the current request takes from the quota, and never less than nothing."""
+        cost = self.limit.cost
+        return max(0, cost() if callable(cost) else cost)
 
 
 def limit_text(item: RateLimitItem) -> str:
@@ -123,38 +130,61 @@ def by_window(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
 class Charge:
     """What one request takes from a quota, and what is then left."""
 
-    __slots__ = ("client", "cost", "exceeded", "key", "quota", "remaining", "reset")
+    __slots__ = (
+        "client",
+        "cost",
+        "counters",
+        "exceeded",
+        "key",
+        "quota",
+        "remaining",
+        "reset",
+        "taken_at",
+    )
 
-    def __init__(self, quota: Quota, client: str, cost: int) -> None:
+    def __init__(
+        self, quota: Quota, client: str, cost: int = 1, counters: Counters | None = None
+    ) -> None:
         self.quota = quota
         self.client = client
         self.cost = cost
+        self.counters = counters
         self.key = quota.key_start + client + quota.key_end
         self.exceeded = False
         #: What is left of the quota; ``None`` until it is measured.
         self.remaining: int | None = None
-        #: The seconds until more is left; ``None`` until it is measured.
+        #: The seconds until more is left. ``None``: not measured, or it will never be enough.
         self.reset: int | None = None
+        #: When a request took what it may get back.
+        self.taken_at: float | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the quota is large enough for the request at all."""
+        return self.cost <= self.quota.amount
 
 
 class Counters:
     """The counters of an app: Flask-Limiter's strategy and storage.
 
     Taking from a quota is one call of the storage. Measuring what is left is at most one more.
+
+    :param gives_back: Whether a request can get back what it took.
     """
 
-    def __init__(self, strategy: RateLimiter, storage: Storage) -> None:
+    def __init__(self, strategy: RateLimiter, *, gives_back: bool) -> None:
         from limits.storage import MemoryStorage
         from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
         self._strategy = strategy
-        self._storage = storage
+        self._storage: Storage = strategy.storage
         self._is_fixed = isinstance(strategy, FixedWindowRateLimiter)
         self._is_moving = isinstance(strategy, MovingWindowRateLimiter)
+        self.gives_back = self._is_fixed and gives_back
         self._margin = _RESOLUTION
         if self._is_fixed:
             # Redis rounds the life of a counter to the nearest second.
-            self._margin = 0.0 if isinstance(storage, MemoryStorage) else 0.5
+            self._margin = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
 
     @property
     def healthy(self) -> bool:
@@ -170,12 +200,46 @@ class Counters:
             )
         count = self._storage.incr(charge.key, quota.window, charge.cost)
         charge.remaining = remaining = quota.amount - count
+        if count == charge.cost:
+            charge.reset = quota.window  # the first request of a window
+        if remaining < 0 and charge.cost > 1 and self.gives_back:
+            self.give_back(charge)  # a smaller request may still be within the quota
         return remaining >= 0
 
     def has_room(self, charge: Charge) -> bool:
         """Return whether a request would be within its quota, without counting it."""
         quota = charge.quota
         return self._strategy.test(quota.item, *quota.identifiers(charge.client), cost=charge.cost)
+
+    def reserve(self, charge: Charge) -> bool:
+        """Count a request that may get back what it took. See :meth:`settle`.
+
+        Where the storage can't give it back, this only looks whether there is room.
+        """
+        if not self.gives_back:
+            return self.has_room(charge)
+        charge.taken_at = time.time()
+        if self.take(charge):
+            return True
+        self.give_back(charge)
+        return False
+
+    def settle(self, charge: Charge, *, is_due: bool) -> None:
+        """Count a request whose response is known: keep what it took, or give it back."""
+        if charge.taken_at is None:
+            if is_due:
+                self.take(charge)
+        elif not is_due:
+            self.give_back(charge)
+
+    def give_back(self, charge: Charge) -> None:
+        """Give back what a request took, unless its window is over."""
+        window, taken_at = charge.quota.window, charge.taken_at or time.time()
+        charge.taken_at = None
+        # A window that began later ends later. Redis rounds to whole seconds.
+        if time.time() < self._storage.get_expiry(charge.key) <= taken_at + window + 1:
+            count = self._storage.incr(charge.key, window, -charge.cost)
+            charge.remaining = charge.quota.amount - count
 
     def measure(self, charge: Charge) -> None:
         """Ask the storage what is left of a quota, and when more is."""
@@ -190,19 +254,8 @@ class Counters:
             )
         charge.reset = self.seconds_until(reset_at, quota.window)
 
-    def measure_nearest(self, charges: list[Charge]) -> Charge:
-        """Return the charge whose quota the client runs out of first, measured."""
-        if len(charges) > 1 and not any(charge.exceeded for charge in charges):
-            for charge in charges:
-                if charge.remaining is None:
-                    self.measure(charge)
-        nearest = nearest_of(charges)
-        if nearest.reset is None:
-            self.measure(nearest)
-        return nearest
-
     def measure_exceeded(self, charge: Charge) -> None:
-        """Mark a quota as exceeded, and measure how long the client has to wait."""
+        """Measure how long the client of an exceeded quota has to wait."""
         if charge.cost > 1 and not self._is_fixed:
             # The storage knows when one place is free again, but this request takes several.
             charge.reset = charge.quota.window * (1 if self._is_moving else 2)
@@ -210,7 +263,6 @@ class Counters:
             self.measure(charge)
             charge.reset = max(1, charge.reset or 0)
         charge.remaining = 0
-        charge.exceeded = True
 
     def seconds_until(self, reset_at: float, window: int) -> int:
         """Return whole seconds, rounded up, until a moment that the storage named."""
@@ -221,51 +273,32 @@ class Counters:
 
 
 def nearest_of(charges: list[Charge]) -> Charge:
-    """Return the charge whose quota the client runs out of first.
+    """Return the charge whose quota the client runs out of first, measured.
 
     If quotas are exceeded, it is the one with the longest wait. Otherwise it is the one with the
     smallest part left.
     """
-    if len(charges) == 1:
+    if len(charges) == 1 and charges[0].exceeded:
         return charges[0]
     exceeded = [charge for charge in charges if charge.exceeded]
     if exceeded:
-        return max(exceeded, key=lambda charge: charge.reset or 0)
-    return min(charges, key=_part_left)
+        # One without a wait is never answered.
+        return max(exceeded, key=lambda charge: math.inf if charge.reset is None else charge.reset)
+    nearest = charges[0]
+    if len(charges) > 1:
+        for charge in charges:
+            if charge.remaining is None:
+                _measure(charge)
+        nearest = min(charges, key=_part_left)
+    if nearest.reset is None:
+        _measure(nearest)
+    return nearest
+
+
+def _measure(charge: Charge) -> None:
+    assert charge.counters is not None
+    charge.counters.measure(charge)
 
 
 def _part_left(charge: Charge) -> float:
-    if charge.remaining is None:
-        return 1
-    return charge.remaining / max(1, charge.quota.amount)
-
-
-class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
-    """The client exceeded its rate limit. It may try again after ``Retry-After`` seconds."""
-
-    type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-    title = "Request cannot be satisfied as assigned quota has been exceeded"
-
-
-class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
-    """Rate limits cannot be enforced while their storage is unavailable."""
-
-    type = None
-    title = None
-
-
-def quota_exceeded(
-    quota: Quota, seconds: int, policies: list[str], fields: HeaderPairs = ()
-) -> QuotaExceeded:
-    """Make the 429 for a quota.
-
-    :param seconds: When the client may try again.
-    :param policies: The names of the exceeded quotas.
-    :param fields: The header fields that describe the quotas.
-    """
-    message = quota.error_message
-    if callable(message):
-        message = message()
-    detail = too_many_requests(seconds, quota.text) if message is None else message
-    members: dict[str, Any] = {"limit": quota.text, "violated-policies": policies}
-    return QuotaExceeded(detail, headers=fields, retry_after=seconds, **members)
+    return (charge.remaining or 0) / max(1, charge.quota.amount)

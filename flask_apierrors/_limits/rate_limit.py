@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Request
 
-from .._core.state import RequestState
+from .._core.state import RequestState, current_request
+from .._guards.authentication import known_principal
 from .._guards.guard import Check, Order, guard
 from .._guards.marks import Mark, View, marks_of
 
@@ -21,7 +22,7 @@ RATE_LIMIT = "rate_limit"
 class Declaration:
     """The arguments of one ``rate_limit`` on a view."""
 
-    limit: str | Callable[[], str]
+    limit: str | Callable[[], str | None]
     #: The options of Flask-Limiter's ``Limiter.limit``.
     options: Mapping[str, Any]
 
@@ -37,17 +38,19 @@ class Declaration:
 
     def holds_for(self, method: str) -> bool:
         """Return whether the limit applies to a method."""
+        method = "GET" if method == "HEAD" else method
         methods = self.options.get("methods")
         return methods is None or method.lower() in {name.lower() for name in methods}
 
 
-def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View], View]:
+def rate_limit(limit: str | Callable[..., str | None], **options: Any) -> Callable[[View], View]:
     """Limit how often a client may call a view.
 
     A client that calls more often gets a 429 that says when to retry (RFC 6585 section 4).
 
     :param limit: A text such as ``"10/second"`` or ``"10/second; 1000/day"``, or a function that
-        returns such a text.
+        returns such a text, or ``None`` for a request without a limit. If the function takes an
+        argument, it gets the principal, or ``None`` for an anonymous client.
     :param options: The options of Flask-Limiter's ``Limiter.limit``: ``key_func``, ``per_method``,
         ``methods``, ``error_message``, ``exempt_when``, ``override_defaults``, ``deduct_when``,
         ``on_breach``, ``cost``, ``scope``, ``meta_limits``.
@@ -65,9 +68,11 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
         raise TypeError(
             f"@rate_limit: {error}. It takes the options of Flask-Limiter's Limiter.limit."
         ) from None
-    if not callable(limit):
+    if callable(limit):
+        declaration = Declaration(_without_argument(limit), options)
+    else:
         parse_limit(limit, f"@rate_limit({limit!r})")
-    declaration = Declaration(limit, options)
+        declaration = Declaration(limit, options)
 
     def check(req: Request, state: RequestState) -> None:
         counting = state.app.rate_limits.active()
@@ -78,15 +83,26 @@ def rate_limit(limit: str | Callable[[], str], **options: Any) -> Callable[[View
     return lambda view: guard(view, mark, Check(Order.RATE_LIMIT, check))
 
 
+def _without_argument(limit: Callable[..., str | None]) -> Callable[[], str | None]:
+    """Give the principal to a function that takes an argument."""
+    try:
+        signature(limit).bind()
+    except TypeError:
+        return lambda: limit(known_principal(current_request()))
+    except ValueError:
+        pass  # a built-in function without a signature
+    return limit
+
+
 def declarations_of(view: Any, method: str) -> list[Declaration]:
     """Return the declarations on a view, or on the method of its class."""
+    return [mark.values[1] for mark in marks_of_view(view, method) if mark.name == RATE_LIMIT]
+
+
+def marks_of_view(view: Any, method: str) -> list[Mark]:
+    """Return the marks of a view, and of the method of its class."""
     cls = getattr(view, "view_class", None)
     handler = getattr(cls, method.lower(), None)
     if handler is None and method == "HEAD":
         handler = getattr(cls, "get", None)
-    return [
-        mark.values[1]
-        for function in (view, handler)
-        for mark in marks_of(function)
-        if mark.name == RATE_LIMIT
-    ]
+    return [mark for function in (view, handler) for mark in marks_of(function)]

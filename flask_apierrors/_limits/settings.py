@@ -12,6 +12,7 @@ from .quotas import parse_limit
 if TYPE_CHECKING:
     from flask import Response
     from flask_limiter import RequestLimit
+    from flask_limiter._limits import Limit
 
     OnBreach = Callable[[RequestLimit], Response | None]
 
@@ -23,8 +24,8 @@ LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEM
 class LimiterSettings:
     """The settings of a Limiter and its app. They are read once, when the Limiter is installed."""
 
-    #: Whether Flask-Limiter's own hooks are installed.
-    hooked: bool
+    #: Returns the client of a limit without a key function; ``None`` for ``client_key``.
+    key_func: Callable[[], Any] | None
     #: The first part of each counter's key.
     key_prefix: str
     on_breach: OnBreach | None
@@ -35,15 +36,14 @@ class LimiterSettings:
     swallows_errors: bool
     #: Whether a function names requests in the keys of counters. Otherwise the endpoint does.
     has_request_identifier: bool
-    #: The limit for every endpoint while the storage is down.
-    fallback_limit: str | Callable[[], str] | None
+    #: The limits of every endpoint while the storage is down.
+    fallback_limits: tuple[Limit, ...]
     #: How often a client may exceed limits.
-    meta_limit: str | Callable[[], str] | None
-    #: Whether the limits of an endpoint can differ from request to request.
-    limits_vary: bool
+    meta_limits: tuple[Limit, ...]
     #: Whether a limited request gets a 503 while the storage is down.
     refuses_without_storage: bool
-    #: The names of the ``X-RateLimit-*`` fields for limit, remaining and reset, if they are on.
+    #: The names of the ``X-RateLimit-*`` fields for limit, remaining and reset. Empty: a response
+    #: that is no 429 says nothing about limits.
     legacy_field_names: tuple[str, ...]
 
 
@@ -74,13 +74,30 @@ def refuses_without_storage(config: Mapping[str, Any]) -> bool:
     )
 
 
-def legacy_field_names(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the fields that ``RATELIMIT_HEADERS_ENABLED`` turns on."""
-    return (
-        config.get("RATELIMIT_HEADER_LIMIT", "X-RateLimit-Limit"),
-        config.get("RATELIMIT_HEADER_REMAINING", "X-RateLimit-Remaining"),
-        config.get("RATELIMIT_HEADER_RESET", "X-RateLimit-Reset"),
-    )
+#: Keys whose value is true or false.
+_SWITCHES = (
+    "RATELIMIT_ENABLED",
+    "RATELIMIT_HEADERS_ENABLED",
+    "RATELIMIT_SWALLOW_ERRORS",
+    "RATELIMIT_FAIL_ON_FIRST_BREACH",
+    "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED",
+    "RATELIMIT_DEFAULTS_PER_METHOD",
+    "RATELIMIT_APPLICATION_PER_METHOD",
+)
+
+
+def check_switches(config: Mapping[str, Any]) -> None:
+    """Check that no switch is a text, which would always be on.
+
+    :raises ValueError: for a text.
+    """
+    for key in _SWITCHES:
+        value = config.get(key)
+        if isinstance(value, str):
+            raise ValueError(
+                f"{key} = {value!r} is a text. Set it to True or False, and in an environment"
+                " variable to true or false."
+            )
 
 
 def check_limits(config: Mapping[str, Any], by_endpoint: Mapping[str, str | None]) -> None:
@@ -90,7 +107,8 @@ def check_limits(config: Mapping[str, Any], by_endpoint: Mapping[str, str | None
     """
     for key in (*LIMITING_KEYS, "RATELIMIT_META"):
         value = config.get(key)
-        if value and not callable(value):
+        is_object = key == "RATELIMIT_META" and not isinstance(value, str)  # a MetaLimit
+        if value and not callable(value) and not is_object:
             parse_limit(value, f"{key} = {value!r}")
     for endpoint, limit in by_endpoint.items():
         if limit is not None:

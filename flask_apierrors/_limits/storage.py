@@ -2,96 +2,109 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flask import has_request_context
 from limits.errors import ConfigurationError
 from limits.storage import (
-    MemoryStorage,
     MovingWindowSupport,
     SlidingWindowCounterSupport,
     Storage,
     storage_from_string,
 )
 
-from .flask_limiter import RareSweeps, driver_of, replace_storage, storage_of
-from .quotas import StorageFailed
+from .._core.state import current_request, request_state
+from .drivers import DEADLINE, connect, time_out
+from .flask_limiter import driver_of, replace_storage, storage_options_of, storage_uri_of
+from .memory import ProcessMemory
+from .refusals import StorageFailed
 from .settings import falls_back, storage_scheme, storage_uri
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
 
-#: Seconds that a request waits for a connection, and then for an answer. Together less than one.
-TIME_OUT = 0.4
 #: Seconds between two attempts to use a storage that failed.
 PROBE_INTERVAL = 1.0
 
-_SCHEME = "guarded"
-_MEMORY_SCHEME = "swept-memory"
 _PROBE_KEY = "apierrors-probe"
+#: The methods whose last argument is how much to count.
+_COUNTING = ("incr", "acquire_entry", "acquire_sliding_window_entry")
+_NO_ANSWER = object()
 _logger = logging.getLogger("flask_apierrors")
 
 
-def storage_arguments(config: Mapping[str, Any], retry_after: int) -> tuple[str, dict[str, Any]]:
-    """Return the URI and the options with which ``limits`` makes the guarded storage of an app."""
-    uri = storage_uri(config)
+def storage_arguments(
+    uri: str, config: Mapping[str, Any], retry_after: int
+) -> tuple[str, dict[str, Any]]:
+    """Return the URI and the options with which ``limits`` makes the storage of an app.
+
+    :param uri: The URI that the author or the administrator chose.
+    """
     if storage_scheme(uri) == "memory":
-        return f"{_MEMORY_SCHEME}://", {}
-    return f"{_SCHEME}:{uri}", {"fallback": falls_back(config), "retry_after": retry_after}
+        return f"{ProcessMemory.STORAGE_SCHEME[0]}://", {}
+    options = {"fallback": falls_back(config), "retry_after": retry_after}
+    return f"{GuardedStorage.STORAGE_SCHEME[0]}:{uri}", options
 
 
 def guard_storage(limiter: Limiter, config: Mapping[str, Any], retry_after: int) -> None:
-    """Guard the storage of an author's Limiter. Its own decorators then use the guarded one."""
-    storage = storage_of(limiter)
-    if not isinstance(storage, MemoryStorage | GuardedStorage):
-        fallback = falls_back(config)
-        guarded = GuardedStorage(storage, fallback=fallback, retry_after=retry_after)
-        replace_storage(limiter, guarded)
-
-
-class SweptMemory(RareSweeps, MemoryStorage):
-    """The counters of one process, without the cost of ``MemoryStorage``'s frequent sweeps."""
-
-    STORAGE_SCHEME = [_MEMORY_SCHEME]  # noqa: RUF012 - declared so by the base class
+    """Give the Limiter of an author a guarded storage. Its own decorators then use that one."""
+    uri = storage_uri_of(limiter) or storage_uri(config)
+    guarded_uri, options = storage_arguments(uri, config, retry_after)
+    storage = storage_from_string(guarded_uri, **storage_options_of(limiter), **options)
+    assert isinstance(storage, Storage)
+    replace_storage(limiter, storage)
 
 
 class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     """A remote storage that never fails its callers.
 
-    It has two states. While it is *healthy*, calls go to the remote storage. The first call that
-    fails changes the state, with one warning. While it has *fallen back*, calls go to memory, where
-    each process counts alone. A thread tries the remote storage each :data:`PROBE_INTERVAL`, and
-    the first success changes the state back. So a request waits for a broken storage only until the
-    failure is discovered.
+    It has two states. While it is *healthy*, calls go to the remote storage. While it has *fallen
+    back*, calls go to memory, where each process counts alone, and a thread tries the remote
+    storage each :data:`PROBE_INTERVAL`, with new connections. Each change of the state is one
+    warning.
 
-    :param remote: The URI of the remote storage, after ``guarded:``, or the storage itself.
+    A call that fails at once is made again, because an idle connection may have ended. If it fails
+    again, another key tells whether the storage has failed or refuses this key alone. A call that
+    fails after a time-out is not made again. All calls of one request have one deadline, which is
+    twice the time-out. So a request waits for a broken storage only until that is discovered.
+
+    :param uri: The URI of the remote storage, after ``guarded:``.
     :param fallback: Whether to count in memory meanwhile. Otherwise each call raises a 503.
     :param retry_after: Seconds for the ``Retry-After`` of that 503.
     :param options: Options of the remote storage, which replace its short default time-outs.
     :raises ConfigurationError: for an unknown storage, or a driver that is not installed.
     """
 
-    STORAGE_SCHEME = [_SCHEME]  # noqa: RUF012 - declared so by the base class
+    STORAGE_SCHEME = ["guarded"]  # noqa: RUF012 - declared so by the base class
 
     def __init__(
-        self, remote: str | Storage, *, fallback: bool = True, retry_after: int = 30, **options: Any
+        self, uri: str, *, fallback: bool = True, retry_after: int = 30, **options: Any
     ) -> None:
         super().__init__()
-        self._uri = remote.removeprefix(f"{_SCHEME}:") if isinstance(remote, str) else ""
-        self._options = default_options(storage_scheme(self._uri)) | options
-        self._remote: Storage | None = None if isinstance(remote, str) else remote
-        self._memory = SweptMemory() if fallback else None
+        self._uri = uri.removeprefix(f"{self.STORAGE_SCHEME[0]}:")
+        self._options = options
+        self._time_out = time_out(self._uri, options)
+        self._memory = ProcessMemory() if fallback else None
+        self._meanwhile = (
+            "Limits are counted in memory, by each process alone,"
+            if fallback
+            else "Limited requests get a 503"
+        )
         self._retry_after = retry_after
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None
         self._next_probe = 0.0
         self._healthy = True
-        if self._remote is None:
-            self._connect_at_start()
+        #: The call that failed: its method and its arguments, with nothing to count.
+        self._broken_call: tuple[str, tuple[Any, ...]] = ("get", (_PROBE_KEY,))
+        self._refusals: set[str] = set()
+        self._remote: Storage | None = None
+        self._connect_at_start()
 
     @property
     def healthy(self) -> bool:
@@ -113,46 +126,82 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         """The errors of the storage that a call may raise: none."""
         return ()
 
-    # -- the two states
-
-    def _connect_at_start(self) -> None:
-        """Make the remote storage. A Redis cluster connects now, the others on first use."""
-        try:
-            self._remote = _remote_storage(self._uri, self._options)
-        except (ConfigurationError, ImportError, TypeError, ValueError):
-            raise  # a mistake in the configuration, which does not pass with time
-        except Exception as failure:
-            self._fall_back(failure)
+    # -- the remote storage
 
     def _call(self, method: str, *args: Any) -> Any:
         if self._healthy:
-            try:
-                return getattr(self._remote, method)(*args)
-            except Exception as failure:
-                self._fall_back(failure)
+            answer = self._ask(method, args)
+            if answer is not _NO_ANSWER:
+                return answer
         elif time.monotonic() >= self._next_probe:
             self._start_probe()
         if self._memory is None:
             raise StorageFailed(retry_after=self._retry_after)
         return getattr(self._memory, method)(*args)
 
-    def _fall_back(self, failure: Exception) -> None:
+    def _ask(self, method: str, args: tuple[Any, ...]) -> Any:
+        """Call the remote storage in the time that the request has left for it."""
+        state = request_state(current_request()) if has_request_context() else None
+        begun = time.monotonic()
+        left = 2 * self._time_out - (state.storage_seconds if state else 0.0)
+        if left <= 0:
+            return self._fall_back(TimeoutError("the answers take too long"), method, args)
+        DEADLINE.at = begun + left
+        try:
+            return getattr(self._remote, method)(*args)
+        except Exception as failure:
+            if time.monotonic() - begun >= self._time_out:
+                return self._fall_back(failure, method, args)
+            return self._ask_again(method, args)
+        finally:
+            DEADLINE.at = math.inf
+            if state:
+                state.storage_seconds += time.monotonic() - begun
+
+    def _ask_again(self, method: str, args: tuple[Any, ...]) -> Any:
+        """Repeat a call that failed at once. If it fails again, ask about another key."""
+        try:
+            return getattr(self._remote, method)(*args)
+        except Exception as failure:
+            refusal = type(failure).__name__  # the text may contain what a client sent
+        try:
+            DEADLINE.left()
+            self._remote.incr(_PROBE_KEY, 1)  # type: ignore[union-attr]
+        except Exception as failure:
+            return self._fall_back(failure, method, args)
+        if refusal not in self._refusals:
+            self._refusals.add(refusal)
+            _logger.warning(
+                "The storage of the rate limits works, but refused a key: %s. %s for that key.",
+                refusal,
+                self._meanwhile,
+            )
+        return _NO_ANSWER
+
+    # -- the two states
+
+    def _connect_at_start(self) -> None:
+        """Make the remote storage. A Redis cluster connects now, the others on first use."""
+        try:
+            self._remote = connect(self._uri, self._options)
+        except (ConfigurationError, ImportError, TypeError, ValueError):
+            raise  # a mistake in the configuration, which does not pass with time
+        except Exception as failure:
+            self._fall_back(failure, "get", (_PROBE_KEY,))
+
+    def _fall_back(self, failure: Exception, method: str, args: tuple[Any, ...]) -> Any:
         with self._lock:
-            if not self._healthy:
-                return
-            self._next_probe = time.monotonic() + PROBE_INTERVAL
-            self._healthy = False
-        meanwhile = (
-            "Limits are counted in memory, by each process alone,"
-            if self._memory
-            else "Limited requests get a 503"
-        )
-        _logger.warning(
-            "The storage of the rate limits failed: %s: %s. %s until it is back.",
-            type(failure).__name__,
-            failure,
-            meanwhile,
-        )
+            if self._healthy:
+                self._next_probe = time.monotonic() + PROBE_INTERVAL
+                self._broken_call = method, (*args[:-1], 0) if method in _COUNTING else args
+                self._healthy = False
+                _logger.warning(
+                    "The storage of the rate limits failed: %s: %s. %s until it is back.",
+                    type(failure).__name__,
+                    failure,
+                    self._meanwhile,
+                )
+        return _NO_ANSWER
 
     def _start_probe(self) -> None:
         with self._lock:
@@ -167,15 +216,32 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     def _probe(self) -> None:
         """Count once, as requests do: a storage may answer a ping and refuse to count."""
+        DEADLINE.at = time.monotonic() + 2 * self._time_out
         try:
-            if self._remote is None:
-                self._remote = _remote_storage(self._uri, self._options)
-            self._remote.incr(_PROBE_KEY, 1)
+            remote = connect(self._uri, self._options)
+            remote.incr(_PROBE_KEY, 1)
         except Exception:
             return
+        if self._hangs(remote):
+            return
         with self._lock:
+            self._remote = remote
             self._healthy = True
         _logger.warning("The storage of the rate limits is back.")
+
+    def _hangs(self, remote: Storage) -> bool:
+        """Repeat the call that failed, which may be for another node of a cluster.
+
+        It may fail, but it must not hang: a request would have to wait for it.
+        """
+        method, args = self._broken_call
+        begun = time.monotonic()
+        DEADLINE.at = begun + self._time_out
+        try:
+            getattr(remote, method)(*args)
+        except Exception:
+            return time.monotonic() - begun >= self._time_out
+        return False
 
     # -- the interface of limits
 
@@ -226,54 +292,10 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         return self._remote is not None and self._remote.check()
 
     def reset(self) -> int | None:
-        """Forget all counters, the remote ones and those of this process."""
+        """Forget all counters, the remote ones and those of this process.
+
+        :raises Exception: if the remote storage fails, or cannot do that.
+        """
         if self._memory is not None:
             self._memory.reset()
-        return self._call("reset")  # type: ignore[no-any-return]
-
-
-def _remote_storage(uri: str, options: dict[str, Any]) -> Storage:
-    storage = storage_from_string(uri, **options)
-    assert isinstance(storage, Storage)
-    return storage
-
-
-def default_options(scheme: str) -> dict[str, Any]:
-    """Return options for short time-outs and no retries, by the names that the driver uses."""
-    driver, _, kind = scheme.partition("+")
-    if driver in ("redis", "rediss", "valkey", "valkeys"):
-        return _redis_options(driver, kind)
-    if driver == "memcached":
-        return {"connect_timeout": TIME_OUT, "timeout": TIME_OUT}
-    if driver == "mongodb":
-        milliseconds = int(TIME_OUT * 1000)
-        return {
-            "serverSelectionTimeoutMS": milliseconds,
-            "connectTimeoutMS": milliseconds,
-            "socketTimeoutMS": milliseconds,
-            "retryReads": False,
-            "retryWrites": False,
-        }
-    return {}
-
-
-def _redis_options(driver: str, kind: str) -> dict[str, Any]:
-    options: dict[str, Any] = {"socket_timeout": TIME_OUT, "socket_connect_timeout": TIME_OUT}
-    if kind == "cluster":
-        return options  # its retries follow a slot that has moved to another node
-    retry = _no_retry("valkey" if driver.startswith("valkey") else "redis")
-    if retry is not None:
-        options["retry"] = retry
-    if kind == "sentinel":
-        options["sentinel_kwargs"] = dict(options)
-    return options
-
-
-def _no_retry(driver: str) -> Any:
-    """Return the driver's object for a single attempt, or ``None``."""
-    try:
-        backoff = importlib.import_module(f"{driver}.backoff")
-        retry = importlib.import_module(f"{driver}.retry")
-    except ImportError:
-        return None
-    return retry.Retry(backoff.NoBackoff(), 0)
+        return None if self._remote is None else self._remote.reset()

@@ -1,50 +1,58 @@
-"""The rate limits of an app: its Limiter, and what the rest of the package asks about it."""
+"""The rate limits of an app: its Limiters, and what the rest of the package asks about them."""
 
 from __future__ import annotations
 
 import threading
-import weakref
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Flask, has_app_context
 
-from .._core.state import AppState, current_request, request_state
-from .clients import client_key
+from .._core.hooks import Hooks
+from .._core.state import AppState, app_state, current_flask, current_request, request_state
+from .clients import RefusedAddresses
 from .counting import Counting
-from .flask_limiter import install_hooks, make_limiter, read_settings, watch_limiters
-from .native import add_native_fields, bypasses_hooks, convert
+from .flask_limiter import (
+    count_instead,
+    make_decorators,
+    make_limiter,
+    replace_hook,
+    share_decorators,
+    watch_limiters,
+)
 from .quotas import Quota
 from .rate_limit import declarations_of
-from .settings import LIMITING_KEYS, check_limits
+from .refusals import convert
+from .settings import LIMITING_KEYS, check_limits, check_switches, storage_uri
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
-
-_FILTERED: weakref.WeakSet[Limiter] = weakref.WeakSet()
 
 
 class RateLimits:
     """The rate limits of one app.
 
-    A Limiter is made when the first limit needs it, without its hooks. The hooks are installed when
-    the author asks for the Limiter. A Limiter of the author's own, made before or after, replaces
-    it.
+    A Limiter is made when the first limit needs it. A Limiter of the author's own, made before or
+    after, replaces it. Whichever it is, this package counts for it.
 
     :raises ValueError: for a configuration that cannot be right.
     """
 
     def __init__(self, app: Flask, state: AppState) -> None:
         self.limiter: Limiter | None = None
+        self.refused = RefusedAddresses()
         self._state = state
         self._lock = threading.RLock()
-        self._counting: Counting | None = None
-        self._hooked = False
+        self._countings: dict[Limiter, Counting] = {}
+        self._is_adopted = False
         self._counts_plans = False
-        self._limiters = watch_limiters(app, self._adopt)
         by_endpoint, config = state.config.rate_limits, app.config
-        if self._limiters:
-            self._adopt(next(iter(self._limiters)))
-        elif by_endpoint or any(key.startswith("RATELIMIT_") for key in config):
+        check_switches(config)
+        self._limiters = watch_limiters(app, self._adopt)
+        for limiter in list(self._limiters):
+            self._adopt(limiter)
+        is_configured = by_endpoint or any(key.startswith("RATELIMIT_") for key in config)
+        if self.limiter is None and (is_configured or state.hooks.limiter is not None):
             self._make(app)
         if by_endpoint or any(config.get(key) for key in LIMITING_KEYS):
             self._count_plans(app)
@@ -55,22 +63,32 @@ class RateLimits:
         Makes the Limiter if there is none.
         """
         limiter = self.limiter or self._ensure_limiter()
-        return self._counting if limiter.enabled else None
+        return self._countings.get(limiter) if limiter.enabled else None
 
-    def hooked_limiter(self, app: Flask) -> Limiter:
-        """Return the Limiter for its own decorators.
+    def counting_of(self, limiter: Limiter) -> Counting | None:
+        """Return what counts for a Limiter of the app, or for the decorators of all apps."""
+        if limiter is self._state.hooks.limiter:
+            return self.active()
+        return self._countings.get(limiter) if limiter.enabled else None
 
-        Its hooks are installed, unless the app has already handled a request.
-        """
+    def count_plan(self) -> None:
+        """Count a request before its view. The Limiter of an author does that in its own hook."""
+        counting = None if self._is_adopted else self.active()
+        if counting is not None:
+            req = current_request()
+            counting.count_plan(req, request_state(req))
+
+    def public_limiter(self) -> Limiter:
+        """Return the Limiter for the author, whose decorators then count."""
         limiter = self.limiter or self._ensure_limiter()
-        if self._hooked or not limiter.enabled:
-            return limiter
-        try:
-            app.after_request(add_native_fields)
-        except AssertionError:
-            return limiter
-        install_hooks(limiter, app, self._limiters)
-        self._use(limiter, app, hooked=True)
+        counting = self._countings.get(limiter)
+        if counting is not None and not counting.is_public:
+            counting.is_public = True
+            _count_for(limiter)
+            try:
+                self._count_plans(self._state.app)
+            except AssertionError:
+                pass  # the app has handled a request, so only decorators can count
         return limiter
 
     def _ensure_limiter(self) -> Limiter:
@@ -81,54 +99,71 @@ class RateLimits:
         from .storage import storage_arguments
 
         config = self._state.config
-        key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
-        uri, options = storage_arguments(app.config, config.retry_after)
-        limiter = make_limiter(app, self._limiters, key_func, uri, options)
+        uri, options = storage_arguments(storage_uri(app.config), app.config, config.retry_after)
+        limiter = make_limiter(app, self._limiters, uri, options)
         if limiter.enabled:
             check_limits(app.config, config.rate_limits)
-        self._use(limiter, app, hooked=False)
+        decorators = self._state.hooks.limiter
+        if decorators is not None:
+            share_decorators(limiter, decorators)
+        self._use(limiter)
+        if decorators is not None:
+            self.public_limiter()
         return limiter
 
     def _adopt(self, limiter: Limiter) -> None:
-        """Use a Limiter of the author's own, which has hooks, instead of one of ours."""
+        """Count for a Limiter of the author's own. The first one replaces ours."""
         from .storage import guard_storage
 
         app = self._state.app
-        if self._hooked or self.limiter is limiter:
-            return
-        if self.limiter is not None:
-            self._limiters.discard(self.limiter)
         if limiter.enabled:
             guard_storage(limiter, app.config, self._state.config.retry_after)
-        app.after_request(add_native_fields)
-        self._use(limiter, app, hooked=True)
+        if not self._is_adopted:
+            self._is_adopted = True
+            if self.limiter is not None:
+                self._limiters.discard(self.limiter)
+            self.limiter = None
+        self._use(limiter)
+        if limiter.enabled:
+            self._countings[limiter].is_public = True
+            _count_for(limiter)
+            replace_hook(limiter, app)
 
-    def _use(self, limiter: Limiter, app: Flask, *, hooked: bool) -> None:
+    def _use(self, limiter: Limiter) -> None:
         from flask_limiter import RateLimitExceeded
 
-        settings = read_settings(limiter, app, hooked=hooked)
-        self._counting = Counting(limiter, settings, self._state) if limiter.enabled else None
-        if limiter not in _FILTERED:
-            _FILTERED.add(limiter)
-            limiter.request_filter(bypasses_hooks)
         self._state.converters[RateLimitExceeded] = convert
-        self._hooked = hooked
-        self.limiter = limiter
-        if hooked:
-            self._count_plans(app)
+        if limiter.enabled:
+            is_first = self.limiter is None
+            self._countings[limiter] = Counting(limiter, self._state, is_first=is_first)
+        self.limiter = self.limiter or limiter
 
     def _count_plans(self, app: Flask) -> None:
         if not self._counts_plans:
-            self._counts_plans = True
             app.before_request(_count_plan)
+            self._counts_plans = True
 
 
 def _count_plan() -> None:
-    req = current_request()
-    state = request_state(req)
-    counting = rate_limits_of(state.app).active()
-    if counting is not None:
-        counting.count_plan(req, state)
+    rate_limits_of(app_state()).count_plan()
+
+
+def _count_for(limiter: Limiter) -> None:
+    """Count for the decorators and the hook of a Limiter, in apps with this package."""
+
+    def count(callable_name: str | None, in_middleware: bool) -> bool:
+        state: AppState | None = current_flask().extensions.get("apierrors")
+        counting = None if state is None else rate_limits_of(state).counting_of(limiter)
+        if counting is None:
+            return False
+        req = current_request()
+        if in_middleware:
+            counting.count_plan(req, request_state(req))
+        else:
+            counting.count_function(callable_name or "", req, request_state(req))
+        return True
+
+    count_instead(limiter, count)
 
 
 # -- for the rest of the package
@@ -148,9 +183,27 @@ def rate_limits_of(state: AppState) -> RateLimits:
     return limits
 
 
-def limiter_of(app: Flask) -> Limiter:
-    """Return the Limiter of an app, for its own decorators."""
-    return rate_limits_of(app.extensions["apierrors"]).hooked_limiter(app)
+def limiter_of(hooks: Hooks, apps: Collection[Flask]) -> Limiter:
+    """Return the Limiter of an app, for its own decorators.
+
+    :param hooks: The hooks of an ``ApiErrors``.
+    :param apps: Its apps.
+    :returns: The current app's. Outside an app context, the one of the only app; and before there
+        is an app, one whose decorators hold for all.
+    :raises RuntimeError: if it is not clear which app is meant.
+    """
+    if has_app_context():
+        return rate_limits_of(app_state()).public_limiter()
+    if hooks.limiter is None and len(apps) == 1:
+        (app,) = apps
+        return rate_limits_of(app.extensions["apierrors"]).public_limiter()
+    if hooks.limiter is None and apps:
+        raise RuntimeError("There are several apps. Use errors.limiter in an app context.")
+    if hooks.limiter is None:
+        hooks.limiter = make_decorators()
+        _count_for(hooks.limiter)
+    limiter: Limiter = hooks.limiter
+    return limiter
 
 
 def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[Quota, ...]:
@@ -161,8 +214,6 @@ def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[Quota
     :param endpoint: The endpoint, or ``None`` for a request that no route matches.
     :raises Exception: if a function needs a request to return its limit.
     """
-    if method == "OPTIONS":
-        return ()
     limits = rate_limits_of(state)
     declarations = declarations_of(state.app.view_functions.get(endpoint or ""), method)
     if limits.limiter is None and not any(each.holds_for(method) for each in declarations):

@@ -228,12 +228,6 @@ def test_limits_from_every_source_are_known(
     assert limits_of(limited_app(make_app, *decorators, **config)) == limits
 
 
-def test_options_is_not_limited(make_app: MakeApp) -> None:
-    app = limited_app(make_app, RATELIMIT_DEFAULT="1/day")
-    assert limits_of(app, method="POST")
-    assert limits_of(app, method="OPTIONS") == ()
-
-
 def test_the_limits_of_the_authors_own_limiter_are_known() -> None:
     app = Flask(__name__)
     limiter = Limiter(lambda: "all", app=app, default_limits=["5/hour"], storage_uri="memory://")

@@ -347,8 +347,8 @@ def test_an_error_stays_ready_unless_an_author_changes_it() -> None:
     assert [("RateLimit" in response.headers) for response in responses] == [
         False,
         False,
-        True,
-        True,
+        False,
+        False,
         True,
     ]
 

@@ -81,6 +81,24 @@ def test_a_missing_header_is_a_401_without_an_error_code() -> None:
     }
 
 
+def test_the_log_says_once_that_mod_wsgi_keeps_the_header_from_the_app(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = make()[0].test_client()
+    for _ in range(2):
+        client.get("/me", environ_overrides={"mod_wsgi.version": (5, 0, 0)})
+    assert caplog.text.count("WSGIPassAuthorization On") == 1
+
+
+def test_the_log_says_nothing_when_mod_wsgi_passes_the_header_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = make()[0].test_client()
+    for headers in (GOOD, {}):
+        client.get("/me", headers=headers, environ_overrides={"mod_wsgi.version": (5, 0, 0)})
+    assert "WSGIPassAuthorization" not in caplog.text
+
+
 def test_a_rejected_token_is_a_401_with_the_code_invalid_token() -> None:
     response = get(make()[0], "/me", {"Authorization": "Bearer bad"})
     assert response.status_code == 401

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -146,6 +146,37 @@ class Redis(Server):
         keys = self.command("KEYS", "LIMITS:*127.0.0.1*")
         assert isinstance(keys, list)
         return keys
+
+
+class Proxy:
+    """A way to a server that can be slow, and that new connections may find changed."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        #: Seconds before each part of an answer, and how many bytes a part has.
+        self.delay, self.part = 0.0, 65_536
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._listening.getsockname()[1]
+        self.uri = f"redis://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+                for ends in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with suppress(OSError), closing(source), closing(sink):
+            while data := source.recv(self.part if answers else 65_536):
+                if answers:
+                    time.sleep(self.delay)
+                sink.sendall(data)
+
+    def stop(self) -> None:
+        self._listening.close()
 
 
 def limited_app(limit: str = "1000000/hour", **config: object) -> Flask:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
+from uuid import UUID
 
 import pytest
-from flask import Flask, abort, make_response
+from flask import Blueprint, Flask, Response, abort, make_response, request
+from flask.views import MethodView
+from flask_limiter import ExemptionScope, Limiter
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from flask_apierrors import ApiErrors, rate_limit
-from tests.conftest import Clock, limited_app, statuses
+from tests.conftest import Clock, limited_app, statuses, view_of
 
 PROBLEM = {"Accept": "application/problem+json"}
 
@@ -25,17 +30,49 @@ def test_options_requests_are_not_counted(make_app: Callable[..., Flask]) -> Non
     assert statuses(client, "/limited", 2) == [200, 429]
 
 
-def test_options_requests_are_not_counted_even_if_the_view_answers_them(
+def test_options_requests_that_the_view_answers_are_counted(
     make_app: Callable[..., Flask],
 ) -> None:
-    app = make_app()
+    app = make_app(RATELIMIT_DEFAULT="1/minute")
 
-    @app.route("/x", methods=["OPTIONS"], provide_automatic_options=False)
+    @app.route("/x", methods=["POST", "OPTIONS"])
     @rate_limit("1/minute")
     def view() -> dict[str, str]:
         return {}
 
-    assert [app.test_client().options("/x").status_code for _ in range(3)] == [200] * 3
+    app.add_url_rule("/y", view_func=lambda: {}, methods=["OPTIONS"], endpoint="y")
+    client = app.test_client()
+    for path in ("/x", "/y"):
+        assert [client.options(path).status_code for _ in range(2)] == [200, 429]
+    preflight = {"Origin": "https://a", "Access-Control-Request-Method": "POST"}
+    assert client.options("/y", headers=preflight).status_code == 429, "the view would run"
+
+
+@pytest.mark.parametrize("kind", ["decorated", "class"])
+def test_a_preflight_that_the_view_expects_is_not_counted(
+    make_app: Callable[..., Flask], kind: str
+) -> None:
+    app = make_app(RATELIMIT_APPLICATION="1/minute")
+
+    @rate_limit("1/minute")
+    def decorated() -> dict[str, str]:
+        return {}
+
+    # What Flask-CORS' @cross_origin sets.
+    decorated.provide_automatic_options = False  # type: ignore[attr-defined]
+    decorated.required_methods = ["OPTIONS"]  # type: ignore[attr-defined]
+
+    class Answers(MethodView):
+        @rate_limit("1/minute")
+        def options(self) -> dict[str, str]:
+            return {}
+
+    view: Any = decorated if kind == "decorated" else Answers.as_view("class")
+    app.add_url_rule("/x", kind, view)
+    client = app.test_client()
+    preflight = {"Origin": "https://a", "Access-Control-Request-Method": "POST"}
+    assert [client.options("/x", headers=preflight).status_code for _ in range(3)] == [200] * 3
+    assert [client.options("/x").status_code for _ in range(2)] == [200, 429]
 
 
 def test_a_request_identifier_joins_endpoints(make_app: Callable[..., Flask]) -> None:
@@ -80,7 +117,7 @@ def test_flask_limiter_and_we_count_on_the_same_counters(make_app: Callable[...,
     }
     item = next(iter(limiter.limit("4/hour"))).limit
     assert limiter.limiter.hit(item, "shop", "127.0.0.1", "ours")
-    assert client.get("/x").headers["RateLimit"].startswith('"endpoint";r=1;')
+    assert statuses(client, "/x", 3) == [200, 200, 429]
 
 
 # -- the 429
@@ -125,7 +162,7 @@ def test_problem_json_names_the_violated_policies(
     body = client.get("/limited", headers=PROBLEM).json
     assert body is not None
     assert body["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
-    assert body["violated-policies"] == ["endpoint"]
+    assert body["violated-policies"] == ["limited"]
     assert body["limit"] == "1 per 1 minute"
     assert body["status"] == 429
 
@@ -140,7 +177,7 @@ def test_retry_after_is_enough_for_all_exceeded_limits(
     answer = client.get("/limited", headers=PROBLEM)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "59")
     assert answer.json is not None
-    assert answer.json["violated-policies"] == ["endpoint", "endpoint-2"]
+    assert answer.json["violated-policies"] == ["limited", "limited-2"]
 
 
 @pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
@@ -237,3 +274,300 @@ def test_a_crash_in_deduct_when_is_logged_and_the_client_gets_the_response(
 
     assert app.test_client().get("/x").status_code == 200
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["RATELIMIT_DEFAULT", "APIERRORS_RETRY_AFTER"])
+def test_the_log_says_once_that_several_processes_count_each_for_itself(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    app = make_app(**{key: "9/minute" if key == "RATELIMIT_DEFAULT" else 1})
+    app.add_url_rule("/x", "x", rate_limit("9/minute")(lambda: {}))
+    for _ in range(2):
+        app.test_client().get("/x", environ_overrides={"wsgi.multiprocess": True})
+    assert caplog.text.count("Set RATELIMIT_STORAGE_URI") == 1
+
+
+def test_the_log_says_nothing_of_processes_where_there_is_one(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    app.add_url_rule("/x", "x", rate_limit("9/minute")(lambda: {}))
+    app.test_client().get("/x")
+    assert caplog.text == ""
+
+
+# -- what Flask-Limiter's users write holds for every limit
+
+
+KINDS = ["decorator", "configuration", "default", "application", "native"]
+
+
+def app_with_limit(
+    make_app: Callable[..., Flask], kind: str, errors: ApiErrors, **config: Any
+) -> tuple[Flask, Limiter]:
+    """Make an app with one request a day on ``/x``, limited in one of several ways."""
+    configured: dict[str, dict[str, Any]] = {
+        "configuration": {"APIERRORS_RATE_LIMITS": {"x": "1/day"}},
+        "default": {"RATELIMIT_DEFAULT": "1/day"},
+        "application": {"RATELIMIT_APPLICATION": "1/day"},
+    }
+    app = make_app(errors, **configured.get(kind, {}), **config)
+    with app.app_context():
+        limiter = errors.limiter
+    decorators: dict[str, Any] = {
+        "decorator": rate_limit("1/day"),
+        "native": limiter.limit("1/day"),
+    }
+    app.add_url_rule("/x", "x", decorators.get(kind, lambda view: view)(lambda: {}))
+    return app, limiter
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_request_filter_lifts_every_limit(make_app: Callable[..., Flask], kind: str) -> None:
+    app, limiter = app_with_limit(make_app, kind, ApiErrors())
+    limiter.request_filter(lambda: "X-Internal" in request.headers)
+    client = app.test_client()
+    internal = {"X-Internal": "1"}
+    assert [client.get("/x", headers=internal).status_code for _ in range(3)] == [200] * 3
+    assert statuses(client, "/x", 2) == [200, 429]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_current_limits_of_a_request_are_known(
+    make_app: Callable[..., Flask], kind: str
+) -> None:
+    app, limiter = app_with_limit(make_app, kind, ApiErrors())
+    seen: list[Any] = []
+
+    @app.after_request
+    def look(response: Response) -> Response:
+        limit = limiter.current_limit
+        assert limit is not None
+        assert limiter.current_limits == [limit]
+        seen.append((str(limit.limit), limit.breached, limit.remaining))
+        return response
+
+    assert statuses(app.test_client(), "/x", 2) == [200, 429]
+    assert seen == [("1 per 1 day", False, 0), ("1 per 1 day", True, 0)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_breach_is_called_for_every_limit(make_app: Callable[..., Flask], kind: str) -> None:
+    app, _ = app_with_limit(
+        make_app,
+        kind,
+        ApiErrors(),
+        RATELIMIT_ON_BREACH_CALLBACK=lambda limit: make_response(str(limit.limit), 429),
+    )
+    client = app.test_client()
+    client.get("/x")
+    answer = client.get("/x")
+    assert (answer.status_code, answer.text) == (429, "1 per 1 day")
+    assert answer.headers["RateLimit"].endswith(";r=0;t=86400")
+    assert answer.headers["Retry-After"] == "86400"
+
+
+@pytest.mark.parametrize("kind", ["decorator", "default", "application", "native"])
+def test_an_exempt_view_has_no_limit(make_app: Callable[..., Flask], kind: str) -> None:
+    app, limiter = app_with_limit(make_app, kind, ApiErrors())
+    limiter.exempt(app.view_functions["x"])
+    assert statuses(app.test_client(), "/x", 3) == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "plain", "own"),
+    [
+        (ExemptionScope.APPLICATION, [200, 200, 200, 429], [200, 200, 200, 429]),
+        (ExemptionScope.DEFAULT, [200, 200, 429, 429], [200, 200, 429, 429]),
+        (ExemptionScope.APPLICATION | ExemptionScope.DEFAULT, [200] * 4, [200, 200, 200, 429]),
+    ],
+)
+def test_a_blueprint_is_exempt_from_what_its_flags_say(
+    make_app: Callable[..., Flask], flags: ExemptionScope, plain: list[int], own: list[int]
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_APPLICATION="2/day", RATELIMIT_DEFAULT="3/day")
+    internal = Blueprint("internal", __name__)
+    with app.app_context():
+        errors.limiter.exempt(internal, flags=flags)
+    internal.add_url_rule("/plain", "plain", lambda: {})
+    internal.add_url_rule("/own", "own", rate_limit("3/day")(lambda: {}))
+    app.register_blueprint(internal)
+    client = app.test_client()
+    assert statuses(client, "/plain", 4) == plain
+    other = {"REMOTE_ADDR": "10.0.0.2"}
+    assert [client.get("/own", environ_base=other).status_code for _ in range(4)] == own
+
+
+def test_a_view_may_be_exempt_from_the_limit_on_exceeding_limits(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_META="1/hour", RATELIMIT_DEFAULT="1/second")
+    app.add_url_rule("/x", "x", lambda: {})
+    with app.app_context():
+        errors.limiter.exempt(app.view_functions["x"], flags=ExemptionScope.META)
+    client = app.test_client()
+    assert statuses(client, "/x", 2) == [200, 429]
+    clock.now += 2
+    assert statuses(client, "/x", 1) == [200]
+
+
+@pytest.mark.parametrize("key", [7, 0, UUID(int=1), ("a", "b"), b"x", "a b", "\ud800"], ids=repr)
+@pytest.mark.parametrize("where", ["decorator", "RATELIMIT_KEY_FUNC", "native"])
+def test_a_key_function_may_return_any_object(
+    make_app: Callable[..., Flask], key: object, where: str
+) -> None:
+    errors = ApiErrors()
+    config: dict[str, Any] = {where: lambda: key} if where == "RATELIMIT_KEY_FUNC" else {}
+    app = make_app(errors, **config)
+    with app.app_context():
+        native = errors.limiter.limit
+    function: Any = native if where == "native" else rate_limit
+    options: dict[str, Any] = {} if config else {"key_func": lambda: key}
+    app.add_url_rule("/x", "x", function("1/minute", **options)(lambda: {}))
+    client = app.test_client()
+    answers = [
+        client.get("/x", environ_base={"REMOTE_ADDR": f"10.0.0.{number}"}).status_code
+        for number in range(2)
+    ]
+    assert answers == [200, 429]
+
+
+@pytest.mark.parametrize("key", [None, "", b"", False, (), {}], ids=repr)
+def test_a_request_without_a_key_is_counted_for_its_client(
+    make_app: Callable[..., Flask], key: object
+) -> None:
+    app = make_app()
+    app.add_url_rule("/x", "x", rate_limit("1/minute", key_func=lambda: key)(lambda: {}))
+    client = app.test_client()
+    assert statuses(client, "/x", 2) == [200, 429]
+    assert client.get("/x", environ_base={"REMOTE_ADDR": "10.0.0.2"}).status_code == 200
+
+
+def test_a_name_that_looks_like_an_address_never_uses_up_its_quota(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app()
+    by_name = rate_limit("1/minute", key_func=lambda: request.args["name"])
+    app.add_url_rule("/x", "x", rate_limit("1/minute")(by_name(lambda: {})))
+    client = app.test_client()
+    assert client.get("/x?name=10.0.0.2").status_code == 200
+    answer = client.get("/x?name=b", environ_base={"REMOTE_ADDR": "10.0.0.2"})
+    assert answer.status_code == 200
+
+
+def test_head_is_counted_as_get(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    app.add_url_rule("/get", "get", rate_limit("1/minute", methods=["GET"])(lambda: {}))
+    app.add_url_rule("/each", "each", rate_limit("1/minute", per_method=True)(lambda: {}))
+    client = app.test_client()
+    for path in ("/get", "/each"):
+        assert [client.head(path).status_code, client.get(path).status_code] == [200, 429]
+
+
+def test_the_same_limit_on_a_class_and_its_method_counts_once(
+    make_app: Callable[..., Flask],
+) -> None:
+    class Ships(MethodView):
+        decorators = [rate_limit("2/minute")]  # noqa: RUF012
+
+        @rate_limit("2/minute")
+        def get(self) -> str:
+            return "ok"
+
+    app = make_app()
+    app.add_url_rule("/x", view_func=Ships.as_view("x"))
+    assert statuses(app.test_client(), "/x", 3) == [200, 200, 429]
+
+
+def test_a_limit_inside_a_view_counts_each_time(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+
+    @app.get("/x")
+    def view() -> str:
+        for _ in range(int(request.args["times"])):
+            with errors.limiter.limit("3/minute"):
+                pass
+        return "ok"
+
+    client = app.test_client()
+    assert [client.get(f"/x?times={times}").status_code for times in (2, 1, 1)] == [200, 200, 429]
+
+
+def test_a_negative_cost_refills_nothing(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    limited = rate_limit("2/minute", cost=lambda: int(request.args["cost"]))
+    app.add_url_rule("/x", "x", limited(lambda: {}))
+    client = app.test_client()
+    answers = [client.get(f"/x?cost={cost}").status_code for cost in (2, -1000, 1)]
+    assert answers == [200, 200, 429]
+
+
+def test_a_refused_request_uses_up_nothing_of_what_is_left(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    limited = rate_limit("10/minute", cost=lambda: int(request.args["cost"]))
+    app.add_url_rule("/x", "x", limited(lambda: {}))
+    client = app.test_client()
+    answers = [client.get(f"/x?cost={cost}").status_code for cost in (5, 6, 5, 1)]
+    assert answers == [200, 429, 200, 429]
+
+
+# -- failures only
+
+
+def login_app(make_app: Callable[..., Flask], **config: Any) -> Flask:
+    app = make_app(**config)
+
+    @app.post("/login")
+    @rate_limit("3/hour", deduct_when=lambda response: response.status_code == 401)
+    def login() -> str:
+        time.sleep(float(request.args.get("takes", 0)))
+        if request.args["password"] != "right":
+            abort(401)
+        return "in"
+
+    return app
+
+
+def guess_at_once(app: Flask, password: str, times: int) -> list[int]:
+    def guess(_: int) -> int:
+        return app.test_client().post(f"/login?password={password}&takes=0.2").status_code
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(guess, range(times)))
+
+
+def test_guesses_at_the_same_time_are_counted(make_app: Callable[..., Flask]) -> None:
+    answers = guess_at_once(login_app(make_app), "wrong", 40)
+    assert (answers.count(401), answers.count(429)) == (3, 37)
+
+
+@pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
+def test_successes_leave_the_limit_of_failures_as_it_was(
+    make_app: Callable[..., Flask], strategy: str
+) -> None:
+    app = login_app(make_app, RATELIMIT_STRATEGY=strategy)
+    assert set(guess_at_once(app, "right", 20)) <= {200, 429}
+    client = app.test_client()
+    passwords = ("right", "no", "no", "right", "no", "right")
+    answers = [client.post(f"/login?password={password}").status_code for password in passwords]
+    assert answers == [200, 401, 401, 200, 401, 429]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_429_of_another_limit_is_no_failure(
+    make_app: Callable[..., Flask], is_first: bool
+) -> None:
+    failures = rate_limit("4/hour", deduct_when=lambda response: response.status_code != 200)
+    decorators: list[Any] = [rate_limit("2/minute"), failures]
+    app = make_app()
+    view: Any = view_of()
+    for decorate in decorators if is_first else reversed(decorators):
+        view = decorate(view)
+    app.add_url_rule("/x", "x", view)
+    client = app.test_client()
+    answers = [client.get("/x") for _ in range(9)]
+    assert [answer.status_code for answer in answers] == [200, 200] + [429] * 7
+    assert int(answers[-1].headers["Retry-After"]) <= 60

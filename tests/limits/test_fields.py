@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import ServiceUnavailable
@@ -19,19 +19,21 @@ from tests.conftest import Clock, limited_app
 
 from .samples import charge
 
-#: Where a limit can come from.
-SOURCES = st.sampled_from(["application", "default", "endpoint", "fallback", "meta"])
+#: What a limit can be for.
+SCOPES = st.sampled_from(["global", "ships", "admin.users", "meta"])
 
 
 def test_the_fields_of_a_limited_route_have_its_policy_and_what_is_left(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
-    client = limited_app(make_app, "2/minute").test_client()
+    client = limited_app(make_app, "2/minute", RATELIMIT_HEADERS_ENABLED=True).test_client()
     answers = [client.get("/limited").headers for _ in range(3)]
-    assert [headers["RateLimit-Policy"] for headers in answers] == ['"endpoint";q=2;w=60'] * 3
+    assert [headers["RateLimit-Policy"] for headers in answers] == ['"limited";q=2;w=60'] * 3
     assert [headers["RateLimit"] for headers in answers] == [
-        f'"endpoint";r={left};t=60' for left in (1, 0, 0)
+        f'"limited";r={left};t=60' for left in (1, 0, 0)
     ]
+    assert [headers["X-RateLimit-Remaining"] for headers in answers] == ["1", "0", "0"]
+    assert all(len(headers.getlist("RateLimit")) == 1 for headers in answers)
     assert "Retry-After" not in answers[0]
     assert answers[2]["Retry-After"] == "60"
     assert "RateLimit" not in client.get("/free").headers
@@ -41,18 +43,21 @@ def test_of_several_limits_the_nearest_is_sent(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
     client = limited_app(
-        make_app, "3/second; 4/hour", RATELIMIT_APPLICATION="100/hour"
+        make_app,
+        "3/second; 4/hour",
+        RATELIMIT_APPLICATION="100/hour",
+        RATELIMIT_HEADERS_ENABLED=True,
     ).test_client()
     answer = client.get("/limited")
     assert (
         answer.headers["RateLimit-Policy"]
-        == '"application";q=100;w=3600, "endpoint";q=3;w=1, "endpoint-2";q=4;w=3600'
+        == '"global";q=100;w=3600, "limited";q=3;w=1, "limited-2";q=4;w=3600'
     )
-    assert answer.headers["RateLimit"] == '"endpoint";r=2;t=1'
+    assert answer.headers["RateLimit"] == '"limited";r=2;t=1'
     clock.now += 2
     client.get("/limited")
     clock.now += 2
-    assert client.get("/limited").headers["RateLimit"] == '"endpoint-2";r=1;t=3596'
+    assert client.get("/limited").headers["RateLimit"] == '"limited-2";r=1;t=3596'
 
 
 @pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
@@ -62,17 +67,21 @@ def test_of_several_limits_the_nearest_is_sent(
 def test_the_nearest_is_sent_for_each_strategy_and_with_deduct_when(
     make_app: Callable[..., Flask], clock: Clock, strategy: str, options: dict[str, Any]
 ) -> None:
-    app = make_app(RATELIMIT_STRATEGY=strategy, RATELIMIT_APPLICATION="100/hour")
+    app = make_app(
+        RATELIMIT_STRATEGY=strategy,
+        RATELIMIT_APPLICATION="100/hour",
+        RATELIMIT_HEADERS_ENABLED=True,
+    )
     app.add_url_rule("/x", "x", rate_limit("2/hour", **options)(lambda: {}))
     client = app.test_client()
     limits = [client.get("/x").headers["RateLimit"].split(";t=")[0] for _ in range(3)]
-    assert limits == ['"endpoint";r=1', '"endpoint";r=0', '"endpoint";r=0']
+    assert limits == ['"x";r=1', '"x";r=0', '"x";r=0']
 
 
 def test_an_error_of_the_view_has_the_fields_too_and_keeps_its_retry_after(
     make_app: Callable[..., Flask],
 ) -> None:
-    app = make_app()
+    app = make_app(RATELIMIT_HEADERS_ENABLED=True)
 
     @app.get("/x")
     @rate_limit("5/hour")
@@ -82,30 +91,51 @@ def test_an_error_of_the_view_has_the_fields_too_and_keeps_its_retry_after(
     answer = app.test_client().get("/x")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "120"
-    assert answer.headers["RateLimit"] == '"endpoint";r=4', "no time that Retry-After contradicts"
+    assert answer.headers["RateLimit"] == '"view";r=4', "no time that Retry-After contradicts"
 
 
-@given(st.lists(SOURCES))
-def test_each_name_is_unique_and_says_where_its_limit_comes_from(sources: list[str]) -> None:
-    names = unique_names(sources)
-    assert len(set(names)) == len(names) == len(sources)
-    for index, (name, source) in enumerate(zip(names, sources, strict=True)):
-        assert re.fullmatch(rf"{source}(-[0-9]+)?", name)
-        assert (name == source) == (source not in sources[:index]), (
-            "the first of a kind has no number"
-        )
+@given(st.lists(SCOPES))
+def test_each_name_is_unique_and_says_what_its_limit_is_for(scopes: list[str]) -> None:
+    names = unique_names(scopes)
+    assert len(set(names)) == len(names) == len(scopes)
+    for index, (name, scope) in enumerate(zip(names, scopes, strict=True)):
+        assert re.fullmatch(rf"{scope}(-[0-9]+)?", name)
+        assert (name == scope) == (scope not in scopes[:index]), "the first of a kind has no number"
 
 
-def test_a_single_quota_has_the_name_of_its_source() -> None:
-    assert policy_names([charge(source="application")]) == ["application"]
-    assert policy_names(
-        [charge(source=source) for source in ("default", "endpoint", "default", "default")]
-    ) == [
-        "default",
-        "endpoint",
-        "default-2",
-        "default-3",
+def test_a_quota_has_the_name_of_its_scope() -> None:
+    assert policy_names([charge(scope=scope) for scope in ("a", "b", "a", "a")]) == [
+        "a",
+        "b",
+        "a-2",
+        "a-3",
     ]
+
+
+def test_a_name_is_printable_and_no_text_of_a_client(make_app: Callable[..., Flask]) -> None:
+    app = make_app(RATELIMIT_HEADERS_ENABLED=True)
+    scoped = rate_limit("9/hour", scope=lambda endpoint: request.args["scope"])
+    app.add_url_rule("/x", '"ä"', scoped(lambda: {}))
+    answer = app.test_client().get("/x?scope=client")
+    assert answer.headers["RateLimit-Policy"] == '"%22%C3%A4%22";q=9;w=3600'
+    assert answer.headers["RateLimit"].startswith('"%22%C3%A4%22";r=8;')
+
+
+def test_without_the_setting_only_a_429_has_the_fields(make_app: Callable[..., Flask]) -> None:
+    client = limited_app(make_app, "1/minute").test_client()
+    answers = [client.get("/limited").headers for _ in range(2)]
+    assert [("RateLimit" in headers) for headers in answers] == [False, True]
+    assert not any("X-RateLimit-Limit" in headers for headers in answers)
+
+
+def test_outside_the_api_there_are_no_such_fields(make_app: Callable[..., Flask]) -> None:
+    client = limited_app(
+        make_app, "1/minute", APIERRORS_URL_PREFIXES=("/api",), RATELIMIT_HEADERS_ENABLED=True
+    ).test_client()
+    answers = [client.get("/limited") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert not any("RateLimit" in answer.headers for answer in answers)
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["0", "0"]
 
 
 @given(
@@ -113,7 +143,7 @@ def test_a_single_quota_has_the_name_of_its_source() -> None:
         st.builds(
             charge,
             st.sampled_from(["1/second", "10/minute", "1000 per 5 hours"]),
-            SOURCES,
+            SCOPES,
             st.none() | st.integers(-5, 1000),
             st.none() | st.integers(0, 20_000),
         ),
@@ -129,12 +159,12 @@ def test_the_fields_name_each_quota_once_and_the_nearest_among_them(
     fields = dict(rate_limit_fields(charges, nearest))
     assert list(fields) == ["RateLimit-Policy", "RateLimit"]
     policies = [
-        re.fullmatch(r'"([a-z0-9-]+)";q=(\d+);w=(\d+)', each)
+        re.fullmatch(r'"([a-z0-9.-]+)";q=(\d+);w=(\d+)', each)
         for each in fields["RateLimit-Policy"].split(", ")
     ]
     sent = {each[1]: (int(each[2]), int(each[3])) for each in policies if each}
     assert list(sent.values()) == [(charge.quota.amount, charge.quota.window) for charge in charges]
-    limit = re.fullmatch(r'"([a-z0-9-]+)";r=(\d+)(?:;t=(\d+))?', fields["RateLimit"])
+    limit = re.fullmatch(r'"([a-z0-9.-]+)";r=(\d+)(?:;t=(\d+))?', fields["RateLimit"])
     assert limit is not None
     assert list(sent).index(limit[1]) == charges.index(nearest)
     assert int(limit[2]) == max(0, nearest.remaining or 0)

@@ -7,15 +7,15 @@ import importlib
 import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
-from flask_limiter import Limiter, RequestLimit
+from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from limits.storage import MemoryStorage
 
 from flask_apierrors._limits import flask_limiter
 from flask_apierrors._limits.flask_limiter import Limiters
@@ -125,23 +125,26 @@ def test_a_missing_driver_is_named_as_pip_knows_it(
 #: What the adapter relies on although no documentation promises it: owners, and their names.
 UNDOCUMENTED = {
     "flask_limiter.Limiter": """
-        _fail_on_first_breach _headers_enabled _key_prefix _on_breach _on_meta_breach
+        _check_request_limit _fail_on_first_breach _header_mapping _headers_enabled
+        _in_memory_fallback _key_func _key_prefix _marked_for_limiting _meta_limits _on_breach
+        _on_meta_breach _request_filters _request_identifier _storage _storage_options _storage_uri
         _swallow_errors limit_manager
     """,
     "flask_limiter.Limiter.limit_manager": """
-        application_limits decorated_limits default_limits resolve_limits
+        _application_limits _blueprint_exemptions _blueprint_limits _decorated_limits
+        _default_limits _route_exemptions application_limits decorated_limits exemption_scope
+        has_hints resolve_limits
     """,
-    "flask_limiter.RequestLimit": "window",
+    "flask_limiter.Limiter.limit": "limit_provider",
     "flask_limiter._limits": "RuntimeLimit",
     "flask_limiter._limits.RuntimeLimit": """
         cost deduct_when error_message exempt_when is_exempt key_func limit meta_limits methods
-        on_breach scope_for shared
+        on_breach scope scope_for shared
     """,
     "flask_limiter.util": "get_qualified_name",
     "a view that a Limiter wrapped": "__wrapper-limiter-instance",
     "app.extensions": "limiter",
     "limits.strategies.RateLimiter": "storage",
-    "limits.storage.MemoryStorage": "expirations storage timer",
 }
 
 
@@ -160,14 +163,13 @@ def owners() -> dict[str, Any]:
     return {
         "flask_limiter.Limiter": limiter,
         "flask_limiter.Limiter.limit_manager": getattr(limiter, "limit_manager", None),
-        "flask_limiter.RequestLimit": RequestLimit,
+        "flask_limiter.Limiter.limit": limiter.limit("1/hour"),
         "flask_limiter._limits": import_module("flask_limiter._limits"),
         "flask_limiter._limits.RuntimeLimit": limit,
         "flask_limiter.util": import_module("flask_limiter.util"),
         "a view that a Limiter wrapped": limiter.limit("1/hour")(view_of()),
         "app.extensions": SimpleNamespace(**app.extensions),
         "limits.strategies.RateLimiter": limiter.limiter,
-        "limits.storage.MemoryStorage": MemoryStorage(),
     }
 
 
@@ -185,8 +187,10 @@ def test_each_undocumented_name_is_still_there(
 
 def test_no_other_module_uses_an_undocumented_name() -> None:
     names = {name for names in UNDOCUMENTED.values() for name in names.split()}
-    # Quotas and storages have members of the same names.
-    names -= {*Quota.__slots__, "limit", "limiter", "storage"}
+    # Options have their documented names, and quotas and storages members of the same names.
+    names -= {*signature(Limiter.limit).parameters, *Quota.__slots__}
+    names -= {"limiter", "storage", "_storage"}
+    names.remove("RuntimeLimit")  # others need it as a type
     adapter = Path(flask_limiter.__file__)
     for path in adapter.parents[1].rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
@@ -203,7 +207,7 @@ def test_an_authors_limiter_is_reported_once_and_ours_never() -> None:
     first, second, ours = (Limiter(get_remote_address, storage_uri="memory://") for _ in range(3))
     reported: list[Limiter] = []
     limiters = Limiters([first], reported.append)
-    limiters.add_ours(ours)
+    set.add(limiters, ours)
     for limiter in (first, second, second, ours):
         limiters.add(limiter)
     assert reported == [second]

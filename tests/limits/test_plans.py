@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
+from werkzeug.routing import Rule
 
 from tests.conftest import limited_app, statuses
 
@@ -97,3 +100,68 @@ def test_an_unknown_endpoint_fails_each_request_with_the_remedy(
     ).test_client()
     assert statuses(client, "/free", 2) == [500, 500]
     assert "names 'limitd', no endpoint of this app. Did you mean 'limited'?" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION"])
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_function_lifts_a_limit_for_one_request_alone(
+    make_app: Callable[..., Flask], key: str, nothing: str | None
+) -> None:
+    config: dict[str, Any] = {key: lambda: nothing if "X-Internal" in request.headers else "2/day"}
+    client = limited_app(make_app, **config).test_client()
+    internal = {"X-Internal": "1"}
+    assert [client.get("/free", headers=internal).status_code for _ in range(3)] == [200] * 3
+    assert statuses(client, "/free", 3) == [200, 200, 429]
+    assert client.get("/free", headers=internal).status_code == 200
+
+
+def test_a_made_up_method_costs_no_memory_and_gets_no_quota(make_app: Callable[..., Flask]) -> None:
+    app = limited_app(
+        make_app, RATELIMIT_APPLICATION="5/day", RATELIMIT_APPLICATION_PER_METHOD=True
+    )
+    app.url_map.add(Rule("/any", endpoint="any"))  # without methods: it takes every one
+    app.view_functions["any"] = lambda: "any"
+    client = app.test_client()
+    assert [client.open("/free", method=f"M{n}").status_code for n in range(6)] == [405] * 5 + [429]
+    other = {"REMOTE_ADDR": "10.0.0.2"}
+    answers = [client.open("/any", method=f"M{n}", environ_base=other) for n in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    plans = app.extensions["apierrors"].rate_limits.active().plans
+    assert len(vars(plans)["_plans"]) == 2
+
+
+def test_a_name_that_a_client_chooses_costs_no_memory(make_app: Callable[..., Flask]) -> None:
+    app = limited_app(
+        make_app,
+        "1/day",
+        RATELIMIT_DEFAULT="1/day",
+        RATELIMIT_REQUEST_IDENTIFIER=lambda: request.args["name"],
+    )
+    client = app.test_client()
+    for path in ("/free", "/limited"):
+        answers = [client.get(f"{path}?name={path}{n}").status_code for n in (1, 2, 1)]
+        assert answers == [200, 200, 429]
+    plans = vars(app.extensions["apierrors"].rate_limits.active().plans)
+    assert not plans["_plans"]
+    assert not plans["_of_declarations"]
+
+
+def test_an_endpoint_that_is_named_static_is_no_file_of_flasks(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(RATELIMIT_DEFAULT="1/minute")
+    reports = Blueprint("reports", __name__)
+    reports.add_url_rule("/reports", "static", lambda: {})
+    app.register_blueprint(reports)
+    app.add_url_rule("/own", "pages.static", lambda: {})
+    client = app.test_client()
+    assert statuses(client, "/reports", 2) == statuses(client, "/own", 2) == [200, 429]
+
+
+def test_files_of_a_blueprint_have_no_default_limit(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = make_app(RATELIMIT_DEFAULT="1/minute", RATELIMIT_APPLICATION="1/minute")
+    files = Blueprint("files", __name__, static_folder=tmp_path, static_url_path="/files")
+    app.register_blueprint(files)
+    assert statuses(app.test_client(), "/files/x.css", 3) == [404] * 3

@@ -17,6 +17,7 @@ from limits.strategies import (
     SlidingWindowCounterRateLimiter,
 )
 
+from flask_apierrors._limits.memory import ProcessMemory
 from flask_apierrors._limits.quotas import (
     Charge,
     Counters,
@@ -25,7 +26,7 @@ from flask_apierrors._limits.quotas import (
     nearest_of,
     parse_limit,
 )
-from flask_apierrors._limits.storage import GuardedStorage, SweptMemory
+from flask_apierrors._limits.storage import GuardedStorage
 from tests.conftest import Clock
 
 from .samples import charge, quota
@@ -36,8 +37,8 @@ STRATEGIES = [FixedWindowRateLimiter, MovingWindowRateLimiter, SlidingWindowCoun
 def counters(
     strategy: type[RateLimiter] = FixedWindowRateLimiter, storage: Storage | None = None
 ) -> Counters:
-    storage = storage or SweptMemory()
-    return Counters(strategy(storage), storage)
+    storage = storage or ProcessMemory()
+    return Counters(strategy(storage), gives_back=True)
 
 
 # -- what a quota is
@@ -123,10 +124,50 @@ def test_what_is_left_is_counted_for_each_client(clock: Clock, strategy: type[Ra
     assert seen.reset is not None
 
 
-def test_in_a_fixed_window_taking_measures_what_is_left() -> None:
-    counted, sample = counters(), Charge(quota("5/hour"), "a", 3)
-    assert [(counted.take(sample), sample.remaining) for _ in range(2)] == [(True, 2), (False, -1)]
-    assert sample.reset is None, "only the storage knows when"
+def test_in_a_fixed_window_taking_measures_what_is_left(clock: Clock) -> None:
+    counted, first, second = (
+        counters(),
+        Charge(quota("5/hour"), "a", 3),
+        Charge(quota("5/hour"), "a"),
+    )
+    assert (counted.take(first), first.remaining, first.reset) == (True, 2, 3600)
+    assert (counted.take(second), second.remaining, second.reset) == (True, 1, None), (
+        "the first request of a window knows its end, and later only the storage"
+    )
+
+
+def test_a_refused_cost_is_given_back(clock: Clock) -> None:
+    counted, limited = counters(), quota("5/hour")
+    assert [counted.take(Charge(limited, "a", cost)) for cost in (3, 3, 2, 1)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("waiting", [0, 3599, 3601, 7300])
+def test_what_is_given_back_never_makes_room_in_a_later_window(clock: Clock, waiting: int) -> None:
+    counted, limited = counters(), quota("2/hour")
+    reserved = Charge(limited, "a")
+    assert counted.reserve(reserved)
+    clock.now += waiting
+    if waiting > 3600:
+        assert counted.take(Charge(limited, "a"))
+    counted.settle(reserved, is_due=False)
+    later = [counted.take(Charge(limited, "a")) for _ in range(3)]
+    assert later == ([True, True, False] if waiting < 3600 else [True, False, False])
+
+
+@pytest.mark.parametrize("is_due", [True, False])
+def test_a_storage_that_cannot_give_back_is_asked_first_and_counts_later(
+    clock: Clock, is_due: bool
+) -> None:
+    counted = Counters(MovingWindowRateLimiter(ProcessMemory()), gives_back=True)
+    sample = Charge(quota("1/hour"), "a")
+    assert [counted.reserve(sample), counted.reserve(sample)] == [True, True]
+    counted.settle(sample, is_due=is_due)
+    assert counted.reserve(sample) is not is_due
 
 
 def test_the_wait_for_an_expired_counter_is_one_second() -> None:
@@ -148,7 +189,7 @@ def test_the_wait_for_a_fixed_window_is_enough_and_never_longer_than_the_window(
 ) -> None:
     # Redis tells the life of a counter in whole seconds, rounded to the nearest.
     life = (milliseconds + 500) // 1000 if remote else milliseconds / 1000
-    counted = counters(storage=GuardedStorage(SweptMemory()) if remote else None)
+    counted = counters(storage=GuardedStorage("memory://") if remote else None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "time", lambda: now)
         seconds = counted.seconds_until(now + life, window)
@@ -177,16 +218,20 @@ def test_the_wait_for_another_window_is_enough_and_hardly_longer(
 
 
 def test_the_nearest_quota_is_the_one_with_the_smallest_part_left() -> None:
-    rich, poor, unknown = (
-        charge("100/hour", remaining=50),
-        charge("1000/hour", remaining=60),
-        charge("1/hour"),
-    )
-    assert nearest_of([unknown]) is unknown
-    assert nearest_of([rich, poor, unknown]) is poor
-    assert nearest_of([unknown, rich]) is rich
-    nothing = charge("0/hour", remaining=0)
+    rich = charge("100/hour", remaining=50, reset=1)
+    poor = charge("1000/hour", remaining=60, reset=1)
+    assert nearest_of([rich]) is rich
+    assert nearest_of([rich, poor]) is poor
+    nothing = charge("0/hour", remaining=0, reset=1)
     assert nearest_of([rich, nothing]) is nothing
+
+
+def test_what_is_not_known_is_measured(clock: Clock) -> None:
+    counted = counters()
+    first, second = (Charge(quota(scope=scope), "a", 1, counted) for scope in "ab")
+    assert counted.take(first)
+    assert nearest_of([first, second]) is first
+    assert (first.remaining, first.reset, second.remaining) == (9, 60, 10)
 
 
 def test_the_nearest_exceeded_quota_is_the_one_with_the_longest_wait() -> None:

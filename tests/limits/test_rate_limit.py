@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from flask import Flask, Response, abort, make_response, request
+from flask.testing import FlaskClient
 from flask.views import MethodView
 
-from flask_apierrors import ApiErrors, rate_limit, requires_auth, requires_json
+from flask_apierrors import ApiErrors, current_principal, rate_limit, requires_auth, requires_json
 from tests.conftest import Clock, limited_app, statuses
 
 
@@ -60,7 +62,7 @@ def test_stacked_limits_all_hold(make_app: Callable[..., Flask]) -> None:
     client = app.test_client()
     assert statuses(client, "/x", 4) == [200, 200, 429, 429]
     answer = client.get("/x")
-    assert '"endpoint";q=2;w=60' in answer.headers["RateLimit-Policy"]
+    assert '"view:short";q=2;w=60' in answer.headers["RateLimit-Policy"]
 
 
 def test_async_views_and_method_views_are_limited(make_app: Callable[..., Flask]) -> None:
@@ -305,3 +307,71 @@ def test_meta_limits_lock_out_a_client_that_exceeds_limits_too_often(
     answer = client.get("/x")
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 3000
+
+
+# -- a limit for each plan
+
+PLANS = {"free": "1/minute", "pro": "3/minute"}
+
+
+def app_with_plans(make_app: Callable[..., Flask], limit: Any, *, is_private: bool) -> FlaskClient:
+    errors = ApiErrors()
+    errors.verify_token({name: {"sub": name, "plan": name} for name in PLANS}.get)
+    app = make_app(errors)
+    view = rate_limit(limit)(lambda: "in")
+    app.add_url_rule("/x", "x", requires_auth(view) if is_private else view)
+    return app.test_client()
+
+
+def ask(client: FlaskClient, token: str | None, times: int) -> list[int]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return [client.get("/x", headers=headers).status_code for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [lambda: PLANS[current_principal["plan"]], lambda principal: PLANS[principal["plan"]]],
+    ids=["without argument", "with principal"],
+)
+def test_a_limit_that_needs_a_principal_leaves_the_rest_to_the_guard(
+    make_app: Callable[..., Flask], limit: Callable[..., str]
+) -> None:
+    client = app_with_plans(make_app, limit, is_private=True)
+    assert ask(client, "free", 2) == [200, 429]
+    assert ask(client, "pro", 4) == [200, 200, 200, 429]
+    assert ask(client, None, 2) == [401, 401]
+    assert ask(client, "forged", 2) == [401, 401]
+
+
+def test_a_limit_for_anonymous_clients_is_their_own(make_app: Callable[..., Flask]) -> None:
+    client = app_with_plans(
+        make_app,
+        lambda principal: PLANS[principal["plan"]] if principal else "2/minute",
+        is_private=True,
+    )
+    assert ask(client, None, 3) == [401, 401, 429]
+    assert ask(client, "pro", 4) == [200, 200, 200, 429]
+
+
+def test_a_function_may_return_no_limit_for_a_request(make_app: Callable[..., Flask]) -> None:
+    client = app_with_plans(
+        make_app, lambda principal: None if principal else "1/minute", is_private=False
+    )
+    assert ask(client, "pro", 3) == [200] * 3
+    assert ask(client, None, 2) == [200, 429]
+
+
+def test_a_limit_that_fails_on_a_public_view_is_a_bug(make_app: Callable[..., Flask]) -> None:
+    client = app_with_plans(make_app, lambda principal: PLANS[principal["plan"]], is_private=False)
+    assert ask(client, None, 2) == [500, 500], "what is unclear refuses"
+
+
+def test_a_limit_function_may_refuse_by_itself(make_app: Callable[..., Flask]) -> None:
+    client = app_with_plans(make_app, lambda: abort(403, "No such company."), is_private=False)
+    answer = client.get("/x")
+    assert (answer.status_code, answer.json) == (403, {"error": "No such company."})
+
+
+def test_a_function_without_a_signature_gets_no_argument(make_app: Callable[..., Flask]) -> None:
+    client = app_with_plans(make_app, partial(next, iter(["1/minute"] * 2)), is_private=False)
+    assert ask(client, None, 2) == [200, 429]

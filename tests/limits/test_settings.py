@@ -68,3 +68,11 @@ def test_limited_requests_are_refused_only_if_nothing_replaces_the_storage(
     assert (
         refuses_without_storage({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False} | config) is refuses
     )
+
+
+@pytest.mark.parametrize("key", ["RATELIMIT_ENABLED", "RATELIMIT_HEADERS_ENABLED"])
+def test_a_switch_that_is_a_text_fails_at_start_with_the_remedy(
+    make_app: Callable[..., Flask], key: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"{key} = 'False' is a text. Set it to True or False"):
+        make_app(**{key: "False"})

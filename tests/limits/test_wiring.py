@@ -10,12 +10,12 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from flask import Flask, request
-from flask_limiter import Limiter
+from flask import Blueprint, Flask, request
+from flask_limiter import HeaderNames, Limiter
 from flask_limiter.util import get_remote_address
 
 from flask_apierrors import ApiErrors, rate_limit
-from tests.conftest import Clock, limited_app, statuses
+from tests.conftest import Clock, limited_app, statuses, view_of
 
 
 def test_flask_limiter_is_not_imported_before_an_app_needs_it() -> None:
@@ -187,7 +187,8 @@ def test_a_limiter_may_also_limit_an_app_without_the_contract(
         app.add_url_rule("/x", view_func=lambda: "x", endpoint="x")
         limiter.init_app(app)
     assert ours.test_client().get("/x").status_code == 200
-    answer = other.test_client().get("/x")
+    client = other.test_client()
+    answer = [client.get("/x") for _ in range(2)][1]
     assert (answer.status_code, answer.content_type) == (429, "text/html; charset=utf-8")
 
 
@@ -229,3 +230,98 @@ def test_an_app_with_limits_is_freed_with_its_last_reference(
     del app
     gc.collect()
     assert gone() is None
+
+
+def test_a_limiter_of_the_author_keeps_what_its_constructor_says(
+    make_app: Callable[..., Flask],
+) -> None:
+    limiter = Limiter(
+        get_remote_address,
+        storage_uri="redis://127.0.0.1:1",
+        default_limits=["5/minute"],
+        in_memory_fallback=["1/minute"],
+        in_memory_fallback_enabled=True,
+        request_identifier=lambda: "all",
+        headers_enabled=True,
+        header_name_mapping={HeaderNames.REMAINING: "X-Left"},
+        meta_limits=["9/hour"],
+    )
+    pytest.importorskip("redis")
+    app = make_app()
+    limiter.init_app(app)
+    app.add_url_rule("/a", "a", lambda: {})
+    app.add_url_rule("/b", "b", lambda: {})
+    client = app.test_client()
+    client.get("/a")  # finds out that the storage is away
+    answers = [client.get(path) for path in ("/a", "/b", "/a")]
+    assert [answer.status_code for answer in answers] == [200, 429, 429], "one for both endpoints"
+    assert answers[0].headers["X-Left"] == "0"
+    settings = app.extensions["apierrors"].rate_limits.active().settings
+    assert len(settings.meta_limits) == 1
+
+
+# -- before there is an app
+
+
+def test_decorators_of_a_module_hold_for_each_app(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    mail = errors.limiter.shared_limit("2/day", scope="mail")
+    shop = Blueprint("shop", __name__)
+    errors.limiter.limit("1/day")(shop)
+    views = {name: mail(view_of()) for name in "ab"}
+    shop.add_url_rule("/shop", "shop", lambda: "shop")
+    errors.limiter.request_filter(lambda: "internal" in request.args)
+    for keys in ({}, {"RATELIMIT_KEY_FUNC": lambda: "all"}):
+        app = make_app(errors, **keys)
+        app.register_blueprint(shop)
+        for name, view in views.items():
+            app.add_url_rule(f"/{name}", name, view)
+        client = app.test_client()
+        addresses = ["10.0.0.1", "10.0.0.1" if not keys else "10.0.0.2", "10.0.0.1"]
+        answers = [
+            client.get(path, environ_base={"REMOTE_ADDR": address}).status_code
+            for path, address in zip(("/a", "/b", "/a"), addresses, strict=True)
+        ]
+        assert answers == [200, 200, 429]
+        assert client.get("/a?internal").status_code == 200
+        assert statuses(client, "/shop", 2) == [200, 429]
+        with app.app_context():
+            assert errors.limiter is app.extensions["apierrors"].rate_limits.limiter
+
+
+def test_outside_an_app_context_the_limiter_is_that_of_the_only_app(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    limiter = errors.limiter
+    assert limiter is app.extensions["apierrors"].rate_limits.limiter
+    other = make_app(errors)
+    with pytest.raises(RuntimeError, match=r"Use errors\.limiter in an app context"):
+        _ = errors.limiter
+    assert other.extensions["apierrors"].rate_limits.limiter is not limiter
+
+
+def test_a_limiter_that_is_asked_for_late_still_counts_its_decorators(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    client = app.test_client()
+
+    @app.get("/late")
+    def late() -> str:
+        with errors.limiter.limit("1/day"):
+            return "ok"
+
+    client.get("/nowhere")
+    assert statuses(client, "/late", 2) == [200, 429]
+
+
+def test_a_limiter_of_the_author_counts_in_each_of_its_apps(make_app: Callable[..., Flask]) -> None:
+    limiter = Limiter(get_remote_address, default_limits=["1/minute"], storage_uri="memory://")
+    for _ in range(2):
+        app = make_app()
+        app.add_url_rule("/x", "x", lambda: "x")
+        limiter.init_app(app)
+        assert statuses(app.test_client(), "/x", 2) == [200, 429]

@@ -1,16 +1,16 @@
-"""Promises of Flask-Limiter's own decorators: the same 429, the same fields, counted once."""
+"""Promises of the 429: one answer for each way to limit, and Flask-Limiter's own exception."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from flask import Blueprint, Flask, Response, make_response
+from flask import Blueprint, Flask, Response, make_response, request
 from flask_limiter import RateLimitExceeded
 
 from flask_apierrors import ApiErrors, rate_limit
-from tests.conftest import Clock, statuses
+from tests.conftest import Clock, limited_app, statuses
 
 
 def test_native_decorators_of_our_limiter_have_the_same_contract(
@@ -43,13 +43,13 @@ def test_native_decorators_of_our_limiter_have_the_same_contract(
         return {}
 
     client = app.test_client()
-    assert client.get("/native").headers["RateLimit"] == '"default";r=0;t=60'
+    assert client.get("/native").status_code == 200
     answer = client.get("/native")
     assert answer.json == {
         "error": "Too many requests: the limit is 1 per 1 minute. Retry after 60 seconds."
     }
     assert answer.headers["Retry-After"] == "60"
-    assert answer.headers["RateLimit"] == '"default";r=0;t=60'
+    assert answer.headers["RateLimit"] == '"native";r=0;t=60'
     assert statuses(client, "/shop", 2) == [200, 429]
     assert statuses(client, "/exempt", 12) == [200] * 12
     assert statuses(client, "/plain", 10) == [200] * 9 + [429]
@@ -146,7 +146,7 @@ def test_a_native_429_of_another_request_names_the_whole_window(
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
 
 
-def test_if_the_storage_fails_after_a_native_limit_only_the_fields_are_missing(
+def test_if_the_storage_fails_after_a_limit_the_wait_is_the_whole_window(
     make_app: Callable[..., Flask],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -163,6 +163,101 @@ def test_if_the_storage_fails_after_a_native_limit_only_the_fields_are_missing(
 
     monkeypatch.setattr(type(limiter.storage), "get_expiry", fail)
     assert statuses(client, "/native", 2) == [200, 429]
-    assert "RateLimit" not in client.get("/native").headers
     assert client.get("/native").headers["Retry-After"] == "60"
     assert "gone" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["decorator", "configuration", "default", "native"])
+def test_a_handler_for_flask_limiters_exception_gets_every_429(
+    make_app: Callable[..., Flask], kind: str
+) -> None:
+    configured: dict[str, dict[str, Any]] = {
+        "configuration": {"APIERRORS_RATE_LIMITS": {"x": "1/minute"}},
+        "default": {"RATELIMIT_DEFAULT": "1/minute"},
+    }
+    errors = ApiErrors()
+    app = make_app(errors, **configured.get(kind, {}))
+    with app.app_context():
+        native = errors.limiter.limit("1/minute")
+    decorators: dict[str, Any] = {"decorator": rate_limit("1/minute"), "native": native}
+    app.add_url_rule("/x", "x", decorators.get(kind, lambda view: view)(lambda: "ok"))
+
+    @app.errorhandler(RateLimitExceeded)
+    def own(exc: RateLimitExceeded) -> tuple[str, int]:
+        return f"own: {exc.description}, {exc.limit.limit}", 429
+
+    client = app.test_client()
+    client.get("/x")
+    answer = client.get("/x")
+    assert answer.text == "own: 1 per 1 minute, 1 per 1 minute"
+    assert answer.headers["Retry-After"] == "60", "an answer of the author's says when, too"
+    assert answer.headers["RateLimit"] == '"x";r=0;t=60'
+
+
+def test_an_exception_that_an_author_raises_names_its_whole_window(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+
+    @app.get("/x")
+    def view() -> NoReturn:
+        (limit,) = errors.limiter.limit("3/hour", error_message="No more.")
+        raise RateLimitExceeded(limit)
+
+    answer = app.test_client().get("/x")
+    assert (answer.status_code, answer.json) == (429, {"error": "No more."})
+    assert answer.headers["Retry-After"] == "3600"
+
+
+def test_a_429_that_an_extension_changes_has_each_field_once(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = limited_app(make_app, "1/minute")
+
+    @app.after_request
+    def change(response: Response) -> Response:
+        response.headers["X-Own"] = "1"
+        return response
+
+    client = app.test_client()
+    client.get("/limited")
+    headers = client.get("/limited").headers
+    names = ["RateLimit", "RateLimit-Policy", "Retry-After", "X-Own"]
+    assert [len(headers.getlist(name)) for name in names] == [1, 1, 1, 1]
+
+
+def test_a_refusal_that_the_view_catches_is_no_429(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_HEADERS_ENABLED=True)
+
+    @app.get("/x")
+    def view() -> str:
+        try:
+            with errors.limiter.limit("1/minute"):
+                return "ok"
+        except RateLimitExceeded:
+            return "cached"
+
+    client = app.test_client()
+    answers = [client.get("/x") for _ in range(2)]
+    assert [(answer.status_code, answer.text) for answer in answers] == [
+        (200, "ok"),
+        (200, "cached"),
+    ]
+    assert answers[1].headers["RateLimit"].startswith('"view";r=0;t=')
+
+
+def test_a_request_that_costs_more_than_its_limit_is_told_so_and_takes_nothing(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app()
+    limited = rate_limit("10/minute", cost=lambda: int(request.args["cost"]))
+    app.add_url_rule("/x", "x", limited(lambda: "ok"))
+    client = app.test_client()
+    for cost in (11, 10**30):
+        answer = client.get(f"/x?cost={cost}")
+        assert answer.json == {"error": "This request alone exceeds the limit of 10 per 1 minute."}
+        assert (answer.status_code, answer.headers.get("Retry-After")) == (429, None)
+        assert answer.headers["RateLimit"] == '"x";r=0'
+    assert statuses(client, "/x?cost=10", 2) == [200, 429]
