@@ -24,9 +24,8 @@ from ._core.state import (
     request_id,
 )
 from ._guards.authentication import synchronous
-from ._guards.json_body import use_strict_json
+from ._guards.request import use_request_class
 from ._guards.schemes import SCHEMES
-from ._libraries.gunicorn import body_errors, to_client_disconnected
 from ._libraries.validators import VALIDATORS, validation_errors
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class ApiErrors:
         state = AppState(weakref.ref(app), config, self._hooks, SCHEMES, VALIDATORS)
         app.extensions["apierrors"] = state
         self._apps.add(app)
-        use_strict_json(app)
+        use_request_class(app)
         use_response_class(app, state)
         _register_handlers(app, state)
         app.after_request(finish)
@@ -249,9 +248,6 @@ def _register_handlers(app: Flask, state: AppState) -> None:
     _register_handler(app, HTTPException)
     for cls in validation_errors():
         _register_handler(app, cls, _handle_and_release)
-    for cls in body_errors():
-        state.converters[cls] = to_client_disconnected
-        _register_handler(app, cls)
     for cls in state.hooks.converters:
         _register_handler(app, cls)
 

@@ -24,6 +24,7 @@ class Config:
 
     members: tuple[str, ...] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    strict_json: bool = True
     url_prefixes: tuple[str, ...] = ()
     validation_status: int = 400
     max_errors: int = 20
@@ -127,6 +128,12 @@ def _check_message(key: Any, text: Any) -> None:
                 )
 
 
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("choose True or False.")
+    return value
+
+
 def _url_prefixes(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise ValueError('give a tuple of paths, such as ("/api",).')
@@ -201,6 +208,7 @@ def _rate_limits(value: Any) -> Mapping[str, str | None]:
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
+    "APIERRORS_STRICT_JSON": _boolean,
     "APIERRORS_URL_PREFIXES": _url_prefixes,
     "APIERRORS_VALIDATION_STATUS": _validation_status,
     "APIERRORS_MAX_ERRORS": _whole_number(1),

@@ -49,6 +49,7 @@ def test_every_key_is_read() -> None:
         {
             "APIERRORS_MEMBERS": ["status", "error", "status"],
             "APIERRORS_MESSAGES": {404: "Nothing here.", "vessel-not-found": "No such vessel."},
+            "APIERRORS_STRICT_JSON": False,
             "APIERRORS_URL_PREFIXES": ["/api", "/v2/"],
             "APIERRORS_VALIDATION_STATUS": 422,
             "APIERRORS_MAX_ERRORS": 1,
@@ -62,6 +63,7 @@ def test_every_key_is_read() -> None:
     assert config == Config(
         members=("status", "error"),
         messages={404: "Nothing here.", "vessel-not-found": "No such vessel."},
+        strict_json=False,
         url_prefixes=("/api", "/v2"),
         validation_status=422,
         max_errors=1,
@@ -105,6 +107,9 @@ WRONG: list[tuple[str, Any, str]] = [
         r"has the placeholder \{porblem\}. It can have: \{problem\}",
     ),
     ("MESSAGES", {"invalid-value": "{x}"}, "It can have: none"),
+    ("STRICT_JSON", "False", "choose True or False"),
+    ("STRICT_JSON", 1, "choose True or False"),
+    ("STRICT_JSON", None, "choose True or False"),
     ("URL_PREFIXES", "/api", "give a tuple of paths"),
     ("URL_PREFIXES", None, "give a tuple of paths"),
     ("URL_PREFIXES", ("api",), "'api' is not a path. Start it with a slash"),
