@@ -23,7 +23,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
         ("identifiers", "statuses", "text"),
         ("http", "sentences"),
-        ("accept", "errors", "header_fields"),
+        ("accept", "errors", "header_fields", "missing_key"),
         ("config", "hooks"),
         ("scheme", "validation"),
         ("state",),
@@ -38,8 +38,8 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("validators",),
     ),
     "_guards": (
-        ("bearer", "json_body", "marks"),
-        ("guard", "schemes"),
+        ("bearer", "body", "json_body", "marks"),
+        ("guard", "request", "schemes"),
         ("authentication", "media_types"),
     ),
     "_limits": (

@@ -17,6 +17,7 @@ from werkzeug.exceptions import (
 
 from .errors import ApiError, FieldError, Problem, status_title, status_type
 from .http import HeaderPairs, delay_seconds, has_field, header_pairs
+from .missing_key import missing_key
 from .sentences import Sentence, text_of
 from .state import AppState, current_flask
 from .statuses import STATUSES
@@ -81,22 +82,26 @@ def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
 
 
 def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
+    status: Any = getattr(exc, "code", None)
     if isinstance(exc, HTTPException):
-        status = exc.code
         if not isinstance(status, int) or not 400 <= status <= 599 or status == 500:
             return Draft(500)  # a status that is not an error's is a mistake of the author
         # Validators that raise an HTTPException keep what they found in its `data`.
-        invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
-        if invalid is None:
+        if "data" not in vars(exc):
             return _draft_of_http_exception(exc, status, req)
-        status = app.config.validation_status if status == 422 else status
-        draft = _draft_of_invalid(invalid, status, app)
-        draft.headers = _own_headers(exc, req) + invalid.headers
-        return draft
     invalid = describe_invalid(exc, req, app)
+    if isinstance(invalid, ApiError):
+        return _draft(invalid, req, app)
+    if not isinstance(exc, HTTPException):
+        if invalid is None:
+            return Draft(500)
+        return _draft_of_invalid(invalid, app.config.validation_status, app)
     if invalid is None:
-        return Draft(500)
-    return _draft_of_invalid(invalid, app.config.validation_status, app)
+        return _draft_of_http_exception(exc, status, req)
+    status = app.config.validation_status if status == 422 else status
+    draft = _draft_of_invalid(invalid, status, app)
+    draft.headers = _own_headers(exc, req) + invalid.headers
+    return draft
 
 
 def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> Draft:
@@ -110,6 +115,8 @@ def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> D
         draft.errors, draft.extensions = exc.errors, exc.extensions
     else:
         draft = Draft(status)
+        if text is None and isinstance(exc, KeyError):
+            text = missing_key(exc)
     draft.text = text
     if type(exc).get_headers is not _PLAIN_GET_HEADERS:
         draft.headers = _own_headers(exc, req)
@@ -126,7 +133,7 @@ def _draft_of_invalid(invalid: Invalid, status: int, app: AppState) -> Draft:
     return draft
 
 
-def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | None:
+def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | ApiError | None:
     """Say what is wrong with a request, if an exception is a validator's."""
     for validator in app.validators:
         invalid = validator.describe(exc, req, app.config)
@@ -226,13 +233,6 @@ def _unauthorized(draft: Draft, req: Request, app: AppState) -> Sentence | None:
     return None
 
 
-def _content_too_large(draft: Draft, req: Request, app: AppState) -> Sentence | None:
-    limit = req.max_content_length
-    if limit is None or (req.content_length or 0) <= limit:
-        return None
-    return Sentence(413, limit=limit)
-
-
 def _too_many_requests(draft: Draft, req: Request, app: AppState) -> Sentence:
     seconds = next(value for name, value in draft.headers if name.lower() == "retry-after")
     limit = draft.extensions.get("limit")
@@ -251,4 +251,4 @@ def too_many_requests(seconds: int, limit: str | None = None) -> Sentence:
     return Sentence(429, limit=limit, retry_after=seconds, unit=unit)
 
 
-_SENTENCES = {401: _unauthorized, 413: _content_too_large, 429: _too_many_requests}
+_SENTENCES = {401: _unauthorized, 429: _too_many_requests}

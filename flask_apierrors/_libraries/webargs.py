@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from json import JSONDecodeError
 from typing import Any
 
 from flask import Request
 
 from .._core.config import Config
+from .._core.errors import ApiError
 from .._core.http import header_pairs
 from .._core.sentences import Sentence
 from .._core.validation import Invalid, describe
@@ -36,7 +38,7 @@ class Webargs:
         """Return nothing: webargs raises an ``HTTPException``."""
         return ()
 
-    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
+    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe an exception with webargs' attributes ``exc`` and ``data``."""
         attributes = vars(exc)
         data = attributes.get("data")
@@ -46,6 +48,11 @@ class Webargs:
         if not isinstance(messages, Mapping):
             return None
         cause = attributes["exc"]
+        if isinstance(cause, (JSONDecodeError, UnicodeDecodeError)):
+            try:
+                req.get_json(force=True)
+            except ApiError as refusal:  # it says where the JSON is malformed, which webargs keeps
+                return refusal
         validated = cause.data if is_validation_error(cause) else None
         invalid = describe_locations(messages, config.max_errors, validated, config.text_of)
         return invalid._replace(headers=header_pairs(data.get("headers")))
