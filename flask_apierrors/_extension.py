@@ -37,8 +37,7 @@ from ._core.state import (
 )
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
-from ._guards.json_body import use_strict_json
-from ._libraries.gunicorn import body_errors, to_client_disconnected
+from ._guards.request import use_request_class
 from ._libraries.validators import VALIDATORS, validation_errors
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class ApiErrors:
         state = AppState(weakref.ref(app), config, self._hooks, VALIDATORS)
         app.extensions["apierrors"] = state
         self._apps.add(app)
-        use_strict_json(app)
+        use_request_class(app)
         use_response_class(app, state)
         _register_handlers(app, state)
         use_exception_handler(app)
@@ -292,9 +291,6 @@ def _register_handlers(app: Flask, state: AppState) -> None:
     register_handler(app, HTTPException, state)
     for cls in validation_errors():
         register_handler(app, cls, state, _handle_and_release)
-    for cls in body_errors():
-        state.converters[cls] = to_client_disconnected
-        register_handler(app, cls, state)
     for cls in state.hooks.converters:
         register_handler(app, cls, state)
     for name in vars(builtins).keys() & {"ExceptionGroup"}:  # since Python 3.11

@@ -23,7 +23,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
         ("identifiers", "statuses", "text"),
         ("http", "sentences"),
-        ("accept", "errors", "header_fields"),
+        ("accept", "errors", "header_fields", "missing_key"),
         ("scheme",),
         ("config", "hooks"),
         ("validation",),
@@ -39,8 +39,8 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("validators",),
     ),
     "_guards": (
-        ("bearer", "json_body", "key_set", "marks"),
-        ("guard", "schemes"),
+        ("bearer", "body", "json_body", "key_set", "marks"),
+        ("guard", "request", "schemes"),
         ("authentication", "media_types"),
     ),
     "_limits": (

@@ -218,6 +218,8 @@ def failing_app() -> Flask:
     def crash() -> str:
         raise RuntimeError("secret")
 
+    app.add_url_rule("/range", view_func=lambda: request.args["to"], endpoint="range")
+
     @app.get("/closed")
     def closed() -> str:
         abort(503)
@@ -228,6 +230,7 @@ def failing_app() -> Flask:
 JSON = "application/json"
 PROVOKE: dict[str, Callable[..., TestResponse]] = {
     "an invalid field": lambda c: c.get("/fields?limit=x"),
+    "a missing parameter": lambda c: c.get("/range"),
     "a body that isn't JSON": lambda c: c.post("/json", data="[", content_type=JSON),
     "no `Authorization` header": lambda c: c.get("/vessels"),
     "a forged or expired token": lambda c: c.get(

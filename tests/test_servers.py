@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from http.client import HTTPConnection, HTTPResponse
+from http.client import BadStatusLine, HTTPConnection, HTTPResponse
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -447,6 +447,182 @@ def test_an_invalid_chunk_is_a_400(servers: list[Server]) -> None:
         assert (answer.error is None) == (server.name == "waitress")
 
 
+# -- bodies, over each server that is installed
+
+BODY_APP = """
+from flask import Flask, jsonify, request
+from flask_apierrors import ApiErrors
+app = Flask("bodies")
+app.config["MAX_CONTENT_LENGTH"] = 100_000
+ApiErrors(app)
+views = {
+    "/data": lambda: str(len(request.get_data())),
+    "/json": lambda: str(len(request.get_json())),
+    "/form": lambda: str(len(request.form["a"])),
+    "/stream": lambda: str(len(b"".join(iter(lambda: request.stream.read(4_096), b"")))),
+    "/lines": lambda: str(sum(map(len, request.stream))),
+}
+for path, view in views.items():
+    app.add_url_rule(path, path, view, methods=["POST"])
+"""
+GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "fd://{fd}", "bodies:app"]
+BODY_SERVERS = {
+    "development": [
+        sys.executable,
+        "-c",
+        "from bodies import app; from werkzeug.serving import make_server; "
+        "make_server('127.0.0.1', 0, app, threaded=True, fd={fd}).serve_forever()",
+    ],
+    "gunicorn": GUNICORN,
+    "gthread": [*GUNICORN, "--threads", "2"],
+    "gevent": [*GUNICORN, "--worker-class", "gevent"],
+    "waitress": [
+        sys.executable,
+        "-c",
+        "import socket, bodies, waitress; "
+        "waitress.serve(bodies.app, sockets=[socket.socket(fileno={fd})])",
+    ],
+    "uwsgi": [
+        str(Path(sys.executable).with_name("uwsgi")),
+        *("--http-socket", "fd://{fd}", "--module", "bodies:app", "--need-app"),
+        *("--die-on-term", "--virtualenv", sys.prefix),
+    ],
+    "a2wsgi": [
+        sys.executable,
+        "-c",
+        "import a2wsgi, bodies, uvicorn; "
+        "uvicorn.run(a2wsgi.WSGIMiddleware(bodies.app), fd={fd}, log_level='error')",
+    ],
+    "asgiref": [
+        sys.executable,
+        "-c",
+        "import bodies, uvicorn; from asgiref.wsgi import WsgiToAsgi; "
+        "uvicorn.run(WsgiToAsgi(bodies.app), fd={fd}, log_level='error')",
+    ],
+}
+#: What a server needs beside this package and its tests.
+NEEDS = {"gevent": ("gevent",), "a2wsgi": ("a2wsgi", "uvicorn"), "asgiref": ("uvicorn",)}
+#: These pass a chunked body on as it is, or hide it.
+WITHOUT_CHUNKS = ("uwsgi", "a2wsgi", "asgiref")
+LIMIT = 100_000
+BODY_TYPES = {"/json": "application/json", "/form": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture(scope="module", params=BODY_SERVERS)
+def body_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, int]]:
+    """A server's name, and its port."""
+    name: str = request.param
+    for module in NEEDS.get(name, ()):
+        pytest.importorskip(module)
+    if not Path(BODY_SERVERS[name][0]).exists():
+        pytest.skip(f"{name} is not installed")
+    folder = tmp_path_factory.mktemp(name)
+    (folder / "bodies.py").write_text(BODY_APP)
+    path = os.pathsep.join([str(folder), *sys.path])
+    with socket.socket() as listening, (folder / "log").open("w") as log:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        port = listening.getsockname()[1]
+        process = subprocess.Popen(
+            [part.replace("{fd}", str(listening.fileno())) for part in BODY_SERVERS[name]],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": path},
+            pass_fds=[listening.fileno()],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    yield name, port
+    process.terminate()
+    process.wait(10)
+
+
+def body_of(path: str, size: int) -> bytes:
+    """A body of the size that a view can read."""
+    start, end = {"/json": (b'"', b'"'), "/form": (b"a=", b"")}.get(path, (b"", b""))
+    return start + b"a" * (size - len(start) - len(end)) + end
+
+
+def send(
+    port: int, path: str, body: bytes, *fields: bytes, ends_early: bool = False
+) -> tuple[int, Any]:
+    """Send a body as it is. Return the status, and the sentence of an error."""
+    content_type = BODY_TYPES.get(path, "text/plain").encode()
+    lines = (
+        b"POST " + path.encode() + b" HTTP/1.1",
+        b"Host: api",
+        b"Connection: close",
+        b"Content-Type: " + content_type,
+        *fields,
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        if ends_early:
+            connection.shutdown(socket.SHUT_WR)
+        with closing(HTTPResponse(connection, method="POST")) as response:
+            response.begin()
+            answer = read_answer(response)
+    return answer.status, answer.error
+
+
+def in_chunks(body: bytes) -> bytes:
+    pieces = [body[start : start + 5_000] for start in range(0, len(body), 5_000)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+CHUNKED = b"Transfer-Encoding: chunked"
+READERS = ["/data", "/json", "/form", "/stream", "/lines"]
+
+
+@pytest.mark.parametrize("path", READERS)
+def test_a_chunked_body_is_read_whole_or_is_a_413_or_a_411(
+    body_server: tuple[str, int], path: str
+) -> None:
+    name, port = body_server
+    for size, expected in (
+        (LIMIT, (200, None)),
+        (LIMIT + 1, (413, f"The request body is larger than {LIMIT} bytes.")),
+        (2 * LIMIT, (413, f"The request body is larger than {LIMIT} bytes.")),
+    ):
+        if name in WITHOUT_CHUNKS:
+            sentence = "The server cannot read a chunked body. Send a Content-Length header."
+            expected = 411, sentence
+        assert send(port, path, in_chunks(body_of(path, size)), CHUNKED) == expected
+
+
+@pytest.mark.parametrize("path", READERS)
+def test_a_body_with_a_length_is_read_whole_or_is_a_413(
+    body_server: tuple[str, int], path: str
+) -> None:
+    _, port = body_server
+    for size, status in ((LIMIT, 200), (LIMIT + 1, 413)):
+        body = body_of(path, size)
+        assert send(port, path, body, b"Content-Length: %d" % size)[0] == status
+
+
+@pytest.mark.parametrize("path", READERS)
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_that_ends_early_is_never_taken(
+    body_server: tuple[str, int], path: str, is_chunked: bool
+) -> None:
+    name, port = body_server
+    body = body_of(path, 50)
+    if is_chunked:
+        data, field = in_chunks(body).removesuffix(b"0\r\n\r\n"), CHUNKED
+    else:
+        data, field = body, b"Content-Length: 51"
+    try:
+        status, sentence = send(port, path, data, field, ends_early=True)
+    except (BadStatusLine, ConnectionError):
+        # These servers read the whole body before they call the app, and close the connection.
+        assert name in ("waitress", "a2wsgi", "asgiref", "uwsgi")
+        return
+    is_undecoded = is_chunked and name in WITHOUT_CHUNKS
+    assert status == (411 if is_undecoded else 400)
+    assert sentence
+
+
 class Unreadable:
     """A body with chunks that gunicorn cannot read."""
 
@@ -479,6 +655,6 @@ def test_a_body_that_gunicorn_cannot_read_is_a_400(
     response = app.test_client().post("/", content_type=content_type, environ_overrides=environ)
     assert (response.status_code, response.get_json()) == (
         400,
-        {"error": "The request was malformed or failed validation."},
+        {"error": "The request body could not be read to its end."},
     )
     assert not caplog.records

@@ -25,6 +25,7 @@ class Config:
     members: tuple[str, ...] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
     type_base: str | None = None
+    strict_json: bool = True
     url_prefixes: tuple[str, ...] = ()
     validation_status: int = 400
     max_errors: int = 20
@@ -138,6 +139,12 @@ def _type_base(value: Any) -> str | None:
     return value  # type: ignore[no-any-return]
 
 
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("choose True or False.")
+    return value
+
+
 def _url_prefixes(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise ValueError('give a tuple of paths, such as ("/api",).')
@@ -213,6 +220,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
     "APIERRORS_TYPE_BASE": _type_base,
+    "APIERRORS_STRICT_JSON": _boolean,
     "APIERRORS_URL_PREFIXES": _url_prefixes,
     "APIERRORS_VALIDATION_STATUS": _validation_status,
     "APIERRORS_MAX_ERRORS": _whole_number(1),

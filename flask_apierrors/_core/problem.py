@@ -27,6 +27,7 @@ from .errors import (
 )
 from .header_fields import OF_THE_CONNECTION
 from .http import CheckedPairs, HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
+from .missing_key import missing_key
 from .scheme import challenges, sentence_of_401
 from .sentences import Sentence, text_of
 from .state import AppState, current_flask
@@ -114,12 +115,16 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
         data = vars(exc).get("data")
         if isinstance(data, Mapping) and _is_of_abort(exc):
             invalid = describe_invalid(exc, req, app)
+            if isinstance(invalid, ApiError):
+                return _draft(invalid, req, app)
             if "messages" in data and invalid is not None and status == 422:
                 draft.status = app.config.validation_status
             draft.add(words_of_data(exc, data, invalid, req, app.config))
             draft.headers = _without_page_fields(draft.headers, None, status)
         return draft
     invalid = describe_invalid(exc, req, app)
+    if isinstance(invalid, ApiError):
+        return _draft(invalid, req, app)
     if invalid is None:
         return Draft(500)
     draft = Draft(app.config.validation_status)
@@ -139,6 +144,8 @@ def _draft_of_http_exception(exc: HTTPException, status: int, req: Request, app:
         draft.errors, draft.extensions = exc.errors, exc.extensions
     else:
         draft = Draft(status)
+        if text is None and isinstance(exc, KeyError):
+            text = missing_key(exc)
     if type(text) is str or isinstance(text, Sentence):
         draft.text = text
     elif text is not None:
@@ -172,7 +179,7 @@ def own_response(exc: HTTPException, req: Request) -> Any:
     return response
 
 
-def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | None:
+def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | ApiError | None:
     """Say what is wrong with a request, if an exception is a validator's."""
     for validator in app.validators:
         invalid = validator.describe(exc, req, app.config)
@@ -292,13 +299,6 @@ def _unauthorized(draft: Draft, req: Request, app: AppState) -> Sentence | None:
     return sentence_of_401(app.schemes, req.environ, draft.headers)
 
 
-def _content_too_large(draft: Draft, req: Request, app: AppState) -> Sentence | None:
-    limit = req.max_content_length
-    if limit is None or (req.content_length or 0) <= limit:
-        return None
-    return Sentence(413, limit=limit)
-
-
 def _too_many_requests(draft: Draft, req: Request, app: AppState) -> Sentence:
     seconds = next(value for name, value in draft.headers if name.lower() == "retry-after")
     limit = draft.extensions.get("limit")
@@ -317,4 +317,4 @@ def too_many_requests(seconds: int, limit: str | None = None) -> Sentence:
     return Sentence(429, limit=limit, retry_after=seconds, unit=unit)
 
 
-_SENTENCES = {401: _unauthorized, 413: _content_too_large, 429: _too_many_requests}
+_SENTENCES = {401: _unauthorized, 429: _too_many_requests}

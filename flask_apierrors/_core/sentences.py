@@ -48,7 +48,20 @@ NAMED = {
     "json-integer-length": "an integer is too long",
     "json-depth": "it is nested too deeply",
     "json-surrogate": "a text holds half a surrogate pair",
+    # 400: the rest of the request
+    "malformed-query": "The query string is not UTF-8.",
+    "malformed-form": "Malformed form: {problem}.",
+    "form-boundary": "the Content-Type header has no boundary",
+    "form-encoding": "it is not UTF-8 at byte {byte}",
+    "form-syntax": "it cannot be parsed",
+    "missing-key": "The request has no '{name}'.",
     "truncated-body": "The request body is shorter than its Content-Length.",
+    "unreadable-body": "The request body could not be read to its end.",
+    # 411, 413, 415
+    "chunked-body": "The server cannot read a chunked body. Send a Content-Length header.",
+    "form-parts": "The form has more than {limit} parts.",
+    "form-field-size": "A field of the form is larger than {limit} bytes.",
+    "unsupported-encoding": "Unsupported Content-Encoding. Send the body uncompressed.",
     # 429
     "cost-over-limit": "This request alone exceeds the limit of {limit}.",
     # other parts
@@ -58,7 +71,21 @@ NAMED = {
 }
 #: Sentences that say what is wrong with this request. A text for their status is no substitute.
 _SPECIFIC = frozenset(
-    {"validation-failed", "malformed-json", "truncated-body", "cost-over-limit", "unknown-error"}
+    {
+        "validation-failed",
+        "malformed-json",
+        "malformed-query",
+        "malformed-form",
+        "missing-key",
+        "truncated-body",
+        "unreadable-body",
+        "chunked-body",
+        "form-parts",
+        "form-field-size",
+        "unsupported-encoding",
+        "cost-over-limit",
+        "unknown-error",
+    }
 )
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from flask import Request
 
-from .errors import FieldError
+from .errors import ApiError, FieldError
 from .http import is_bodiless
 from .sentences import Sentence
 from .text import as_text
@@ -71,8 +71,11 @@ class Validator(Protocol):
         """Return its exceptions that are no ``HTTPException``. Import the library here."""
         ...
 
-    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
-        """Describe what is wrong. ``None``: the exception is not this library's."""
+    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
+        """Describe what is wrong. ``None``: the exception is not this library's.
+
+        An :class:`ApiError` is answered instead, for a body that could not be parsed at all.
+        """
         ...
 
 
@@ -118,9 +121,10 @@ def location_of(data: object, req: Request) -> str | None:
         return "path"
     # A dict or a list is JSON. To read the other sources would cost more than the validation.
     if type(data) not in (dict, list):
-        sources = {"query": req.args, "header": req.headers, "cookie": req.cookies}
-        for location, source in sources.items():
-            if data is source:
+        # Data that was not read yet is none of them, and reading it here may fail.
+        sources = {"query": "args", "header": "headers", "cookie": "cookies"}
+        for location, name in sources.items():
+            if data is not None and data is vars(req).get(name):
                 return location
     return "query" if is_bodiless(req) else None
 

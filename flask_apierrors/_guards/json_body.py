@@ -9,9 +9,8 @@ from functools import cache
 from itertools import chain
 from typing import Any, NoReturn
 
-from flask import Flask, Request
+from flask import current_app
 from flask.json.provider import DefaultJSONProvider, JSONProvider
-from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from .._core.errors import ApiError
 from .._core.http import HeaderPairs, header_pairs
@@ -20,6 +19,8 @@ from .._core.sentences import Sentence
 _BOM = b"\xef\xbb\xbf"
 _MAX_DEPTH = 100
 _CONTAINERS = (dict, list)
+#: The fields beside ``Accept`` that name the media types of a body, by method.
+_ACCEPT_FIELDS = {"PATCH": "Accept-Patch", "QUERY": "Accept-Query"}
 #: A pair of surrogates; half a pair, which is the group; or any other escape.
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\u([dD][89a-fA-F])|\\.",
@@ -52,16 +53,20 @@ def _finite(digits: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-class StrictJson:
+class JsonDecoder:
     """JSON as in RFC 8259: UTF-8, no ``NaN``, no ``Infinity``, bounded numbers and nesting.
 
     An app with a JSON provider of its own keeps it. The numbers that it returns are checked.
+
+    :param provider: The app's JSON provider.
+    :param is_strict: Whether to accept only JSON as in RFC 8259. Otherwise, the provider decides.
     """
 
-    __slots__ = ("_provider",)
+    __slots__ = ("_is_strict", "_provider")
 
-    def __init__(self, provider: JSONProvider) -> None:
+    def __init__(self, provider: JSONProvider, is_strict: bool = True) -> None:
         self._provider = provider
+        self._is_strict = is_strict
 
     def dumps(self, value: Any, **options: Any) -> str:
         """Encode a value with the provider."""
@@ -72,9 +77,9 @@ class StrictJson:
 
         :raises MalformedJson: if it is not JSON.
         """
-        text = _decode(data)
-        if not text.strip():
-            raise MalformedJson("json-empty")
+        if not self._is_strict:
+            return self._parse(data)
+        text = _text(data)
         value = self._parse(text)
         if text.count("[") + text.count("{") > _MAX_DEPTH:
             _check_depth(value)
@@ -83,19 +88,19 @@ class StrictJson:
             raise MalformedJson("json-surrogate")
         return value
 
-    def _parse(self, text: str) -> Any:
+    def _parse(self, text: str | bytes) -> Any:
+        if not text.strip():
+            raise MalformedJson("json-empty")
         try:
-            if getattr(self._provider.loads, "__func__", None) is DefaultJSONProvider.loads:
-                return _DECODER.decode(text)
-            value = self._provider.loads(text)
-            _check_numbers(value)
-            return value
+            return self._decode(text)
         except MalformedJson:
             raise
         except json.JSONDecodeError as error:
             raise MalformedJson(
                 "json-syntax", reason=error.msg, line=error.lineno, column=error.colno
             ) from None
+        except UnicodeDecodeError as error:
+            raise MalformedJson("json-encoding", byte=error.start) from None
         except RecursionError:
             raise MalformedJson("json-depth") from None
         except ValueError as error:
@@ -103,9 +108,30 @@ class StrictJson:
             is_long = "integer string" in str(error)
             problem = "json-integer-length" if is_long else "json-undecodable"
             raise MalformedJson(problem) from None
+        except Exception as error:
+            if not _is_refusal(error):
+                raise
+            raise MalformedJson("json-undecodable") from error
+
+    def _decode(self, text: Any) -> Any:
+        loads = self._provider.loads
+        if not self._is_strict:
+            return loads(text)
+        if getattr(loads, "__func__", None) is DefaultJSONProvider.loads:
+            return _DECODER.decode(text)
+        value = loads(text)
+        _check_numbers(value)
+        return value
 
 
-def _decode(data: str | bytes) -> str:
+def _is_refusal(error: Exception) -> bool:
+    """Whether a decoder's exception is one of its own, and no bug or error of the author's."""
+    handlers = current_app.error_handler_spec.values() if current_app else ()
+    handled = {cls for by_code in handlers for cls in by_code.get(None, ())} - {Exception}
+    return type(error).__module__ != "builtins" and not isinstance(error, tuple(handled))
+
+
+def _text(data: str | bytes) -> str:
     if isinstance(data, str):
         return data
     try:
@@ -138,65 +164,25 @@ def _check_numbers(value: Any) -> None:
             raise MalformedJson("json-number-infinite")
 
 
-class StrictJsonRequest(Request):
-    """Flask's request, whose ``get_json`` answers a malformed body with a 400 that says why."""
-
-    _provider: JSONProvider
-
-    # Flask sets this attribute on each request, and few requests read it.
-    @property  # type: ignore[override]
-    def json_module(self) -> StrictJson:
-        """The strict decoder over the app's JSON provider."""
-        return StrictJson(self._provider)
-
-    @json_module.setter
-    def json_module(self, provider: JSONProvider) -> None:
-        self._provider = provider
-
-    def get_data(self, *args: Any, **options: Any) -> Any:
-        """Return the body.
-
-        A server's own exception for malformed chunks is a 400. gunicorn's is no ``OSError``.
-        """
-        try:
-            return super().get_data(*args, **options)
-        except HTTPException:
-            raise
-        except Exception as failure:
-            raise ClientDisconnected from failure
-
-    def on_json_loading_failed(self, e: ValueError | None) -> Any:
-        """Raise a 400, or a 415 if the body does not claim to be JSON."""
-        if e is None:
-            raise unsupported_media_type(("application/json",), self.method)
-        problem = e.problem if isinstance(e, MalformedJson) else e
-        raise ApiError(Sentence("malformed-json", problem=problem), status=400) from None
-
-
 def unsupported_media_type(accepted: tuple[str, ...], method: str) -> ApiError:
     """Return a 415 that names what is accepted.
 
-    See RFC 9110 section 15.5.16, and RFC 5789 section 2.2 for PATCH.
+    See RFC 9110 section 15.5.16, RFC 5789 section 2.2 for PATCH, and RFC 10008 for QUERY.
     """
-    sentence, headers = _refusal(accepted, method == "PATCH")
+    sentence, headers = _refusal(accepted, _ACCEPT_FIELDS.get(method))
     return ApiError(sentence, status=415, headers=headers)
 
 
 @cache
-def _refusal(accepted: tuple[str, ...], is_patch: bool) -> tuple[Sentence, HeaderPairs]:
+def _refusal(accepted: tuple[str, ...], field: str | None) -> tuple[Sentence, HeaderPairs]:
     types = ", ".join(accepted)
-    headers = {"Accept": types, "Accept-Patch": types} if is_patch else {"Accept": types}
+    headers = {"Accept": types} | ({field: types} if field else {})
     is_one = len(accepted) == 1
     sentence = Sentence(415, accepted=types if is_one else Sentence("several-types", types=types))
     return sentence, header_pairs(headers)
 
 
-def use_strict_json(app: Flask) -> None:
-    """Let the app's request class read JSON strictly, unless it reads JSON in its own way."""
-    own = app.request_class
-    if own is Request:
-        app.request_class = StrictJsonRequest
-        return
-    loads_as_flask = own.on_json_loading_failed is Request.on_json_loading_failed
-    if loads_as_flask and own.json_module is Request.json_module:
-        app.request_class = type(own.__name__, (StrictJsonRequest, own), {})
+def unsupported_encoding() -> ApiError:
+    """Return a 415 for a compressed body (RFC 9110 section 15.5.16)."""
+    headers = {"Accept-Encoding": "identity"}
+    return ApiError(Sentence("unsupported-encoding"), status=415, headers=headers)

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from werkzeug.exceptions import ClientDisconnected
-
 #: Before gunicorn 27, the last two are no parse exceptions.
 _NAMES = ("ParseException", "NoMoreData", "InvalidChunkSize", "ChunkMissingTerminator")
 
 
 def body_errors() -> tuple[type[Exception], ...]:
-    """Return gunicorn's exceptions for a chunked body that is malformed or truncated.
-
-    They are the client's mistake. :class:`ClientDisconnected` is Werkzeug's word for it.
-    """
+    """Return gunicorn's exceptions for a chunked body that is malformed or truncated."""
     errors = sys.modules.get("gunicorn.http.errors")
     return tuple(getattr(errors, name) for name in _NAMES) if errors else ()
-
-
-def to_client_disconnected(exc: Exception) -> ClientDisconnected:
-    """Convert one of these exceptions to a 400."""
-    return ClientDisconnected()

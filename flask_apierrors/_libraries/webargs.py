@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from json import JSONDecodeError
 from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
+from .._core.errors import ApiError
 from .._core.sentences import Sentence
 from .._core.validation import Invalid, describe
 from .marshmallow import is_validation_error, wire_path
@@ -36,7 +38,7 @@ class Webargs:
         """Return nothing: webargs raises an ``HTTPException``."""
         return ()
 
-    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
+    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe the ``messages`` or ``errors`` in webargs' attribute ``data``."""
         attributes = vars(exc)
         data = attributes.get("data")
@@ -48,6 +50,11 @@ class Webargs:
         if not isinstance(messages, Mapping):
             return None
         cause: Any = attributes.get("exc")
+        if isinstance(cause, (JSONDecodeError, UnicodeDecodeError)):
+            try:
+                req.get_json(force=True)
+            except ApiError as refusal:  # it says where the JSON is malformed, which webargs keeps
+                return refusal
         validated = cause.data if is_validation_error(cause) else None
         return describe_locations(messages, config.max_errors, validated, config.text_of)
 

@@ -10,7 +10,7 @@ from flask_apierrors._core.hooks import Hooks
 
 def test_an_app_without_hooks_has_none() -> None:
     hooks = Hooks()
-    assert (hooks.verify_token, hooks.format, hooks.converters) == (None, None, {})
+    assert (hooks.schemes, hooks.format, hooks.converters) == ((), None, {})
 
 
 def missing() -> str:

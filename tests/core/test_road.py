@@ -393,7 +393,7 @@ def test_the_body_is_the_same_in_debug_and_production() -> None:
 
     plain = get(view).data
     assert get(view, DEBUG=True, TRAP_BAD_REQUEST_ERRORS=False).data == plain
-    assert b"absent" not in plain
+    assert b"KeyError" not in plain
 
 
 @pytest.mark.parametrize("error", [InternalServerError(), ApiError(status=500), KeyError()])

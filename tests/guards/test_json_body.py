@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Callable
@@ -8,16 +7,17 @@ from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Flask, Request, Response, jsonify, request
+from flask import Blueprint, Flask, jsonify, request
 from flask.json.provider import DefaultJSONProvider, JSONProvider
 from hypothesis import example, given
 from hypothesis import strategies as st
+from werkzeug.exceptions import Conflict, Gone
 
 from flask_apierrors import ApiErrors, requires_json
 from flask_apierrors._guards.json_body import (
+    JsonDecoder,
     MalformedJson,
-    StrictJson,
-    StrictJsonRequest,
+    unsupported_encoding,
     unsupported_media_type,
 )
 
@@ -32,8 +32,8 @@ class OwnProvider(JSONProvider):
         return json.loads(s)
 
 
-DEFAULT = StrictJson(DefaultJSONProvider(Flask(__name__)))
-OWN = StrictJson(OwnProvider(Flask(__name__)))
+DEFAULT = JsonDecoder(DefaultJSONProvider(Flask(__name__)))
+OWN = JsonDecoder(OwnProvider(Flask(__name__)))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | FINITE | st.text(max_size=20),
@@ -44,7 +44,7 @@ VALUES = st.recursive(
 )
 
 
-def refusal(body: str | bytes, decoder: StrictJson = DEFAULT) -> str:
+def refusal(body: str | bytes, decoder: JsonDecoder = DEFAULT) -> str:
     with pytest.raises(MalformedJson) as caught:
         decoder.loads(body)
     return str(caught.value)
@@ -162,7 +162,93 @@ def test_a_value_error_of_a_provider_is_a_refusal() -> None:
         def loads(self, s: str | bytes, **kwargs: Any) -> Any:
             raise ValueError("in words for programmers")
 
-    assert refusal(b"[]", StrictJson(Picky(Flask(__name__)))) == "it cannot be decoded"
+    assert refusal(b"[]", JsonDecoder(Picky(Flask(__name__)))) == "it cannot be decoded"
+
+
+class DecodeError(Exception):
+    """A decoder's own exception, which is no ``ValueError``."""
+
+
+def app_whose_decoder_raises(failure: Exception) -> Flask:
+    class Failing(OwnProvider):
+        def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+            raise failure
+
+    app = type("App", (Flask,), {"json_provider_class": Failing})(__name__)
+    errors = ApiErrors(app)
+    errors.convert(BufferError, to=Conflict)
+    app.add_url_rule("/", view_func=lambda: request.get_json(), methods=["POST"])
+    return app  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (DecodeError("in words for programmers"), 400),
+        (TypeError("a bug"), 500),
+        (KeyError("a bug"), 500),
+        (MemoryError(), 500),
+        (Gone("An author's."), 410),
+        (BufferError("an author converts it"), 409),
+        (ma.ValidationError("An author's."), 400),
+    ],
+    ids=repr,
+)
+def test_a_decoders_own_exception_is_a_400_and_a_bug_is_not(
+    failure: Exception, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_whose_decoder_raises(failure)
+    response = app.test_client().post("/", json={})
+    assert response.status_code == status
+    if isinstance(failure, DecodeError):
+        assert b"Malformed JSON: it cannot be decoded." in response.data
+    assert len(caplog.records) == (status == 500)
+
+
+@pytest.mark.parametrize("register", ["app", "blueprint"])
+def test_an_exception_that_an_author_handles_is_no_refusal_of_a_decoder(register: str) -> None:
+    app = app_whose_decoder_raises(DecodeError())
+    owner = Blueprint("own", __name__) if register == "blueprint" else app
+    owner.register_error_handler(DecodeError, lambda exc: ("Mine.", 418))
+    if isinstance(owner, Blueprint):
+        owner.add_url_rule("/own", view_func=lambda: request.get_json(), methods=["POST"])
+        app.register_blueprint(owner)
+    path = "/own" if register == "blueprint" else "/"
+    assert app.test_client().post(path, json={}).status_code == 418
+
+
+def test_without_an_app_a_decoders_own_exception_is_a_refusal() -> None:
+    class Failing(OwnProvider):
+        def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+            raise DecodeError
+
+    assert refusal(b"[]", JsonDecoder(Failing(Flask(__name__)))) == "it cannot be decoded"
+
+
+# -- what the provider accepts
+
+
+@pytest.mark.parametrize(
+    "body", [b"[NaN]", b"[1e400]", rb'["\ud83d"]', b"[" * 101 + b"]" * 101, b"[\x001\x00]\x00"]
+)
+def test_a_decoder_that_is_not_strict_accepts_what_the_provider_accepts(body: bytes) -> None:
+    provider = DefaultJSONProvider(Flask(__name__))
+    assert repr(JsonDecoder(provider, is_strict=False).loads(body)) == repr(json.loads(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b" ", "the body is empty"),
+        (b"[\xff", "it is not UTF-8 at byte 1"),
+        (b"[1", "Expecting ',' delimiter at line 1 column 3"),
+        (b"9" * 5_000, "an integer is too long"),
+        (b"[" * 100_000, "it is nested too deeply"),
+    ],
+)
+def test_a_decoder_that_is_not_strict_says_what_is_wrong(body: bytes, words: str) -> None:
+    decoder = JsonDecoder(DefaultJSONProvider(Flask(__name__)), is_strict=False)
+    assert refusal(body, decoder) == words
 
 
 def test_a_value_is_accepted_up_to_the_deepest_level() -> None:
@@ -211,13 +297,13 @@ def test_a_provider_that_changes_only_the_encoding_keeps_the_strict_decoder() ->
     class Encoding(DefaultJSONProvider):
         sort_keys = False
 
-    assert refusal(b"NaN", StrictJson(Encoding(Flask(__name__)))) == "NaN is not a JSON number"
+    assert refusal(b"NaN", JsonDecoder(Encoding(Flask(__name__)))) == "NaN is not a JSON number"
 
 
 def test_a_provider_that_an_author_changed_is_used() -> None:
     app = Flask(__name__)
     app.json.loads = lambda text, **options: ["mine"]  # type: ignore[method-assign]
-    assert StrictJson(app.json).loads(b"[]") == ["mine"]
+    assert JsonDecoder(app.json).loads(b"[]") == ["mine"]
 
 
 # -- in an app
@@ -300,32 +386,6 @@ def test_a_body_with_another_media_type_is_a_415(app: Flask) -> None:
     assert response.headers["Accept"] == "application/json"
 
 
-def test_a_body_that_the_server_cannot_read_is_a_400(app: Flask) -> None:
-    class BrokenChunks(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            raise RuntimeError("invalid chunk size")
-
-        readinto = None  # type: ignore[assignment]
-
-    options = {"wsgi.input": BrokenChunks(), "wsgi.input_terminated": True, "CONTENT_LENGTH": "9"}
-    for path in ("/", "/guarded"):
-        response = app.test_client().post(
-            path, content_type="application/json", environ_overrides=options
-        )
-        assert response.status_code == 400
-        assert response.get_json()["error"]
-
-
-def test_a_body_that_is_too_large_is_a_413(make_app: Callable[..., Flask]) -> None:
-    app = make_app(MAX_CONTENT_LENGTH=10)
-    app.add_url_rule("/", view_func=lambda: jsonify(request.get_json()), methods=["POST"])
-    response = app.test_client().post("/", json=["x" * 100])
-    assert (response.status_code, response.get_json()) == (
-        413,
-        {"error": "The request body is larger than 10 bytes."},
-    )
-
-
 def test_a_malformed_body_gets_the_same_answer_in_debug_mode(
     make_app: Callable[..., Flask],
 ) -> None:
@@ -341,53 +401,6 @@ def test_a_malformed_body_gets_the_same_answer_in_debug_mode(
 def test_the_decoder_encodes_as_the_apps_provider_does(app: Flask) -> None:
     with app.test_request_context():
         assert request.json_module.dumps({"b": 1, "a": 2}) == app.json.dumps({"b": 1, "a": 2})
-
-
-# -- the request class
-
-
-def test_the_apps_own_request_class_reads_json_strictly() -> None:
-    class TenantRequest(Request):
-        @property
-        def tenant(self) -> str:
-            return "north"
-
-    app = Flask(__name__)
-    app.request_class = TenantRequest
-    ApiErrors(app)
-
-    @app.post("/")
-    def view() -> Response:
-        assert isinstance(request, TenantRequest)
-        return jsonify(request.get_json(), request.tenant)
-
-    assert app.request_class.__name__ == "TenantRequest"
-    assert issubclass(app.request_class, TenantRequest)
-    assert app.test_client().post("/", json=1).get_json() == [1, "north"]
-    assert (
-        app.test_client().post("/", data=b"NaN", content_type="application/json").status_code == 400
-    )
-
-
-def test_a_request_class_that_reads_json_in_its_own_way_is_kept() -> None:
-    class OwnModule(Request):
-        json_module = json
-
-    class OwnFailure(Request):
-        def on_json_loading_failed(self, e: ValueError | None) -> Any:
-            return "fallback"
-
-    for cls in (OwnModule, OwnFailure):
-        app = Flask(__name__)
-        app.request_class = cls
-        ApiErrors(app)
-        assert app.request_class is cls
-
-
-def test_flasks_own_request_class_is_unchanged(app: Flask) -> None:
-    assert app.request_class is StrictJsonRequest
-    assert Request.on_json_loading_failed is not StrictJsonRequest.on_json_loading_failed
-    assert Flask(__name__).request_class is Request
 
 
 # -- 415
@@ -409,3 +422,12 @@ def test_a_415_names_the_accepted_types() -> None:
         ("Accept", "text/csv, application/json"),
         ("Accept-Patch", "text/csv, application/json"),
     )
+    assert unsupported_media_type(("text/csv",), "QUERY").headers == (
+        ("Accept", "text/csv"),
+        ("Accept-Query", "text/csv"),
+    )
+
+
+def test_a_415_for_a_compressed_body_names_the_coding() -> None:
+    error = unsupported_encoding()
+    assert (error.code, error.headers) == (415, {"Accept-Encoding": "identity"})

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Flask, Request
+from flask import Flask, Request, request
 from marshmallow import fields
 from webargs.flaskparser import use_args, use_kwargs
 from werkzeug.exceptions import UnprocessableEntity
@@ -174,10 +175,39 @@ def test_a_pointer_into_a_dict_leads_to_the_value(api: Flask) -> None:
     ]
 
 
-def test_a_body_that_webargs_cannot_parse_is_a_400(api: Flask) -> None:
-    response = api.test_client().post("/order", data=b'{"limit": ', content_type="application/json")
-    assert response.status_code == 400
-    assert response.get_json()["error"] == "Invalid JSON body."
+@pytest.mark.parametrize("body", [b'{"limit": ', b"\xff", b"[1] 2"])
+def test_a_body_that_webargs_cannot_parse_is_told_as_by_get_json(api: Flask, body: bytes) -> None:
+    api.add_url_rule("/own", view_func=lambda: request.get_json(), methods=["POST"])
+    for accept in ("application/json", "application/problem+json"):
+        own, webargs = (
+            api.test_client().post(
+                path,
+                data=body,
+                content_type="application/json",
+                headers={"Accept": accept, "X-Request-ID": "1"},
+            )
+            for path in ("/own", "/order")
+        )
+        assert webargs.status_code == 400
+        assert webargs.get_json() | {"instance": ""} == own.get_json() | {"instance": ""}
+
+
+def test_a_compressed_body_of_webargs_is_a_415(api: Flask) -> None:
+    response = api.test_client().post(
+        "/order",
+        data=gzip.compress(b"{}"),
+        content_type="application/json",
+        headers={"Content-Encoding": "gzip"},
+    )
+    assert (response.status_code, response.headers["Accept-Encoding"]) == (415, "identity")
+
+
+def test_json_that_webargs_alone_refuses_keeps_its_text(api: Flask) -> None:
+    # webargs decodes a byte order mark as text.
+    response = api.test_client().post(
+        "/order", data=b"\xef\xbb\xbf{}", content_type="application/json"
+    )
+    assert (response.status_code, response.get_json()["error"]) == (400, "Invalid JSON body.")
 
 
 @pytest.mark.parametrize(
