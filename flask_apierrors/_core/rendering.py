@@ -67,8 +67,7 @@ def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
     """Add what only the request knows. Never read ``Host``, which may be an attacker's."""
     documentation = None
     if app.config.reference_url is not None:
-        name = quote(page_name(problem.type), safe="")
-        documentation = f"{_quote_path(req.root_path).rstrip('/')}{app.config.reference_url}/{name}"
+        documentation = page_url(app, req.root_path, page_name(problem.type))
     return problem._replace(
         instance=_quote_path(req.root_path + req.path),
         request_id=request_id(req, app),
@@ -76,8 +75,19 @@ def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
     )
 
 
+def page_url(app: AppState, root_path: str, name: str = "") -> str:
+    """Return the path of a page of the reference.
+
+    :param root_path: The path that the app is mounted at.
+    :param name: The last part, for the page of an error.
+    """
+    page = f"/{quote(name, safe='')}" if name else ""
+    return f"{_quote_path(root_path).rstrip('/')}{app.config.reference_url}{page}"
+
+
 def _quote_path(path: str) -> str:
-    return quote(path.rstrip("/") or "/", safe="/!$&'()*+,;=:@~")
+    # Two slashes at the start would begin the name of a host, which a forged prefix could choose.
+    return quote("/" + path.strip("/"), safe="/!$&'()*+,;=:@~")
 
 
 def _dumps(body: Mapping[str, Any], flask_app: Flask) -> bytes:
