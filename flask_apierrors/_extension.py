@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, Response, current_app, has_request_context
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
 from ._core.hooks import Converter, Hooks
+from ._core.log_records import use_request_records
 from ._core.road import error_response, finish, handle, use_response_class
 from ._core.state import (
     AppState,
     app_state,
     current_flask,
     current_request,
-    request_id,
 )
 from ._guards.authentication import synchronous
 from ._guards.json_body import use_strict_json
@@ -42,6 +41,7 @@ _PermissionsHook = TypeVar(
     "_PermissionsHook", bound=Callable[[Any], _Permissions | Awaitable[_Permissions]]
 )
 _FormatHook = TypeVar("_FormatHook", bound=Callable[[Problem], _Body | Awaitable[_Body]])
+_RequestIdHook = TypeVar("_RequestIdHook", bound=Callable[[], object])
 _UnavailableHook = TypeVar("_UnavailableHook", bound=Callable[[], _Reason | Awaitable[_Reason]])
 _Answer = TypeVar("_Answer", bound=HTTPException | Awaitable[HTTPException])
 
@@ -91,9 +91,7 @@ class ApiErrors:
             from ._catalogue.reference import register
 
             register(app, state)
-        if config.request_id_header is not None:
-            # Not app.logger: it would get Flask's handler before the author configures logging.
-            logging.getLogger(app.name).addFilter(_REQUEST_ID_FILTER)
+        use_request_records()
 
     @property
     def limiter(self) -> Limiter:
@@ -155,6 +153,18 @@ class ApiErrors:
         self._hooks.unavailable_when = function
         for app in self._apps if is_first else ():
             app.before_request(_check_available)
+        return function
+
+    def request_id_from(self, function: _RequestIdHook) -> _RequestIdHook:
+        """Register the function that returns the request ID which the app has already.
+
+        Without it, the ID is the client's if it is safe, else a random one.
+
+        :param function: Takes nothing. Returns the ID of the current request, or ``None`` if there
+            is none yet. It is asked again until it returns one. An ID that is not safe is ignored.
+        :returns: The function.
+        """
+        self._hooks.request_id_from = function
         return function
 
     @overload
@@ -296,17 +306,3 @@ def _check_available() -> None:
     if isinstance(reason, int) and reason is not True:
         raise ApiError(status=503, retry_after=reason)
     raise ApiError(None if reason is True else reason, status=503)
-
-
-class _RequestIdFilter(logging.Filter):
-    """Gives each record of the app's logger a ``request_id``. Outside a request it is ``-``."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not hasattr(record, "request_id"):
-            # Another app without ApiErrors may have the same name, and so the same logger.
-            app = current_app.extensions.get("apierrors") if has_request_context() else None
-            record.request_id = (request_id(current_request(), app) if app else None) or "-"
-        return True
-
-
-_REQUEST_ID_FILTER = _RequestIdFilter()

@@ -27,7 +27,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("config", "hooks"),
         ("scheme", "validation"),
         ("state",),
-        ("problem", "formats", "ready_response"),
+        ("log_records", "problem", "formats", "ready_response"),
         ("rendering",),
         ("road",),
     ),

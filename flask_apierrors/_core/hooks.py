@@ -20,6 +20,7 @@ class Hooks:
     permissions_of: Callable[[Any], Any] | None = None
     format: Callable[[Problem], Any] | None = None
     unavailable_when: Callable[[], Any] | None = None
+    request_id_from: Callable[[], object] | None = None
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from .errors import ApiError
 from .hooks import Converter
 from .http import header_pairs, merged_list
+from .log_records import CRASH, FAILED_ANSWER
 from .problem import to_problem
 from .ready_response import ReadyResponse, is_ready, is_whole
 from .rendering import render, static_500
@@ -113,7 +114,7 @@ def _is_crash(exc: Exception) -> bool:
     return isinstance(exc, InternalServerError) and exc.original_exception is not None
 
 
-def report(exc: BaseException, app: AppState, message: str = "Exception on %s [%s]") -> None:
+def report(exc: BaseException, app: AppState, message: str = CRASH) -> None:
     """Log an exception and send ``got_request_exception``, as Flask does for a crash."""
     req = current_request()
     app.app.logger.error(message, req.path, req.method, exc_info=exc)
@@ -122,7 +123,7 @@ def report(exc: BaseException, app: AppState, message: str = "Exception on %s [%
 
 def last_resort(failure: Exception, req: Request, app: AppState) -> Response:
     """Answer when the answer itself failed: log why, and send a constant body."""
-    report(failure, app, "Answering %s [%s] failed")
+    report(failure, app, FAILED_ANSWER)
     return static_500(req, app)
 
 

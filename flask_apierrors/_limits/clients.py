@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from typing import Any
 from urllib.parse import quote
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
+from .._core.log_records import PackageLogger
 from .._core.state import AppState, RequestState, current_request, request_state
 from .._guards.authentication import member_of, principal_of
 
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 def client_key() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Request, Response
 
 from .._core.http import CheckedPairs
+from .._core.log_records import PackageLogger
 from .._core.state import AppState, RequestState
 from .clients import client_of
 from .fields import add_limit_fields, legacy_fields, policy_names, rate_limit_fields
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from .quotas import OnBreach
 
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 #: Flask-Limiter logs each exceeded limit here.
 _exceeded_logger = logging.getLogger("flask-limiter")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from flask import Response, current_app
 from werkzeug.exceptions import HTTPException
 
 from .._core.http import delay_seconds
+from .._core.log_records import PackageLogger
 from .._core.state import current_request, request_state
 from .counting import Counting
 from .fields import rate_limit_fields
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flask_limiter import RateLimitExceeded, RequestLimit
     from limits import RateLimitItem
 
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 def bypasses_hooks() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from limits.storage import (
     storage_from_string,
 )
 
+from .._core.log_records import PackageLogger
 from .flask_limiter import RareSweeps, driver_of, replace_storage, storage_of
 from .quotas import StorageFailed
 from .settings import falls_back, storage_scheme, storage_uri
@@ -33,7 +33,7 @@ PROBE_INTERVAL = 1.0
 _SCHEME = "guarded"
 _MEMORY_SCHEME = "swept-memory"
 _PROBE_KEY = "apierrors-probe"
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 def storage_arguments(config: Mapping[str, Any], retry_after: int) -> tuple[str, dict[str, Any]]:
