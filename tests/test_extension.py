@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import uuid
 import weakref
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import marshmallow as ma
@@ -35,6 +38,16 @@ class StoreError(Exception):
 
 class StoreDown(StoreError):
     """A subclass of it."""
+
+
+class LazyString:
+    """A text that is translated when it is used, as Flask-Babel has it."""
+
+    def __init__(self, translate: Callable[[], str]) -> None:
+        self._translate = translate
+
+    def __str__(self) -> str:
+        return self._translate()
 
 
 def new_app(**config: Any) -> Flask:
@@ -352,7 +365,13 @@ def test_an_authors_handler_can_call_handle() -> None:
         (False, 200, None, None),
         (120, 503, "120", "The service is temporarily"),
         (0, 503, "0", "The service is temporarily"),
+        (1799.2, 503, "1800", "The service is temporarily"),
+        (-3.5, 503, "0", "The service is temporarily"),
+        (math.inf, 503, "30", "The service is temporarily"),
+        (timedelta(minutes=2), 503, "120", "The service is temporarily"),
+        (datetime(2020, 1, 1), 503, "0", "The service is temporarily"),
         ("Back at five.", 503, "30", "Back at five."),
+        (LazyString(lambda: "Closed."), 503, "30", "Closed."),
         (True, 503, "30", "The service is temporarily"),
     ],
 )
@@ -374,6 +393,34 @@ def test_maintenance_is_a_503_for_the_whole_api(
         assert error(response).startswith(text)
         assert get(app, "/nope").status_code == 503
     assert get(app, "/site").data == b"site"
+
+
+@pytest.mark.parametrize(
+    "reason", [object(), [5], {"error": "x"}, b"x", ValueError("x"), (60,), Response("x")]
+)
+def test_what_is_no_reason_is_a_mistake_that_is_logged(
+    reason: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = new_app()
+    ApiErrors(app).unavailable_when(lambda: reason)
+    assert get(app, "/ok").status_code == 500
+    assert "seconds, a timedelta, a datetime or a sentence" in caplog.text
+
+
+def test_endpoints_can_stay_available_during_maintenance() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    app.add_url_rule("/live", view_func=lambda: "ok", endpoint="health.live")
+
+    @errors.unavailable_when(except_=("ok", "health.*"))
+    def maintenance() -> int:
+        return 60
+
+    assert [get(app, path).status_code for path in ("/ok", "/live")] == [200, 200]
+    assert [get(app, path).status_code for path in ("/store", "/nope")] == [503, 503]
+    assert maintenance() == 60
+    with pytest.raises(TypeError, match=r"except_='ok': give a tuple of endpoints, \('ok',\)"):
+        errors.unavailable_when(except_="ok")
 
 
 def test_a_maintenance_function_can_be_async_and_come_before_init_app() -> None:

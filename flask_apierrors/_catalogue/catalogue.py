@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context
-from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from flask import Flask, Request
@@ -15,6 +14,7 @@ from .._core.accept import PROBLEM_JSON
 from .._core.errors import ApiError, InvalidToken, Problem, page_name, status_type
 from .._core.formats import plain, problem_json
 from .._core.header_fields import REQUEST_ID, meaning_of
+from .._core.hooks import is_named
 from .._core.problem import to_problem
 from .._core.rendering import render
 from .._core.sentences import Sentence
@@ -61,7 +61,9 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
 
     def build() -> Catalogue:
         routes = [
-            route for route in routes_of(state) if hidden or not _is_hidden(route.endpoint, state)
+            route
+            for route in routes_of(state)
+            if hidden or not is_named(route.endpoint, state.hooks.hidden)
         ]
         common = common_causes(routes, state)
         causes = [(route, causes_at(route, common, state)) for route in routes]
@@ -114,10 +116,6 @@ def _in_own_context(app: Flask, function: Callable[[], _T]) -> _T:
         return function()
 
     return Context().run(call)
-
-
-def _is_hidden(endpoint: str, state: AppState) -> bool:
-    return any(fnmatchcase(endpoint, pattern) for pattern in state.hooks.hidden)
 
 
 def _entries(

@@ -15,7 +15,7 @@ from .accept import PROBLEM_JSON, wants_problem
 from .errors import Problem, page_name
 from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
-from .http import HeaderPairs
+from .http import HeaderPairs, OneVary
 from .sentences import Sentence
 from .state import AppState, current_flask, request_id
 from .text import as_json
@@ -113,4 +113,5 @@ def _response(
         fields += ((app.config.request_id_header or "", identifier),)
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = flask_app.response_class
-    return app.stand_ins.get(response_class, response_class)(body, line, fields)
+    stand_in = app.stand_ins.get(response_class)
+    return stand_in(body, line, fields) if stand_in else response_class(body, line, OneVary(fields))
