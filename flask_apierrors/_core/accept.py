@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 PROBLEM_JSON = "application/problem+json"
 #: How much of a header is read. A browser sends about 150 characters.
-_MAX_LENGTH = 1_000
+_MAX_LENGTH = 500
 
 #: A media range: ``text/plain``, ``text/*`` or ``*/*``.
 _RANGE = re.compile(rf"(?!\*/[^*]){TOKEN}/{TOKEN}")

@@ -10,6 +10,8 @@ import logging.config
 import logging.handlers
 import pickle
 import queue
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -136,6 +138,17 @@ def test_another_factory_keeps_its_records(
     assert log.getvalue() == "WARNING [r-1] W\n" * 2
 
 
+def test_a_factory_that_is_set_later_can_call_ours(
+    factory: Callable[[Any], None], log: io.StringIO
+) -> None:
+    use_request_records()
+    inner = logging.getLogRecordFactory()
+    factory(lambda *args, **options: inner(*args, **options))
+    app = logging_app(lambda: app.logger.warning("w"))
+    app.test_client().get("/x", headers=ID)
+    assert log.getvalue() == "WARNING [r-1] w\n"
+
+
 def test_an_app_without_the_extension_can_log(log: io.StringIO) -> None:
     use_request_records()
     app = Flask(__name__)
@@ -219,11 +232,30 @@ def test_logging_that_is_configured_after_init_app_shows_every_crash() -> None:
     )
     app.test_client().get("/x")
     assert "RuntimeError: boom" in stream.getvalue()
-    PackageLogger().warning("of the package")
-    assert "of the package" in stream.getvalue()
 
 
-def test_init_app_makes_no_logger() -> None:
-    app = Flask("an_app_without_log_records")
-    ApiErrors(app)
-    assert app.name not in logging.getLogger().manager.loggerDict
+LOGGERS = """
+import logging
+from flask import Flask
+from flask_apierrors import ApiErrors, rate_limit
+
+app = Flask("shop")
+ApiErrors(app)
+app.add_url_rule("/", "index", rate_limit("1/day")(lambda: ""))
+app.test_client().get("/")
+names = set(logging.getLogger().manager.loggerDict)
+print(*names & {"flask_apierrors", "shop"})
+"""
+
+
+def test_no_logger_is_made_before_there_is_something_to_log() -> None:
+    command = [sys.executable, "-c", LOGGERS]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == []
+
+
+def test_the_logger_of_the_package_is_the_one_of_its_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    PackageLogger().warning("a warning")
+    assert [record.name for record in caplog.records] == ["flask_apierrors"]
