@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import builtins
-import logging
 import weakref
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from copy import copy
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, Request, Response, current_app, has_request_context
+from flask import Flask, Request, Response
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
-from ._core.hooks import Converter, Hooks
+from ._core.hooks import Converter, Hooks, is_named
+from ._core.log_records import use_request_records
 from ._core.road import (
     error_response,
     finish,
@@ -33,7 +34,6 @@ from ._core.state import (
     app_state,
     current_flask,
     current_request,
-    request_id,
 )
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
@@ -46,13 +46,14 @@ if TYPE_CHECKING:
 _Error = TypeVar("_Error", bound=Exception)
 _Body = Mapping[str, Any]
 _Permissions = Collection[str] | None
-_Reason = int | str | None
+_Reason = int | float | timedelta | datetime | str | None
 # Each hook is typed by what it takes and returns, so that a wrong one fails in a type checker.
 _Verifier = TypeVar("_Verifier", bound=Callable[[str], Any])
 _PermissionsHook = TypeVar(
     "_PermissionsHook", bound=Callable[[Any], _Permissions | Awaitable[_Permissions]]
 )
 _FormatHook = TypeVar("_FormatHook", bound=Callable[[Problem], _Body | Awaitable[_Body]])
+_RequestIdHook = TypeVar("_RequestIdHook", bound=Callable[[], object])
 _UnavailableHook = TypeVar("_UnavailableHook", bound=Callable[[], _Reason | Awaitable[_Reason]])
 _Answer = TypeVar(
     "_Answer",
@@ -110,9 +111,7 @@ class ApiErrors:
             from ._catalogue.reference import register
 
             register(app, state)
-        if config.request_id_header is not None:
-            # Not app.logger: it would get Flask's handler before the author configures logging.
-            logging.getLogger(app.name).addFilter(_REQUEST_ID_FILTER)
+        use_request_records()
 
     @property
     def limiter(self) -> Limiter:
@@ -165,18 +164,49 @@ class ApiErrors:
         self._hooks.format = function
         return function
 
-    def unavailable_when(self, function: _UnavailableHook) -> _UnavailableHook:
+    @overload
+    def unavailable_when(self, function: _UnavailableHook) -> _UnavailableHook: ...
+
+    @overload
+    def unavailable_when(
+        self, *, except_: Iterable[str]
+    ) -> Callable[[_UnavailableHook], _UnavailableHook]: ...
+
+    def unavailable_when(self, function: Any = None, *, except_: Iterable[str] = ()) -> Any:
         """Register the function that says whether the API is down for maintenance.
 
-        :param function: Takes nothing. Returns ``None`` to let requests pass. Seconds until the
-            end of the maintenance, or a sentence, make every request a 503. The function may be
-            ``async def``.
-        :returns: The function.
+        :param function: Takes nothing. Returns ``None`` to let requests pass. The end of the
+            maintenance (seconds, a ``timedelta`` or a ``datetime``), or a sentence, makes every
+            request a 503. The function may be ``async def``.
+        :param except_: The endpoints that stay available, such as that of a health check, as
+            ``flask routes`` shows them: ``"health"``, or ``"admin.*"`` for a whole blueprint.
+        :returns: The function, or a decorator if it is missing.
+        :raises TypeError: if ``except_`` is a text.
         """
+        if isinstance(except_, str):
+            raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
+        if function is None:
+            return partial(self._unavailable_when, available=tuple(except_))
+        return self._unavailable_when(function, ())
+
+    def _unavailable_when(self, function: Callable[[], Any], available: tuple[str, ...]) -> Any:
         is_first = self._hooks.unavailable_when is None
         self._hooks.unavailable_when = function
+        self._hooks.available = available
         for app in self._apps if is_first else ():
             app.before_request(_check_available)
+        return function
+
+    def request_id_from(self, function: _RequestIdHook) -> _RequestIdHook:
+        """Register the function that returns the request ID which the app has already.
+
+        Without it, the ID is the client's if it is safe, else a random one.
+
+        :param function: Takes nothing. Returns the ID of the current request, or ``None`` if there
+            is none yet. It is asked again until it returns one. An ID that is not safe is ignored.
+        :returns: The function.
+        """
+        self._hooks.request_id_from = function
         return function
 
     @overload
@@ -315,29 +345,27 @@ def _annotate(converter: Converter, answer: type[HTTPException]) -> Converter:
     return converter
 
 
+_REPR: Any = object.__str__
+
+
 def _check_available() -> None:
     state, req = app_state(), current_request()
     hook = state.hooks.unavailable_when
     # The reference page stays open: it explains the 503 that all other requests get.
-    if hook is None or req.endpoint == REFERENCE_ENDPOINT or not state.config.covers(req.path):
+    available = (REFERENCE_ENDPOINT, *state.hooks.available)
+    if hook is None or is_named(req.endpoint, available) or not state.config.covers(req.path):
         return
     reason = state.call(hook)
     if reason is None or reason is False:
         return
-    if isinstance(reason, int) and reason is not True:
+    if reason is True:
+        raise ApiError(status=503)
+    if isinstance(reason, int | float | timedelta | datetime):
         raise ApiError(status=503, retry_after=reason)
-    raise ApiError(None if reason is True else reason, status=503)
-
-
-class _RequestIdFilter(logging.Filter):
-    """Gives each record of the app's logger a ``request_id``. Outside a request it is ``-``."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not hasattr(record, "request_id"):
-            # Another app without ApiErrors may have the same name, and so the same logger.
-            app = current_app.extensions.get("apierrors") if has_request_context() else None
-            record.request_id = (request_id(current_request(), app) if app else None) or "-"
-        return True
-
-
-_REQUEST_ID_FILTER = _RequestIdFilter()
+    # A sentence may be lazy. Most other objects have no text but their repr.
+    if isinstance(reason, bytes | Exception) or type(reason).__str__ is _REPR:
+        raise TypeError(
+            "The @errors.unavailable_when function must return None, seconds, a timedelta, a "
+            f"datetime or a sentence, not {type(reason).__name__}."
+        )
+    raise ApiError(reason, status=503)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,12 +16,13 @@ except ImportError as _missing:
     ) from _missing
 
 from ._core.errors import ApiError, InvalidToken
+from ._core.log_records import PackageLogger
 from ._core.sentences import Sentence
 from ._guards.key_set import KeySet
 
 #: Seconds for which a ``jwt.PyJWKClient`` keeps its keys, unless it is told otherwise.
 _LIFESPAN = 300.0
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 #: PyJWT's exceptions -> our sentences. PyJWT raises all but the last after it has verified the
 #: signature.
 _SENTENCES: dict[type[Exception], str] = {

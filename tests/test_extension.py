@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
+import uuid
 import weakref
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import marshmallow as ma
 import pytest
-from flask import Blueprint, Flask, Request, Response, abort, request
+from flask import Blueprint, Flask, Request, Response, abort, g, request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import (
@@ -34,6 +38,16 @@ class StoreError(Exception):
 
 class StoreDown(StoreError):
     """A subclass of it."""
+
+
+class LazyString:
+    """A text that is translated when it is used, as Flask-Babel has it."""
+
+    def __init__(self, translate: Callable[[], str]) -> None:
+        self._translate = translate
+
+    def __str__(self) -> str:
+        return self._translate()
 
 
 def new_app(**config: Any) -> Flask:
@@ -410,7 +424,13 @@ def test_an_authors_handler_can_call_handle() -> None:
         (False, 200, None, None),
         (120, 503, "120", "The service is temporarily"),
         (0, 503, "0", "The service is temporarily"),
+        (1799.2, 503, "1800", "The service is temporarily"),
+        (-3.5, 503, "0", "The service is temporarily"),
+        (math.inf, 503, "30", "The service is temporarily"),
+        (timedelta(minutes=2), 503, "120", "The service is temporarily"),
+        (datetime(2020, 1, 1), 503, "0", "The service is temporarily"),
         ("Back at five.", 503, "30", "Back at five."),
+        (LazyString(lambda: "Closed."), 503, "30", "Closed."),
         (True, 503, "30", "The service is temporarily"),
     ],
 )
@@ -432,6 +452,34 @@ def test_maintenance_is_a_503_for_the_whole_api(
         assert error(response).startswith(text)
         assert get(app, "/nope").status_code == 503
     assert get(app, "/site").data == b"site"
+
+
+@pytest.mark.parametrize(
+    "reason", [object(), [5], {"error": "x"}, b"x", ValueError("x"), (60,), Response("x")]
+)
+def test_what_is_no_reason_is_a_mistake_that_is_logged(
+    reason: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = new_app()
+    ApiErrors(app).unavailable_when(lambda: reason)
+    assert get(app, "/ok").status_code == 500
+    assert "seconds, a timedelta, a datetime or a sentence" in caplog.text
+
+
+def test_endpoints_can_stay_available_during_maintenance() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    app.add_url_rule("/live", view_func=lambda: "ok", endpoint="health.live")
+
+    @errors.unavailable_when(except_=("ok", "health.*"))
+    def maintenance() -> int:
+        return 60
+
+    assert [get(app, path).status_code for path in ("/ok", "/live")] == [200, 200]
+    assert [get(app, path).status_code for path in ("/store", "/nope")] == [503, 503]
+    assert maintenance() == 60
+    with pytest.raises(TypeError, match=r"except_='ok': give a tuple of endpoints, \('ok',\)"):
+        errors.unavailable_when(except_="ok")
 
 
 def test_a_maintenance_function_can_be_async_and_come_before_init_app() -> None:
@@ -460,7 +508,7 @@ def test_a_safe_request_id_is_kept() -> None:
     )
 
 
-@pytest.mark.parametrize("unsafe", ["", "x" * 129, "é", "a\tb", "\x7f"])
+@pytest.mark.parametrize("unsafe", ["", "x" * 129, "é", "a\tb", "\x7f", "a b", *"\"'`\\()[]{}<>"])
 def test_an_unsafe_request_id_is_replaced(unsafe: str) -> None:
     app = new_app()
     ApiErrors(app)
@@ -469,6 +517,61 @@ def test_an_unsafe_request_id_is_replaced(unsafe: str) -> None:
     ]
     assert len(sent) == 32
     assert sent != unsafe
+
+
+@pytest.mark.parametrize("safe", ["Root=1-67891233-abcdef;Self=1", "a/b+c=", "x" * 128, "~"])
+def test_ids_of_proxies_are_kept(safe: str) -> None:
+    app = new_app()
+    ApiErrors(app)
+    assert get(app, "/nope", headers={"X-Request-ID": safe}).headers["X-Request-ID"] == safe
+
+
+def test_a_request_has_the_id_that_the_app_has_already() -> None:
+    app = new_app(APIERRORS_MEMBERS=("error", "request_id"))
+    errors = ApiErrors(app)
+    errors.request_id_from(lambda: g.get("trace"))
+    records: list[str] = []
+    app.logger.addFilter(lambda record: not records.append(record.request_id))  # type: ignore[func-returns-value,attr-defined]
+
+    @app.before_request
+    def trace() -> None:
+        g.trace = uuid.UUID(int=7)
+        app.logger.error("here")
+
+    response = get(app, "/nope", headers={"X-Request-ID": "of-the-client"})
+    identifier = "00000000-0000-0000-0000-000000000007"
+    assert response.headers["X-Request-ID"] == identifier
+    assert parse_strictly(response.data)["request_id"] == identifier
+    assert records == [identifier]
+
+
+@pytest.mark.parametrize("unsafe", [None, "", "a b", "x" * 129, "a\nb"])
+def test_an_id_of_the_app_that_is_not_safe_is_ignored(unsafe: Any) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.request_id_from(lambda: unsafe)
+    sent = get(app, "/nope", headers={"X-Request-ID": "of-the-client"})
+    assert sent.headers["X-Request-ID"] == "of-the-client"
+
+
+def test_a_function_for_the_id_that_fails_takes_no_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+
+    @errors.request_id_from
+    def trace() -> str:
+        app.logger.warning("looking")
+        return str(g.trace)
+
+    response = get(app, "/nope")
+    assert (response.status_code, len(response.headers["X-Request-ID"])) == (404, 32)
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == "The @errors.request_id_from function failed"
+    assert record.exc_info is not None
+    assert record.exc_info[0] is AttributeError
+    assert {record.request_id for record in caplog.records} == {response.headers["X-Request-ID"]}  # type: ignore[attr-defined]
 
 
 def test_the_request_id_header_can_be_renamed_and_switched_off() -> None:
@@ -482,40 +585,6 @@ def test_the_request_id_header_can_be_renamed_and_switched_off() -> None:
     )
     assert "X-Request-ID" not in response.headers
     assert "request_id" not in parse_strictly(response.data)
-
-
-def test_log_records_have_the_request_id_of_the_response(caplog: pytest.LogCaptureFixture) -> None:
-    app = new_app()
-    ApiErrors(app)
-    app.add_url_rule("/boom", view_func=raiser(RuntimeError("boom")), endpoint="boom")
-    response = get(app, "/boom")
-    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert record.request_id == response.headers["X-Request-ID"]  # type: ignore[attr-defined]
-    app.logger.warning("its own", extra={"request_id": "given"})
-    assert caplog.records[-1].request_id == "given"  # type: ignore[attr-defined]
-    app.logger.warning("outside")
-    assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
-
-
-def test_an_app_of_the_same_name_without_the_extension_can_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    ApiErrors(new_app())
-    app = new_app()
-
-    @app.get("/")
-    def home() -> str:
-        app.logger.warning("a record")
-        return "ok"
-
-    assert get(app, "/").status_code == 200
-    assert caplog.records[-1].request_id == "-"  # type: ignore[attr-defined]
-
-
-def test_init_app_does_not_configure_logging() -> None:
-    app = Flask("an_app_without_log_records")
-    ApiErrors(app)
-    assert logging.getLogger(app.name).handlers == []
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -28,7 +28,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("config", "hooks"),
         ("validation",),
         ("state", "words"),
-        ("problem", "formats", "ready_response"),
+        ("log_records", "problem", "formats", "ready_response"),
         ("rendering",),
         ("road",),
     ),

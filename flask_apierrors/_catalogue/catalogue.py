@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from fnmatch import fnmatchcase
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context
+from typing import Any, TypeVar
 
-from flask import Flask, Request, current_app
+from flask import Flask, Request
 from werkzeug.test import create_environ
 
 from .._core.accept import PROBLEM_JSON
 from .._core.errors import ApiError, InvalidToken, Problem, code_of_status, uri_of_type
 from .._core.formats import plain, problem_json
 from .._core.header_fields import REQUEST_ID, meaning_of
+from .._core.hooks import is_named
 from .._core.problem import to_problem
 from .._core.rendering import render
 from .._core.road import complete
 from .._core.sentences import Sentence
-from .._core.state import AppState, current_flask, environ_key
+from .._core.state import AppState, environ_key
 from .._core.statuses import Explanation, Retry, explanation, retry_for
 from .._core.text import as_text, paragraphs
 from .._limits.rate_limit import RATE_LIMIT
@@ -41,6 +41,7 @@ _EXAMPLE_REQUEST_ID = "6f9619ff8b86d011b42d00cf4fc964ff"
 #: Classes of this package. Their docstrings are for authors, not for clients.
 _OWN_CLASSES = (InvalidToken, QuotaExceeded)
 
+_T = TypeVar("_T")
 #: A route where an error occurs, and the name of the cause.
 _Place = tuple[Route, str]
 
@@ -58,9 +59,12 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
     :raises RuntimeError: if the app has no ``ApiErrors``.
     """
     state = _state(app)
-    with _context(app):
+
+    def build() -> Catalogue:
         routes = [
-            route for route in routes_of(state) if hidden or not _is_hidden(route.endpoint, state)
+            route
+            for route in routes_of(state)
+            if hidden or not is_named(route.endpoint, state.hooks.hidden)
         ]
         common = common_causes(routes, state)
         causes = [(route, causes_at(route, common, state)) for route in routes]
@@ -68,6 +72,8 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
         errors = tuple(_entries(causes, state, explainer))
         operations = tuple(_operations(routes, errors))
         return Catalogue(operations, errors, explainer.common_headers())
+
+    return _in_own_context(app, build)
 
 
 def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
@@ -79,11 +85,14 @@ def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
     :returns: ``None`` if there is no such error.
     """
     state = _state(app)
-    with _context(app):
+
+    def explain() -> Entry | None:
         for kind in possible_kinds(state):
             if kind.code == name:
                 return _Explainer(state, root_path).entry(kind, [])
-    return None
+        return None
+
+    return _in_own_context(app, explain)
 
 
 def _state(app: Flask) -> AppState:
@@ -95,14 +104,19 @@ def _state(app: Flask) -> AppState:
     return state
 
 
-def _context(app: Flask) -> AbstractContextManager[Any]:
-    """Return the app's context. A current one stays: a request's must not be torn down twice."""
-    is_current = bool(current_app) and current_flask() is app
-    return nullcontext() if is_current else app.app_context()
+def _in_own_context(app: Flask, function: Callable[[], _T]) -> _T:
+    """Call a function of this module in an app context of its own.
 
+    The author's functions, such as ``format``, see no request of a visitor, whose principal and
+    query would be published. Nothing is popped: the author's teardown functions would be called
+    for requests that never began.
+    """
 
-def _is_hidden(endpoint: str, state: AppState) -> bool:
-    return any(fnmatchcase(endpoint, pattern) for pattern in state.hooks.hidden)
+    def call() -> _T:
+        app.app_context().push()
+        return function()
+
+    return Context().run(call)
 
 
 def _entries(
@@ -143,9 +157,11 @@ class _Explainer:
 
     def __init__(self, state: AppState, root_path: str) -> None:
         self._state = state
-        self._environ = create_environ() | {"SCRIPT_NAME": root_path}
+        script_name = root_path.encode().decode("latin-1")  # as WSGI has it
+        self._environ = create_environ() | {"SCRIPT_NAME": script_name}
         if state.config.request_id_header is not None:
             self._environ[environ_key(state.config.request_id_header)] = _EXAMPLE_REQUEST_ID
+        self._rules = {(rule.endpoint, rule.rule): rule for rule in state.app.url_map.iter_rules()}
 
     def entry(self, kind: Kind, places: list[_Place]) -> Entry:
         """Explain an error that occurs at these places."""
@@ -186,11 +202,14 @@ class _Explainer:
         )
 
     def _request(self, route: Route) -> Request:
+        """Begin a request of the catalogue's own, as a client without credentials sends it."""
         path = path_of(route.rule, variable="%s").encode().decode("latin-1")
-        req = self._state.app.request_class(
-            self._environ | {"PATH_INFO": path, "REQUEST_METHOD": route.method}
-        )
-        req.view_args = {}
+        environ = self._environ | {"PATH_INFO": path, "REQUEST_METHOD": route.method}
+        context = self._state.app.request_context(environ)
+        context.push()
+        req = context.request
+        req.view_args, req.routing_exception = {}, None
+        req.url_rule = self._rules.get((route.endpoint, route.rule))
         return req
 
     def _problem(self, kind: Kind, route: Route, req: Request) -> Problem:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from werkzeug.exceptions import HTTPException
 
 from .._core.errors import ApiError, code_of_status, code_of_type
+from .._core.hooks import is_named
 from .._core.http import BODILESS_METHODS
 from .._core.state import AppState
 from .._guards.marks import Mark
@@ -19,6 +20,8 @@ from .._limits.wiring import refuses_without_storage
 from .model import CONVERT
 from .routes import Limits, Route, is_selective, limits_at
 
+#: The cause of the 503 of a maintenance.
+UNAVAILABLE = "unavailable_when"
 _ApiErrorClass = type[ApiError]
 
 
@@ -53,7 +56,8 @@ def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Ca
     is_limited = state.app.config.get("MAX_CONTENT_LENGTH") is not None
     if is_limited and route.method not in BODILESS_METHODS:
         causes.append(Cause(bare(413), "MAX_CONTENT_LENGTH"))
-    causes += common
+    is_available = is_named(route.endpoint, state.hooks.available)
+    causes += (cause for cause in common if not is_available or cause.name != UNAVAILABLE)
     return list({cause.kind.code: cause for cause in reversed(causes)}.values())
 
 
@@ -84,7 +88,7 @@ def causes_anywhere(state: AppState) -> list[Cause]:
     """Return what can go wrong at every URL, even one without a route."""
     causes = _causes_of_limits(limits_at(None, "GET", state), state)
     if state.hooks.unavailable_when is not None:
-        causes.append(Cause(bare(503), "unavailable_when"))
+        causes.append(Cause(bare(503), UNAVAILABLE))
     if state.app.config.get("TRUSTED_HOSTS"):
         causes.append(Cause(bare(400), "TRUSTED_HOSTS"))
     return causes

@@ -6,11 +6,11 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
-from urllib.parse import quote
+from threading import Lock
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, redirect
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -20,7 +20,7 @@ from .._core.accept import best_match
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.errors import ApiError, code_of_status, status_title
 from .._core.problem import to_problem
-from .._core.rendering import render
+from .._core.rendering import page_url, render
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_request
 from .._core.statuses import Retry
@@ -30,8 +30,8 @@ from .model import Catalogue, Entry, HeaderField, Operation
 from .routes import path_of
 
 _HTML, _JSON, _MARKDOWN = "text/html", "application/json", "text/markdown"
-#: How many pages are kept, and for how many mount points. They cannot change while an app serves.
-_MAX_PAGES, _MAX_MOUNT_POINTS = 1_024, 8
+#: For how many mount points pages are kept. They cannot change while an app serves.
+_MAX_MOUNT_POINTS = 8
 _STATUS = re.compile("[45][0-9]{2}")
 _CODE = re.compile(r"(?::[\w:]+:)?(``?)(.+?)\1")
 _MARKDOWN_SPECIAL = re.compile(r"([\\<>\[\]*_|#])")
@@ -91,26 +91,23 @@ def register(app: Flask, state: AppState) -> None:
 
 
 def _view(state: AppState) -> Callable[..., Any]:
-    catalogue_at = lru_cache(_MAX_MOUNT_POINTS)(
-        lambda root_path: catalogue(state.app, root_path=root_path)
-    )
-    text_of_page = lru_cache(_MAX_PAGES)(
-        lambda root_path, *page: _page_text(state, catalogue_at(root_path), root_path, *page)
-    )
+    site_at = lru_cache(_MAX_MOUNT_POINTS)(partial(_Site, state))
+    lock = Lock()
 
     def reference(name: str | None = None) -> Any:
         req = current_request()
         if name is not None and _STATUS.fullmatch(name):
-            return redirect(_url(state, req.root_path, code_of_status(int(name))))
+            return redirect(page_url(state, req.root_path, code_of_status(int(name))))
         media_type = _media_type(req.environ.get("HTTP_ACCEPT"))
-        text = text_of_page(req.root_path.rstrip("/"), name, media_type)
-        if text is None:
+        with lock:  # of several first visitors, one makes a page
+            page = site_at(req.root_path.strip("/")).page(name, media_type)
+        if page is None:
             exc = ApiError(Sentence("unknown-error"), status=404)
             return render(to_problem(exc, req, state), req, state)
-        response = Response(text, mimetype=media_type, headers=_FIELDS)
+        response = Response(page.content, mimetype=media_type, headers=_FIELDS)
         if media_type == _HTML:
             response.headers["Content-Security-Policy"] = _policy()
-        response.add_etag()
+        response.set_etag(page.etag)
         return response.make_conditional(req)
 
     return reference
@@ -141,28 +138,46 @@ def _media_type(accept: str | None) -> str:
     return best_match(accept, (_HTML, _JSON, _MARKDOWN)) or (_JSON if "json" in accept else _HTML)
 
 
-def _page_text(
-    state: AppState, catalogue: Catalogue, root_path: str, name: str | None, media_type: str
-) -> str | None:
-    """Make the overview, or the page of an error. ``None``: there is no such error."""
-    pages = _Pages(catalogue, lambda name="": _url(state, root_path, name))
-    if name is None:
-        template, content = "overview", pages.overview()
-    else:
-        entry = next((entry for entry in catalogue.errors if entry.code == name), None)
-        entry = entry or find(state.app, name, root_path=root_path)
-        if entry is None:
-            return None
-        template, content = "error", pages.error(entry)
-    if media_type == _JSON:
-        return json.dumps(content, indent=2) + "\n"
-    suffix = "html" if media_type == _HTML else "md"
-    return as_text(_templates().get_template(f"{template}.{suffix}").render(page=content))
+class _Page(NamedTuple):
+    content: bytes
+    etag: str
 
 
-def _url(state: AppState, root_path: str, name: str = "") -> str:
-    path = f"/{quote(name, safe='')}" if name else ""
-    return f"{quote(root_path.rstrip('/'))}{state.config.reference_url}{path}"
+class _Site:
+    """The pages of an app below one mount point. Each is made once, and only what exists is kept.
+
+    :param root_path: The mount point, without slashes at its ends.
+    """
+
+    def __init__(self, state: AppState, root_path: str) -> None:
+        self._state = state
+        self._root_path = f"/{root_path}" if root_path else ""
+        self._catalogue = catalogue(state.app, root_path=self._root_path)
+        self._pages: dict[tuple[str | None, str], _Page] = {}
+
+    def page(self, name: str | None, media_type: str) -> _Page | None:
+        """Return the overview, or the page of an error. ``None``: there is no such error."""
+        page = self._pages.get((name, media_type))
+        if page is None and (text := self._text(name, media_type)) is not None:
+            content = text.encode()
+            page = _Page(content, sha256(content).hexdigest())
+            self._pages[name, media_type] = page
+        return page
+
+    def _text(self, name: str | None, media_type: str) -> str | None:
+        pages = _Pages(self._catalogue, partial(page_url, self._state, self._root_path))
+        if name is None:
+            template, content = "overview", pages.overview()
+        else:
+            entry = next((entry for entry in self._catalogue.errors if entry.code == name), None)
+            entry = entry or find(self._state.app, name, root_path=self._root_path)
+            if entry is None:
+                return None
+            template, content = "error", pages.error(entry)
+        if media_type == _JSON:
+            return json.dumps(content, indent=2) + "\n"
+        suffix = "html" if media_type == _HTML else "md"
+        return as_text(_templates().get_template(f"{template}.{suffix}").render(page=content))
 
 
 # -- the content

@@ -14,6 +14,8 @@ from .http import TOKEN
 T = TypeVar("T")
 
 PROBLEM_JSON = "application/problem+json"
+#: How much of a header is read. A browser sends about 150 characters.
+_MAX_LENGTH = 500
 
 #: A media range: ``text/plain``, ``text/*`` or ``*/*``.
 _RANGE = re.compile(rf"(?!\*/[^*]){TOKEN}/{TOKEN}")
@@ -47,7 +49,12 @@ def essence(media_type: str) -> str:
 
 
 def media_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """Yield the well-formed ranges of a header without parameters, each with its quality."""
+    """Yield the well-formed ranges of a header without parameters, each with its quality.
+
+    A longer header is read up to a comma, so that no client can make errors expensive.
+    """
+    if len(accept) > _MAX_LENGTH:
+        accept = accept[:_MAX_LENGTH].rpartition(",")[0]
     for value, quality in parse_accept_header(accept, MIMEAccept):
         media_range = essence(value)
         if _RANGE.fullmatch(media_range) and 0 <= quality <= 1:
@@ -97,4 +104,8 @@ def wants_problem(accept: str | None) -> bool:
 
     A wildcard does not name it. Equal qualities suffice, as in the example of RFC 9457 section 3.
     """
-    return accept is not None and "problem+json" in accept.lower() and _problem_memo[accept]
+    return (
+        accept is not None
+        and "problem+json" in accept[:_MAX_LENGTH].lower()
+        and _problem_memo[accept]
+    )

@@ -145,12 +145,25 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+#: What no prefix can have, because the path of a request never has it.
+_NEVER_IN_PATHS = (
+    (r"[<>{}*]", "A prefix has no variables and no wildcards. Write each prefix out."),
+    (r"[?#]", "A prefix ends before the '?' and the '#' of a URL. Remove what follows."),
+    (r"//", "A prefix has no host and no empty parts. Write '/api'."),
+    (r"%[0-9A-Fa-f]{2}", "A prefix is compared with the decoded path. Write it decoded: '/café'."),
+    (r"[\x00-\x1f\x7f]", "Remove the control characters."),
+)
+
+
 def _url_prefixes(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise ValueError('give a tuple of paths, such as ("/api",).')
     for prefix in value:
         if not isinstance(prefix, str) or not prefix.startswith("/"):
             raise ValueError(f"{prefix!r} is not a path. Start it with a slash.")
+        for pattern, reason in _NEVER_IN_PATHS:
+            if re.search(pattern, prefix.rstrip("/")):
+                raise ValueError(f"{prefix!r} matches no path. {reason}")
     prefixes = tuple(prefix.rstrip("/") for prefix in value)
     if "" in prefixes:
         raise ValueError("'/' is the whole site. Remove the key to cover the whole site.")

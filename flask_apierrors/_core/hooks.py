@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from .errors import Problem
@@ -21,8 +22,16 @@ class Hooks:
     permissions_of: Callable[[Any], Any] | None = None
     format: Callable[[Problem], Any] | None = None
     unavailable_when: Callable[[], Any] | None = None
+    #: Patterns of the endpoints that stay available then.
+    available: tuple[str, ...] = ()
+    request_id_from: Callable[[], object] | None = None
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: The Limiter whose decorators hold for all apps: see ``_limits``.
     limiter: Any = None
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()
+
+
+def is_named(endpoint: str | None, patterns: Iterable[str]) -> bool:
+    """Whether a pattern, such as ``admin.*``, names an endpoint."""
+    return endpoint is not None and any(fnmatchcase(endpoint, pattern) for pattern in patterns)

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from flask import Request
+from werkzeug.datastructures import Headers
 
 from .text import as_text
 
@@ -127,6 +128,17 @@ def merged_list(*values: str | None) -> str:
             if token := token.strip():
                 tokens.setdefault(token.lower(), token)
     return ", ".join(tokens.values())
+
+
+class OneVary(Headers):
+    """Headers that keep ``Vary`` in one line, because some extensions read the first one only."""
+
+    def add(self, key: str, value: Any, /, **options: Any) -> None:
+        """Add a field, or merge it into the ``Vary`` that is there."""
+        if key.lower() == "vary" and key in self:
+            self[key] = merged_list(*self.getlist(key), str(value))
+        else:
+            super().add(key, value, **options)
 
 
 def quotable(text: object) -> str:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from .http import HeaderPairs
+from .http import HeaderPairs, OneVary
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -57,7 +57,7 @@ class ReadyResponse(Response):
 
     def __getattr__(self, name: str) -> Any:
         if name == "headers":
-            headers = Headers()
+            headers = OneVary()
             headers[:] = self._parts[2]
             vars(self)["headers"] = headers
             return headers

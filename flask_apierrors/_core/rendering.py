@@ -15,7 +15,7 @@ from .accept import PROBLEM_JSON, wants_problem
 from .errors import ABOUT_BLANK, Problem
 from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
-from .http import HeaderPairs
+from .http import HeaderPairs, OneVary
 from .sentences import Sentence
 from .state import AppState, current_flask, request_id
 from .text import as_json
@@ -70,8 +70,7 @@ def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
     config = app.config
     page = None
     if config.reference_url is not None:
-        root_path = _quote_path(req.root_path).rstrip("/")
-        page = f"{root_path}{config.reference_url}/{quote(problem.code, safe='')}"
+        page = page_url(app, req.root_path, problem.code)
     type_ = problem.type
     if type_ == ABOUT_BLANK and config.type_base is not None:
         type_ = config.type_base + quote(problem.code, safe="")
@@ -87,8 +86,19 @@ def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
     )
 
 
+def page_url(app: AppState, root_path: str, name: str = "") -> str:
+    """Return the path of a page of the reference.
+
+    :param root_path: The path that the app is mounted at.
+    :param name: The last part, for the page of an error.
+    """
+    page = f"/{quote(name, safe='')}" if name else ""
+    return f"{_quote_path(root_path).rstrip('/')}{app.config.reference_url}{page}"
+
+
 def _quote_path(path: str) -> str:
-    return quote(path.rstrip("/") or "/", safe="/!$&'()*+,;=:@~")
+    # Two slashes at the start would begin the name of a host, which a forged prefix could choose.
+    return quote("/" + path.strip("/"), safe="/!$&'()*+,;=:@~")
 
 
 def _dumps(body: Mapping[str, Any], flask_app: Flask) -> bytes:
@@ -110,4 +120,5 @@ def _response(
     fields = (_CONTENT_TYPES[media_type], *COMMON_FIELDS.add_to(own))
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = flask_app.response_class
-    return app.stand_ins.get(response_class, response_class)(body, line, fields)
+    stand_in = app.stand_ins.get(response_class)
+    return stand_in(body, line, fields) if stand_in else response_class(body, line, OneVary(fields))

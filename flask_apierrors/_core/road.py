@@ -21,6 +21,7 @@ from .errors import ApiError
 from .header_fields import FIELDS_OF_EVERY_ERROR
 from .hooks import Converter
 from .http import HeaderPairs, header_pairs, merged_list
+from .log_records import CRASH, FAILED_ANSWER
 from .problem import own_response, to_problem, writes_own_body
 from .ready_response import ReadyResponse, is_error, is_ready, is_whole, status_of
 from .rendering import render, static_500
@@ -138,7 +139,7 @@ def _is_crash(exc: Exception) -> bool:
     return isinstance(exc, InternalServerError) and exc.original_exception is not None
 
 
-def report(exc: BaseException, app: AppState, message: str = "Exception on %s [%s]") -> None:
+def report(exc: BaseException, app: AppState, message: str = CRASH) -> None:
     """Log an exception and send ``got_request_exception``, as Flask does for a crash.
 
     A log filter or a receiver that raises takes the response from nobody. The log of the server
@@ -159,7 +160,7 @@ def last_resort(
     failure: Exception, req: Request, app: AppState, headers: HeaderPairs = ()
 ) -> Response:
     """Answer when the answer itself failed: log why, and send a constant body."""
-    report(failure, app, "Answering %s [%s] failed")
+    report(failure, app, FAILED_ANSWER)
     return static_500(app, headers)
 
 

@@ -17,11 +17,13 @@ from .config import Config
 from .hooks import Converter, Hooks
 from .identifiers import IDENTIFIERS
 from .scheme import Scheme
+from .text import as_text
 from .validation import Validator
 
 #: The attribute of a request that has its state.
 REQUEST_STATE = "_apierrors"
-_SAFE_ID = re.compile(r"[ -~]{1,128}")
+#: Printable ASCII without spaces, quotes and brackets, which would forge fields of a log line.
+_SAFE_ID = re.compile(r"[!#$%&*+,./0-9:;=?@A-Z^_a-z|~-]{1,128}")
 
 #: The app and the request themselves: each attribute of Flask's proxies costs a look-up.
 current_flask: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
@@ -82,6 +84,8 @@ class RequestState:
 
     app: AppState
     request_id: str | None = None
+    #: Whether the author's function need not be asked for the ID again.
+    is_id_final: bool = False
     #: Whether the credentials were verified. One of the next two may have the result.
     verified: bool = False
     principal: Any = None
@@ -133,7 +137,7 @@ def environ_key(name: str) -> str:
 
 
 def request_id(req: Request, app: AppState) -> str | None:
-    """Return the identifier of a request: the client's if it is safe, else a random one.
+    """Return the identifier of a request: the author's, the client's, or a random one.
 
     :returns: ``None`` if request ids are off.
     """
@@ -141,6 +145,8 @@ def request_id(req: Request, app: AppState) -> str | None:
     if name is None:
         return None
     state = request_state(req, app)
+    if app.hooks.request_id_from is not None and not state.is_id_final:
+        _ask_for_id(app.hooks.request_id_from, state)
     if state.request_id is None:
         sent = req.environ.get(environ_key(name))
         if sent and _SAFE_ID.fullmatch(sent):
@@ -148,3 +154,17 @@ def request_id(req: Request, app: AppState) -> str | None:
         else:
             state.request_id = next(IDENTIFIERS.left, None) or IDENTIFIERS.refill()
     return state.request_id
+
+
+def _ask_for_id(hook: Callable[[], object], state: RequestState) -> None:
+    """Ask the author's function for the ID, until it knows it."""
+    state.is_id_final = True  # a function that logs would be asked again
+    try:
+        value = hook()
+    except Exception:
+        state.app.app.logger.exception("The @errors.request_id_from function failed")
+        return
+    identifier = "" if value is None else as_text(value)
+    state.is_id_final = bool(_SAFE_ID.fullmatch(identifier))
+    if state.is_id_final:
+        state.request_id = identifier

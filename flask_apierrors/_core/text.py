@@ -39,6 +39,11 @@ def as_text(value: object) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def printable(text: str) -> str:
+    """Return a text for one line of a log: line breaks and control characters become escapes."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def as_json(value: object) -> Any:
     """Convert a value to ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``.
 

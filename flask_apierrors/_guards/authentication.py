@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import UserString
 from collections.abc import (
     AsyncGenerator,
@@ -21,6 +20,7 @@ from werkzeug.wrappers import Response
 
 from .._core.errors import ApiError, InvalidToken
 from .._core.http import CheckedPairs, has_field, header_pairs
+from .._core.log_records import PackageLogger
 from .._core.scheme import challenges
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, app_state, current_request, request_state
@@ -31,7 +31,7 @@ from .schemes import SCHEMES
 _FORBIDDEN = Sentence(403)
 #: Classes that need no further look: most principals are of one.
 _USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 def requires_auth(view: View) -> View:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -10,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._core.errors import ApiError
+from .._core.log_records import PackageLogger
 
 #: Seconds between two attempts to get the first keys. Until then each token is a 503.
 _FIRST_INTERVAL = 1.0
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 class KeySet:

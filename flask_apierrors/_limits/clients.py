@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -12,10 +11,11 @@ from urllib.parse import quote
 
 from flask import Request
 
+from .._core.log_records import PackageLogger
 from .._core.state import AppState, RequestState, current_request, request_state
 from .._guards.authentication import known_principal, member_of
 
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 #: Seconds that an address is remembered after its credentials were refused.
 REFUSAL_SECONDS = 60.0
 _MAX_ADDRESSES = 10_000

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
+from .._core.log_records import PackageLogger
 from .._core.ready_response import add_fields, field_of, status_of
 from .._core.state import AppState, RequestState, current_request
 from .._guards.authentication import known_principal
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from .settings import OnBreach
 
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 #: Flask-Limiter logs each exceeded limit here.
 _exceeded_logger = logging.getLogger("flask-limiter")
 

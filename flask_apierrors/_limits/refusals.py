@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
 from .._core.errors import ApiError
 from .._core.http import CheckedPairs, HeaderPairs
+from .._core.log_records import PackageLogger
 from .._core.problem import too_many_requests
 from .._core.sentences import Sentence
 from .._core.state import current_request, request_state
@@ -18,7 +18,7 @@ from .quotas import Charge, limit_text, nearest_of
 if TYPE_CHECKING:
     from flask_limiter import RateLimitExceeded
 
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -18,6 +17,7 @@ from limits.storage import (
     storage_from_string,
 )
 
+from .._core.log_records import PackageLogger
 from .._core.state import current_request, request_state
 from .drivers import DEADLINE, connect, time_out
 from .flask_limiter import driver_of, replace_storage, storage_options_of, storage_uri_of
@@ -35,7 +35,7 @@ _PROBE_KEY = "apierrors-probe"
 #: The methods whose last argument is how much to count.
 _COUNTING = ("incr", "acquire_entry", "acquire_sliding_window_entry")
 _NO_ANSWER = object()
-_logger = logging.getLogger("flask_apierrors")
+_logger = PackageLogger()
 
 
 def storage_arguments(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, g, request
 from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, Forbidden, NotFound
@@ -19,6 +19,8 @@ from flask_apierrors import (
     consumes,
     produces,
     raises,
+    rate_limit,
+    requires_auth,
     requires_json,
     requires_permissions,
 )
@@ -320,17 +322,53 @@ def test_an_example_has_the_authors_own_shape(make_app: MakeApp) -> None:
     assert catalogue(app).error("not-found").example == {"fault": 404}
 
 
-def test_a_format_that_reads_the_request_leaves_the_default_shape(make_app: MakeApp) -> None:
+def test_a_format_that_fails_leaves_the_default_shape(make_app: MakeApp) -> None:
     errors = ApiErrors()
     app = make_app(errors)
-
-    @errors.format
-    def of_request(problem: Problem) -> dict[str, Any]:
-        return {"path": request.path}
-
+    errors.format(lambda problem: {"user": g.user})
     assert catalogue(app).error("not-found").example == {
         "error": "The requested resource does not exist."
     }
+
+
+def test_an_example_is_made_in_a_request_of_the_catalogues_own(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    errors.verify_token(lambda token: token)
+    app.before_request(lambda: setattr(g, "user", "Ann"))
+    app.add_url_rule("/vessels", view_func=requires_auth(lambda: ""), endpoint="api.vessels")
+
+    @errors.format
+    def of_request(problem: Problem) -> dict[str, Any]:
+        authorization = request.headers.get("Authorization")
+        return {"url": request.url, "at": request.blueprint, "who": [authorization, "user" in g]}
+
+    own = {"url": "http://localhost/vessels", "at": "api", "who": [None, False]}
+    assert catalogue(app).error("unauthorized").example == own
+    with app.test_request_context("/?q=secret", headers={"Authorization": "Bearer t", "Host": "e"}):
+        app.preprocess_request()
+        assert catalogue(app).error("unauthorized").example == own
+        assert g.user == "Ann"
+        assert request.args["q"] == "secret"
+
+
+def test_a_limit_by_a_function_is_unknown_whoever_asks(make_app: MakeApp) -> None:
+    app = make_app(ApiErrors())
+    app.add_url_rule("/", view_func=rate_limit(lambda: request.args["limit"])(lambda: ""))
+    with app.test_request_context("/?limit=1/day"):
+        assert catalogue(app).operations[0].limits == ("depends on the request",)
+
+
+def test_no_hook_of_the_author_runs_for_an_example(make_app: MakeApp) -> None:
+    app = make_app()
+    calls: list[str] = []
+    app.before_request(lambda: calls.append("before"))
+    app.teardown_request(lambda exc: calls.append("request"))
+    app.teardown_appcontext(lambda exc: calls.append("app"))
+    catalogue(app)
+    with app.app_context():
+        catalogue(app)
+        assert calls == []
 
 
 def test_a_json_provider_that_fails_leaves_the_examples(make_app: MakeApp) -> None:

@@ -181,6 +181,15 @@ def test_maintenance_brings_a_503_to_every_url(make_app: MakeApp) -> None:
     assert catalogue(app).error("service-unavailable").anywhere
 
 
+def test_maintenance_brings_no_503_to_an_endpoint_that_stays_available(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    app.add_url_rule("/x", "health.x", view_func=view_of())
+    errors.unavailable_when(except_=("health.*",))(lambda: None)
+    assert errors_of(app) == set()
+    assert catalogue(app).error("service-unavailable").anywhere
+
+
 def test_trusted_hosts_bring_a_400_to_every_url(make_app: MakeApp) -> None:
     app = make_app(TRUSTED_HOSTS=["example.org"])
     app.add_url_rule("/x", view_func=view_of())

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import re
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask, abort, request
@@ -18,18 +23,22 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, ImATeapot, NotFound, ServiceUnavailable
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.test import Client, TestResponse
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client, TestResponse, create_environ, run_wsgi_app
 
 from flask_apierrors import (
     ApiError,
     ApiErrors,
     consumes,
+    current_principal,
     produces,
     raises,
     requires_auth,
     requires_json,
     requires_permissions,
 )
+from flask_apierrors._catalogue import reference
+from flask_apierrors._catalogue.catalogue import catalogue
 
 MakeApp = Callable[..., Flask]
 PROBLEM = {"Accept": "application/problem+json"}
@@ -507,6 +516,82 @@ def test_a_page_has_structure(app: Flask, path: str) -> None:
 
 
 # -- the page in an app
+
+
+def test_a_page_tells_nothing_of_who_asked_first(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
+    errors.verify_token(lambda token: {"sub": "ann@example.org"})
+    errors.format(lambda problem: {"error": request.url, "who": str(current_principal)})
+    for path in ("/errors", "/errors/not-found", "/errors/conflict"):
+        for accept in ("text/html", "application/json", "text/markdown"):
+            headers = {"Accept": accept, "Host": "evil.example", "Authorization": "Bearer t"}
+            first = app.test_client().get(f"{path}?token=s3cret", headers=headers).text
+            assert not [word for word in ("ann", "s3cret", "evil.example") if word in first]
+            assert get(app, path, accept).text == first
+
+
+def test_a_page_is_translated_for_no_visitor(make_app: MakeApp) -> None:
+    class Lazy:
+        def __str__(self) -> str:
+            language = request.accept_languages.best_match(["en", "de"], "en")
+            return {"en": "Gone.", "de": "Weg."}[language]
+
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", APIERRORS_MESSAGES={410: Lazy()})
+    page = app.test_client().get("/errors/gone", headers={"Accept-Language": "de"})
+    assert "Gone." in page.text
+
+
+@pytest.mark.parametrize("prefix", ["//evil.example", "///evil.example/", "/\\evil.example"])
+def test_a_forged_prefix_leads_to_no_other_host(app: Flask, prefix: str) -> None:
+    client = Client(ProxyFix(app.wsgi_app, x_prefix=1))
+    headers = {"X-Forwarded-Prefix": prefix, "Accept": "application/problem+json"}
+    urls = [client.get("/errors/404", headers=headers).headers["Location"]]
+    problem = client.get("/nowhere", headers=headers).get_json()
+    page = client.get("/errors/not-found", headers=headers).get_json()
+    urls += [problem["type"], problem["instance"], page["type"], page["overview"]]
+    assert [url for url in urls if not re.match(r"/[a-z%]", url)] == []
+
+
+@pytest.mark.parametrize("prefix", ["/é", "/порт", "/a b", "/%"])
+def test_an_app_can_be_mounted_below_any_text(app: Flask, prefix: str) -> None:
+    client = app.test_client()
+    environ = {"SCRIPT_NAME": prefix.encode().decode("latin-1")}
+    page = client.get(
+        "/errors/not-found", headers={"Accept": "application/json"}, environ_overrides=environ
+    )
+    problem = client.get("/nowhere", headers=PROBLEM, environ_overrides=environ).get_json()
+    assert page.get_json()["type"] == problem["type"]
+    assert unquote(problem["type"]) == f"{prefix}/errors/not-found"
+
+
+def test_pages_that_do_not_exist_take_no_memory(app: Flask) -> None:
+    # Without the test client, which keeps the URLs that it asked for.
+    environs = [create_environ(path=f"/errors/{'a' * 100_000}{number}") for number in range(100)]
+    get(app)
+    tracemalloc.start()
+    try:
+        for environ in environs:
+            response = run_wsgi_app(app, environ)
+            assert response[1].startswith("404")
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_first_visitors_make_a_page_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogues: list[Any] = []
+
+    def count(*args: Any, **options: Any) -> Any:
+        catalogues.append(args)
+        time.sleep(0.05)
+        return catalogue(*args, **options)
+
+    monkeypatch.setattr(reference, "catalogue", count)
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda _: get(app).text, range(4)))
+    assert len(set(pages)) == len(catalogues) == 1
 
 
 def test_the_urls_of_a_page_start_with_the_mount_point(app: Flask) -> None:

@@ -156,6 +156,20 @@ def test_an_accept_header_of_64_kilobytes_is_read() -> None:
         assert best_match(part * (65_536 // len(part)), OFFERS) in (*OFFERS, None)
 
 
+@pytest.mark.parametrize("part", ["a/b,", "a/b;q=0.5,", "text/plain , ", 'a/b;a="x",'])
+def test_no_more_of_a_header_is_read_than_a_client_needs(part: str) -> None:
+    header = "text/csv;q=0.7," + part * 10_000 + "application/json"
+    ranges = list(media_ranges(header))
+    assert len(ranges) <= 500 / 4
+    assert set(ranges) == {("text/csv", 0.7), *media_ranges(part)}
+    assert not wants_problem(part * 10_000 + "application/problem+json")
+    assert wants_problem("application/problem+json," + part * 10_000)
+
+
+def test_a_range_that_never_ends_is_no_range() -> None:
+    assert best_match("a/" + "b" * 10_000, OFFERS) == OFFERS[0]
+
+
 # -- problem+json
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import Headers, WWWAuthenticate
 
 from flask_apierrors._core.http import (
+    OneVary,
     challenge,
     delay_seconds,
     header_pairs,
@@ -27,6 +28,19 @@ class Markup(str):
 
     def __str__(self) -> str:
         return self
+
+
+# -- Vary
+
+
+def test_vary_stays_in_one_line_and_other_fields_do_not() -> None:
+    headers = OneVary([("Vary", "Accept"), ("Set-Cookie", "a=1")])
+    headers.add("vary", "Origin")
+    headers.extend({"Vary": "Cookie, accept", "Set-Cookie": "b=2"})
+    headers.add_header("Content-Disposition", "attachment", filename="a")
+    assert headers.getlist("Vary") == ["Accept, Origin, Cookie"]
+    assert headers.getlist("Set-Cookie") == ["a=1", "b=2"]
+    assert headers["Content-Disposition"] == "attachment; filename=a"
 
 
 # -- values

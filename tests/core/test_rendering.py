@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask import Response, abort, session
+from flask import Flask, Response, abort, session
 from flask.json.provider import DefaultJSONProvider
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import Unauthorized
 
-from flask_apierrors import ApiError, FieldError, Problem
+from flask_apierrors import ApiError, ApiErrors, FieldError, Problem
 from tests.core.failing import (
     INTERNAL,
     PROBLEM,
@@ -336,6 +336,30 @@ def test_after_request_functions_and_session_cookies_work_on_errors() -> None:
     response = app.test_client().get("/x")
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert "session=" in response.headers["Set-Cookie"]
+
+
+class OwnResponse(Response):
+    """An author's class, which no faster one stands in for."""
+
+
+@pytest.mark.parametrize("response_class", [Response, OwnResponse])
+def test_vary_keeps_what_other_extensions_add(response_class: type[Response]) -> None:
+    app = Flask(__name__)
+    app.response_class = response_class
+    ApiErrors(app)
+
+    @app.after_request
+    def compress(response: Response) -> Response:  # as Flask-Compress does: it reads one line
+        response.headers["Vary"] = f"{response.headers.get('Vary')}, Accept-Encoding"
+        return response
+
+    @app.after_request
+    def cors(response: Response) -> Response:  # as Flask-CORS does
+        response.headers.add("Vary", "Origin")
+        return response
+
+    response = app.test_client().get("/x")
+    assert response.headers.getlist("Vary") == ["Accept, Origin, Accept-Encoding"]
 
 
 def test_a_head_request_gets_the_fields_and_no_body() -> None:

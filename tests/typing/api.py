@@ -255,8 +255,8 @@ def unavailable_if(x: int) -> None: ...
 
 
 @errors.unavailable_when  # type: ignore[type-var]
-async def unavailable_for() -> float:
-    return 0.5
+async def unavailable_for() -> list[int]:
+    return [5]
 
 
 @errors.convert(KeyError)  # type: ignore[arg-type]
