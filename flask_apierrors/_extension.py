@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -15,7 +16,15 @@ from werkzeug.exceptions import HTTPException
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
 from ._core.hooks import Converter, Hooks
-from ._core.road import error_response, finish, handle, use_response_class
+from ._core.origin import internal
+from ._core.road import (
+    error_response,
+    find_converter,
+    finish,
+    handle,
+    leave_to_flask,
+    use_response_class,
+)
 from ._core.state import (
     AppState,
     app_state,
@@ -227,6 +236,14 @@ class ApiErrors:
         """
         return handle(exc, app_state())
 
+    def internal(self) -> AbstractContextManager[None]:
+        """Say that the data in a ``with`` block is the server's own, and not the client's.
+
+        :returns: A context manager. A validation error in its block is a bug: a 500 that is
+            logged.
+        """
+        return internal(validation_errors())
+
     @overload
     def response(self, error: Exception, /) -> Response: ...
 
@@ -262,6 +279,10 @@ def _handle_and_release(exc: Exception, app: AppState) -> Any:
     The frame of marshmallow that raised the exception refers to it. That circle would keep the
     request in memory until the garbage collector runs.
     """
+    req = current_request()
+    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
+    if is_internal and find_converter(exc, app) is None:
+        return leave_to_flask(exc, req, app)
     answer = handle(exc, app)
     if not app.app.debug:
         exc.__traceback__ = None

@@ -21,13 +21,13 @@ HOUSE = Path(flask_apierrors.__file__).parent
 #: A module imports only from the wings below its own, and in its own wing from lower floors.
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
-        ("identifiers", "statuses", "text"),
+        ("identifiers", "request_headers", "statuses", "text"),
         ("http", "sentences"),
         ("accept", "errors", "header_fields"),
         ("config", "hooks"),
         ("scheme", "validation"),
         ("state",),
-        ("problem", "formats", "ready_response"),
+        ("problem", "formats", "origin", "ready_response"),
         ("rendering",),
         ("road",),
     ),

@@ -15,6 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from .._core.errors import ApiError
 from .._core.http import HeaderPairs, header_pairs
+from .._core.request_headers import HeadersRequest
 from .._core.sentences import Sentence
 
 _BOM = b"\xef\xbb\xbf"
@@ -138,7 +139,7 @@ def _check_numbers(value: Any) -> None:
             raise MalformedJson("json-number-infinite")
 
 
-class StrictJsonRequest(Request):
+class StrictJsonRequest(HeadersRequest):
     """Flask's request, whose ``get_json`` answers a malformed body with a 400 that says why."""
 
     _provider: JSONProvider
