@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from copy import copy
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,11 +19,14 @@ from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
 from ._core.hooks import Converter, Hooks, is_named
 from ._core.log_records import use_request_records
+from ._core.origin import internal
 from ._core.road import (
     error_response,
+    find_converter,
     finish,
     handle,
     handle_group,
+    leave_to_flask,
     page,
     register_handler,
     use_exception_handler,
@@ -291,6 +295,14 @@ class ApiErrors:
         app, req = app_state(), current_request()
         return handle(exc, app) if app.config.covers(req.path) else page(exc, req, app)
 
+    def internal(self) -> AbstractContextManager[None]:
+        """Say that the data in a ``with`` block is the server's own, and not the client's.
+
+        :returns: A context manager. A validation error in its block is a bug: a 500 that is
+            logged.
+        """
+        return internal(validation_errors())
+
     @overload
     def response(self, error: Exception, /) -> Response: ...
 
@@ -333,8 +345,12 @@ def _handle_and_release(exc: Exception, app: AppState) -> Any:
     The frame of marshmallow that raised the exception refers to it. That circle would keep the
     request in memory until the garbage collector runs.
     """
+    req = current_request()
+    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
+    if is_internal and find_converter(exc, app) is None:
+        return leave_to_flask(exc, req, app)
     answer = handle(exc, app)
-    if not app.app.debug and app.config.covers(current_request().path):
+    if not app.app.debug and app.config.covers(req.path):
         exc.__traceback__ = None
     return answer
 

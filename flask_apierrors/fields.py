@@ -48,7 +48,9 @@ class Timestamp(_Field):
     """
 
     default_error_messages: dict[str, str | list[Any] | dict[Any, Any]] = {  # noqa: RUF012
-        "invalid": "Invalid timestamp or format: {input}, valid formats are ISO8601 or YYYY-MM-DD",
+        "invalid": (
+            "Invalid timestamp or format: {input}, valid formats are ISO8601 or YYYY-MM-DD{hint}"
+        ),
     }
 
     def __init__(self, *, metadata: Mapping[str, Any] | None = None, **options: Any) -> None:
@@ -74,7 +76,7 @@ class Timestamp(_Field):
     ) -> datetime:
         moment = _parse_timestamp(value) if isinstance(value, str) else None
         if moment is None:
-            raise self.make_error("invalid", input=as_text(value)[:_MAX_ECHO])
+            raise self.make_error("invalid", input=as_text(value)[:_MAX_ECHO], hint=_hint(value))
         return moment
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
@@ -101,6 +103,13 @@ def _parse_timestamp(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     return None
+
+
+def _hint(value: object) -> str:
+    """Say what is wrong if a timestamp was put into a URL as it is: ``+`` is a space there."""
+    if isinstance(value, str) and " " in value and _parse_timestamp(value.replace(" ", "+")):
+        return ". In a URL, write the + of the offset as %2B."
+    return ""
 
 
 def _moment(match: re.Match[str]) -> datetime:

@@ -109,7 +109,11 @@ def test_an_authors_own_message_is_used() -> None:
     ("message", "sentence"),
     [
         ({"code": ["seven"]}, "Invalid 'to.code': seven"),
-        (["one", "two"], "Invalid 'to' timestamp: one; Invalid 'to' timestamp: two"),
+        (
+            {"message": "No moment.", "code": "moment"},
+            "Invalid 'to.message': No moment.; Invalid 'to.code': moment",
+        ),
+        (["one", "two"], "Invalid 'to' timestamp: one two"),
         (KeyError("lazy"), "Invalid 'to': 'lazy'"),
     ],
 )
@@ -117,6 +121,27 @@ def test_an_authors_message_can_be_any_object(message: Any, sentence: str) -> No
     with pytest.raises(ma.ValidationError) as caught:
         Timestamp(error_messages={"invalid": message}).deserialize("x")
     assert describe({"to": caught.value.messages}, 20).sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("2025-05-25T09:41:00 02:00", "2025-05-25T09:41:00+02:00"),
+        ("2025-05-25T09:41 0200", "2025-05-25T09:41+0200"),
+        ("2025-05-25T09:41:00.5 02", "2025-05-25T09:41:00.5+02"),
+    ],
+)
+def test_a_plus_sign_that_became_a_space_is_named_as_the_cause(text: str, offset: str) -> None:
+    assert load(offset)
+    assert sentence_of({"to": text}) == (
+        f"Invalid 'to' timestamp: Invalid timestamp or format: {text}, valid formats are ISO8601 "
+        "or YYYY-MM-DD. In a URL, write the + of the offset as %2B."
+    )
+
+
+@pytest.mark.parametrize("text", ["2025-05-25 09:41:00Z", "2025-05-25T09:41:00 Z", "a b", " "])
+def test_another_space_is_not_taken_for_a_plus_sign(text: str) -> None:
+    assert "%2B" not in sentence_of({"to": text})
 
 
 def test_at_most_64_characters_of_a_value_are_repeated() -> None:

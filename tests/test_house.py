@@ -21,14 +21,16 @@ HOUSE = Path(flask_apierrors.__file__).parent
 #: A module imports only from the wings below its own, and in its own wing from lower floors.
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
-        ("identifiers", "statuses", "text"),
+        ("identifiers", "request_headers", "statuses", "text"),
         ("http", "sentences"),
         ("accept", "errors", "header_fields", "missing_key"),
         ("scheme",),
         ("config", "hooks"),
         ("validation",),
-        ("state", "words"),
-        ("log_records", "problem", "formats", "ready_response"),
+        ("state",),
+        ("formats", "log_records", "origin", "ready_response"),
+        ("words",),
+        ("problem",),
         ("rendering",),
         ("road",),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -50,8 +50,12 @@ class FieldError:
     parameter: str | None = None
     #: The kind of the parameter: ``query``, ``header``, ``path`` or ``cookie``.
     location: str | None = None
+    #: What is wrong, for programs: a name or a number that never changes, such as ``too-short``.
+    code: str | int | None = None
+    #: The values that the message mentions, such as ``{"min": 3}``. Never what the client sent.
+    params: Mapping[str, Any] | None = field(default=None, hash=False)
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Convert to the members of the body.
 
         :returns: The members that have a value. ``location`` is called ``in``, as in OpenAPI.
@@ -61,6 +65,8 @@ class FieldError:
             "pointer": self.pointer,
             "parameter": self.parameter,
             "in": self.location,
+            "code": self.code,
+            "params": self.params,
         }
         return {name: value for name, value in members.items() if value is not None}
 

@@ -167,9 +167,13 @@ def quoted_realm(challenges: str) -> str:
     )
 
 
-def is_bodiless(req: Request) -> bool:
-    """Whether a request has no content (RFC 9110 section 6.4), and needs none for its method."""
+def has_content(req: Request) -> bool:
+    """Whether a request has content (RFC 9110 section 6.4)."""
     environ = req.environ
     has_length = environ.get("CONTENT_LENGTH") not in (None, "", "0")
-    has_body = has_length or "HTTP_TRANSFER_ENCODING" in environ
-    return req.method in BODILESS_METHODS and not has_body
+    return has_length or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def is_bodiless(req: Request) -> bool:
+    """Whether a request has no content, and needs none for its method."""
+    return req.method in BODILESS_METHODS and not has_content(req)

@@ -91,6 +91,8 @@ class RequestState:
     principal: Any = None
     rejection: Exception | None = None
     negotiated_type: str | None = None
+    #: A validation error about data of the server's own: see ``origin``.
+    internal_error: Exception | None = None
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None

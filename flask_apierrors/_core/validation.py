@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from flask import Request
 
 from .errors import ApiError, FieldError
-from .http import is_bodiless
 from .sentences import Sentence
 from .text import as_text
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The place of a value: the names of fields and the indexes of items.
 Path = tuple[str | int, ...]
+#: Returns the location of the value at a path, as :class:`FieldError` names it.
+Locate = Callable[[Path], str | None]
 #: A part of a tree: its depth, the path to its parent, its key, and itself.
 Node = tuple[int, Path, object, object]
 
@@ -45,11 +47,53 @@ class FieldMessage(str):
         return message
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message, and what a program can read of it."""
+
+    text: object
+    code: object = None
+    params: Mapping[str, Any] | None = None
+
+
+class Place(NamedTuple):
+    """The place of an error."""
+
+    #: The path of the value in the request.
+    path: Path
+    #: The path that the sentence names. It may lead into a text, such as ``1,x,3``.
+    name: Path
+
+
+class Dialect:
+    """How a library writes its trees of messages. This one adds no words of its own."""
+
+    def place(self, path: Path, text: object) -> Place:
+        """Convert a path in the tree to the place in the request.
+
+        :param text: The message.
+        """
+        return Place(path, path)
+
+    def messages(
+        self, node: Mapping[Any, Any], path: Path | None = None
+    ) -> Sequence[Message] | None:
+        """Read a mapping that is a message with a code, and no part of the tree.
+
+        :param path: Its path in the tree. ``None``: it is not known.
+        :returns: ``None`` for a part of the tree.
+        """
+        return None
+
+
+PLAIN = Dialect()
+
+
 class Invalid(NamedTuple):
     """What is wrong with a request."""
 
     errors: tuple[FieldError, ...]
-    #: A sentence for each error.
+    #: A sentence for each field.
     sentences: tuple[str, ...]
     #: How many errors were left out.
     more: int
@@ -71,8 +115,12 @@ class Validator(Protocol):
         """Return its exceptions that are no ``HTTPException``. Import the library here."""
         ...
 
+    def is_internal(self, exc: Exception, req: Request) -> bool:
+        """Whether an exception is this library's, and about data that no client sent."""
+        ...
+
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
-        """Describe what is wrong. ``None``: the exception is not this library's.
+        """Describe what is wrong with a request. ``None``: the exception does not say that.
 
         An :class:`ApiError` is answered instead, for a body that could not be parsed at all.
         """
@@ -82,57 +130,41 @@ class Validator(Protocol):
 def describe(
     messages: object,
     most: int,
-    location: str | None = None,
+    location: Locate | str | None = None,
     text_of: Callable[[Sentence], str] = str,
-    wire_path: Callable[[Path], Path] | None = None,
+    dialect: Dialect = PLAIN,
 ) -> Invalid:
     """Describe a tree of messages: nested mappings and lists of any objects.
 
     :param messages: The tree. Its keys are field names and list indexes, its leaves are texts.
     :param most: How many errors to report. The rest is counted, up to 100,000 parts of the tree.
-    :param location: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
+    :param location: ``query``, ``header``, ``path`` or ``cookie``, or a function that returns it.
+        ``None`` is the body.
     :param text_of: Makes the text of a sentence.
-    :param wire_path: Converts a path in the tree to the path in the request, for a library whose
-        trees have steps of their own.
+    :param dialect: How the library writes its trees.
     """
     nodes: list[Node] = [(0, (), _NO_STEP, messages)]
-    sentences: list[str] = []
     errors: list[FieldError] = []
-    for path, leaf in islice(_leaves(nodes), most):
-        if wire_path is not None:
-            path = wire_path(path)
-        name = _dotted(path)
-        message = _shorten(as_text(leaf).strip(), _MAX_TEXT) or text_of(Sentence("invalid-value"))
-        if location is None:
-            errors.append(FieldError(message, pointer=_pointer(path)))
-        else:
-            errors.append(FieldError(message, parameter=name if path else None, location=location))
-        sentences.append(text_of(_sentence(name, leaf, message)) if path else message)
-    more = _count(nodes) if nodes else 0
-    return Invalid(tuple(errors), tuple(sentences), more, text_of)
-
-
-def location_of(data: object, req: Request) -> str | None:
-    """Find out where data comes from: by its identity, else by whether there is a body.
-
-    :returns: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
-    """
-    if data is not None and data is req.view_args:
-        return "path"
-    # A dict or a list is JSON. To read the other sources would cost more than the validation.
-    if type(data) not in (dict, list):
-        # Data that was not read yet is none of them, and reading it here may fail.
-        sources = {"query": "args", "header": "headers", "cookie": "cookies"}
-        for location, name in sources.items():
-            if data is not None and data is vars(req).get(name):
-                return location
-    return "query" if is_bodiless(req) else None
+    texts: dict[tuple[Path, str | None], list[str]] = {}
+    for path, message in islice(_leaves(nodes, dialect), most):
+        place = dialect.place(path, message.text)
+        text = _shorten(as_text(message.text).strip(), _MAX_TEXT)
+        text = text or text_of(Sentence("invalid-value"))
+        where = location(place.path) if callable(location) else location
+        errors.append(_field_error(text, place.path, where, message))
+        kind = message.text.kind if isinstance(message.text, FieldMessage) else None
+        texts.setdefault((place.name, kind), []).append(text)
+    sentences = tuple(
+        text_of(_sentence(name, kind, " ".join(all_texts))) if name else " ".join(all_texts)
+        for (name, kind), all_texts in texts.items()
+    )
+    return Invalid(tuple(errors), sentences, _count(nodes, dialect), text_of)
 
 
 # -- the tree
 
 
-def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
+def _leaves(nodes: list[Node], dialect: Dialect) -> Iterator[tuple[Path, Message]]:
     """Yield the leaves in order, without recursion. What is too deep or too much is left out.
 
     :param nodes: The tree. What is yielded is taken off, so that the rest can be counted.
@@ -144,20 +176,24 @@ def _leaves(nodes: list[Node]) -> Iterator[tuple[Path, object]]:
         path = parent + _steps(key)
         if type(node) is list and len(node) == 1:
             node = node[0]  # most fields have one text, in a list of its own
+        if type(node) is dict and "message" in node:
+            node = dialect.messages(node, path) or node
         parts = _parts(node)
         if parts is None:
-            yield path, node
+            yield path, node if isinstance(node, Message) else Message(node)
         elif depth < _MAX_DEPTH:
             deeper = depth + 1
             nodes.extend([(deeper, path, step, part) for step, part in reversed(parts)])
 
 
-def _count(nodes: list[Node]) -> int:
+def _count(nodes: list[Node], dialect: Dialect) -> int:
     """Count the leaves that are left. To make their paths would cost as much as the validation."""
     left = [(depth, node) for depth, _, _, node in nodes]
     count, budget = 0, _MAX_NODES
     while left and budget > 0:
         depth, node = left.pop()
+        if type(node) is dict and "message" in node:
+            node = dialect.messages(node) or node
         children = _children(node)
         if children is None:
             count += 1
@@ -213,10 +249,22 @@ def _shorten(text: str, length: int) -> str:
 # -- how an error is reported
 
 
-def _sentence(name: str, leaf: object, message: str) -> Sentence:
-    if isinstance(leaf, FieldMessage):
-        return Sentence("invalid-typed-field", name=name, kind=leaf.kind, message=message)
-    return Sentence("invalid-field", name=name, message=message)
+def _field_error(text: str, path: Path, location: str | None, message: Message) -> FieldError:
+    code, params = message.code, message.params
+    if code is not None and not isinstance(code, str | int):
+        code = as_text(code)
+    if location is None:
+        return FieldError(text, _pointer(path), code=code, params=params)
+    # An item of a list has no name of its own: `ids=1&ids=x` names both `ids`.
+    items = (position for position, step in enumerate(path) if isinstance(step, int) and position)
+    name = _dotted(path[: next(items, None)]) if path else None
+    return FieldError(text, parameter=name, location=location, code=code, params=params)
+
+
+def _sentence(path: Path, kind: str | None, message: str) -> Sentence:
+    if kind is None:
+        return Sentence("invalid-field", name=_dotted(path), message=message)
+    return Sentence("invalid-typed-field", name=_dotted(path), kind=kind, message=message)
 
 
 def _dotted(path: Path) -> str:

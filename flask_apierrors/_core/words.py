@@ -13,9 +13,10 @@ from werkzeug.exceptions import HTTPException
 from .config import Config
 from .errors import FieldError
 from .http import HeaderPairs, header_pairs
+from .origin import locate
 from .sentences import Sentence
 from .text import as_text
-from .validation import Invalid, describe, location_of
+from .validation import Invalid, describe
 
 #: The members of a mapping that can be its sentence. The first one with a text is.
 SENTENCE_NAMES = ("error", "message", "detail", "description")
@@ -149,8 +150,8 @@ def _words_of_errors(errors: object, status: int, req: Request, config: Config) 
         )
     if status not in _OF_VALIDATION or not _is_tree(errors, has_bare_texts=True):
         return None
-    location = location_of(None, req)
-    return words_of_invalid(describe(errors, config.max_errors, location, config.text_of), config)
+    invalid = describe(errors, config.max_errors, locate(None, req), config.text_of)
+    return words_of_invalid(invalid, config)
 
 
 def _texts(value: object, name: str = "", depth: int = _MAX_DEPTH) -> Iterator[str]:

@@ -15,6 +15,7 @@ from werkzeug.utils import cached_property
 
 from .._core.config import Config
 from .._core.errors import ApiError
+from .._core.request_headers import HeadersRequest
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask
 from .body import open_body
@@ -28,7 +29,7 @@ _FORM_LIMITS = {
 }
 
 
-class ApiRequest(Request):
+class ApiRequest(HeadersRequest):
     """Flask's request, which says what is wrong with a query, a form or a body.
 
     Outside ``APIERRORS_URL_PREFIXES`` it is Flask's.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from json import JSONDecodeError
 from typing import Any
 
@@ -14,7 +13,7 @@ from .._core.config import Config
 from .._core.errors import ApiError
 from .._core.sentences import Sentence
 from .._core.validation import Invalid, describe
-from .marshmallow import is_validation_error, wire_path
+from .marshmallow import MarshmallowDialect, is_validation_error
 
 #: webargs' names of locations -> OpenAPI's ``in``. ``None`` is the body.
 LOCATIONS: dict[str, str | None] = {
@@ -37,6 +36,10 @@ class Webargs:
     def exceptions(self) -> tuple[type[Exception], ...]:
         """Return nothing: webargs raises an ``HTTPException``."""
         return ()
+
+    def is_internal(self, exc: Exception, req: Request) -> bool:
+        """Return ``False``: webargs reads the request itself."""
+        return False
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe the ``messages`` or ``errors`` in webargs' attribute ``data``."""
@@ -71,8 +74,8 @@ def describe_locations(
         if location not in LOCATIONS:
             tree = {location: tree}
         left = most - len(whole.errors)
-        to_wire = partial(wire_path, data=data)
-        part = describe(tree, left, LOCATIONS.get(location), text_of, to_wire)
+        dialect = MarshmallowDialect(data)
+        part = describe(tree, left, LOCATIONS.get(location), text_of, dialect)
         whole = whole._replace(
             errors=whole.errors + part.errors,
             sentences=whole.sentences + part.sentences,

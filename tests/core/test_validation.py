@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,7 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_apierrors._core.errors import FieldError
-from flask_apierrors._core.validation import FieldMessage, Invalid, describe
+from flask_apierrors._core.validation import (
+    Dialect,
+    FieldMessage,
+    Invalid,
+    Message,
+    Path,
+    Place,
+    describe,
+)
 from tests.hostile import Broken, Lazy, Shy
 
 NOT_AN_INTEGER = "Not a valid integer."
@@ -59,11 +67,12 @@ def test_several_messages_are_joined_in_their_order() -> None:
     )
 
 
-def test_all_messages_for_one_field_are_reported() -> None:
+def test_a_field_is_named_once_for_all_its_messages() -> None:
     assert (
         describe({"a": ["Too short.", "Not lower case."]}, 20).sentence
-        == "Invalid 'a': Too short.; Invalid 'a': Not lower case."
+        == "Invalid 'a': Too short. Not lower case."
     )
+    assert describe(["Too late.", "It is Sunday."], 20).sentence == "Too late. It is Sunday."
 
 
 def test_errors_beyond_the_limit_are_counted() -> None:
@@ -159,17 +168,59 @@ def test_outside_the_body_an_error_names_its_parameter() -> None:
         FieldError("no", parameter="to", location="query"),
     )
     assert describe({"ids": {1: ["no"]}}, 20, "query").errors == (
-        FieldError("no", parameter="ids[1]", location="query"),
+        FieldError("no", parameter="ids", location="query"),
+    )
+    assert describe({"ids": {1: ["no"]}}, 20, "query").sentence == "Invalid 'ids[1]': no"
+    assert describe({0: {"a": ["no"]}}, 20, "query").errors == (
+        FieldError("no", parameter="[0].a", location="query"),
     )
 
 
-def test_a_library_can_convert_the_paths_of_its_trees() -> None:
-    messages = {"a": {"here": ["no"]}, "here": ["no"]}
-    invalid = describe(
-        messages, 20, wire_path=lambda path: tuple(step for step in path if step != "here")
+def test_each_value_can_have_a_location_of_its_own() -> None:
+    locations = {"a": "path", "b": None}
+    invalid = describe({"a": ["no"], "b": ["no"]}, 20, lambda path: locations[str(path[0])])
+    assert invalid.errors == (
+        FieldError("no", parameter="a", location="path"),
+        FieldError("no", pointer="#/b"),
     )
+
+
+class Here(Dialect):
+    """A language whose trees have a step ``here``, and messages with codes."""
+
+    def place(self, path: Path, text: object) -> Place:
+        steps = tuple(step for step in path if step != "here")
+        return Place(steps[:1], steps)
+
+    def messages(
+        self, node: Mapping[Any, Any], path: Path | None = None
+    ) -> Sequence[Message] | None:
+        text = node["message"]
+        return [Message(text, node.get("code"), {"min": 3})] if isinstance(text, str) else None
+
+
+def test_a_library_can_have_words_of_its_own() -> None:
+    invalid = describe({"a": {"here": {"b": ["no"]}}, "here": ["no"]}, 20, dialect=Here())
     assert [error.pointer for error in invalid.errors] == ["#/a", "#"]
-    assert invalid.sentence == "Invalid 'a': no; no"
+    assert invalid.sentence == "Invalid 'a.b': no; no"
+
+
+@pytest.mark.parametrize(
+    ("code", "reported"), [("short", "short"), (7, 7), (Lazy(), "translated"), (None, None)]
+)
+def test_a_message_can_have_a_code(code: object, reported: object) -> None:
+    messages = {"a": [{"message": "Too short.", "code": code}], "b": {"message": ["no"]}}
+    invalid = describe(messages, 20, dialect=Here())
+    assert invalid.errors[0].to_dict() == {
+        "detail": "Too short.",
+        "pointer": "#/a",
+        "params": {"min": 3},
+        **({} if reported is None else {"code": reported}),
+    }
+    assert invalid.sentence == "Invalid 'a': Too short.; Invalid 'b.message': no"
+    assert describe(messages, 1, dialect=Here()).more == 1
+    assert describe({"b": ["no"], **messages}, 1, "query", dialect=Here()).more == 1
+    assert describe({"c": ["no"], **messages}, 1, dialect=Here()).more == 2
 
 
 def test_a_mapping_that_fails_is_reported_as_text() -> None:
@@ -227,7 +278,7 @@ TREES = st.recursive(
 @example(messages={1: ["a"], "1": ["b"], None: ["c"], b"x": ["d"], "e": ["e"]}, most=5)
 def test_every_tree_can_be_described(messages: Any, most: int) -> None:
     invalid = describe(messages, most)
-    assert len(invalid.errors) == len(invalid.sentences) <= most
+    assert len(invalid.sentences) <= len(invalid.errors) <= most
     assert all(sentence.strip() for sentence in invalid.sentences)
     assert not invalid.more or len(invalid.errors) == most
     json.dumps([error.to_dict() for error in invalid.errors], ensure_ascii=False).encode()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -11,16 +10,17 @@ import pytest
 from flask import Flask, request
 from hypothesis import example, given
 from hypothesis import strategies as st
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
+from webargs.fields import DelimitedList
 
 from flask_apierrors._core.config import Config
 from flask_apierrors._core.errors import FieldError
 from flask_apierrors._core.validation import Invalid, describe
 from flask_apierrors._libraries.marshmallow import (
     Marshmallow,
+    MarshmallowDialect,
     example_error,
     is_validation_error,
-    wire_path,
 )
 from tests.core.test_validation import LEAVES, TREES, resolve
 from tests.libraries.schemas import Order
@@ -37,14 +37,14 @@ NOT_AN_INTEGER = "Not a valid integer."
 def describe_messages(
     messages: object, location: str | None = None, data: object = None
 ) -> Invalid:
-    return describe(messages, 20, location, wire_path=partial(wire_path, data=data))
+    return describe(messages, 20, location, dialect=MarshmallowDialect(data))
 
 
 def load_invalid(schema: ma.Schema, data: Any) -> Invalid:
     """Load data that a schema refuses, and describe the error."""
     with pytest.raises(ValidationError) as caught:
         schema.load(data)
-    req = Flask("a").request_class({"REQUEST_METHOD": "POST"})
+    req = Flask("a").request_class({"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "2"})
     invalid = Marshmallow().describe(caught.value, req, Config())
     assert invalid is not None
     return invalid
@@ -101,7 +101,7 @@ def test_an_input_that_is_no_object_is_reported() -> None:
 
 def test_a_validation_error_for_a_single_field_names_it() -> None:
     error = ValidationError("must be positive", field_name="qty")
-    req = Flask("a").request_class({"REQUEST_METHOD": "POST"})
+    req = Flask("a").request_class({"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "2"})
     invalid = Marshmallow().describe(error, req, Config())
     assert invalid is not None
     assert invalid.sentence == "Invalid 'qty': must be positive"
@@ -194,6 +194,192 @@ def test_required_fields_named_key_and_value_keep_their_names() -> None:
     ]
 
 
+class Slot(ma.Schema):
+    depth = fields.Int(required=True)
+    key = fields.Int()
+    value = fields.Int(required=True)
+
+
+class Quay(ma.Schema):
+    by_id = fields.Dict(keys=fields.UUID(), values=fields.Nested(Slot))
+    lists = fields.Dict(keys=fields.Int(), values=fields.List(fields.Int()))
+    tables = fields.Dict(values=fields.Dict(keys=fields.Int(), values=fields.Nested(Slot)))
+    slots = fields.Nested(ma.Schema.from_dict({"first": fields.Nested(Slot)}))
+
+
+@pytest.mark.parametrize(
+    ("data", "pointers"),
+    [
+        ({"by_id": {"seven": {"depth": 9, "value": 1}}}, ["#/by_id/seven"]),
+        (
+            {"by_id": {"seven": {"depth": "x", "value": 1}}},
+            ["#/by_id/seven", "#/by_id/seven/depth"],
+        ),
+        ({"by_id": {"seven": {"depth": 9}}}, ["#/by_id/seven", "#/by_id/seven/value"]),
+        ({"by_id": {"value": {"value": 1}}}, ["#/by_id/value", "#/by_id/value/depth"]),
+        ({"lists": {"x": [1], "5": [6, "y"]}}, ["#/lists/x", "#/lists/5/1"]),
+        ({"tables": {"a": {"x": {"depth": 1, "value": 1}}}}, ["#/tables/a/x"]),
+        ({"tables": {"a": {"1": {"depth": "x", "value": 1}}}}, ["#/tables/a/1/depth"]),
+        ({"slots": {"first": {"depth": 1}}}, ["#/slots/first/value"]),
+        ({"slots": {"first": {"depth": 1, "value": 1, "key": "x"}}}, ["#/slots/first/key"]),
+    ],
+)
+def test_a_wrong_key_of_a_dict_is_where_its_entry_is(data: Any, pointers: list[str]) -> None:
+    assert pointers_of(Quay(), data) == pointers
+
+
+def test_a_wrong_value_of_a_dict_is_where_its_entry_is() -> None:
+    class Days(ma.Schema):
+        days = fields.Dict(
+            values=fields.Nested(Slot(partial=True), validate=validate.Equal({}, error="Too late."))
+        )
+
+    assert pointers_of(Days(), {"days": {"monday": {"depth": 1}}}) == ["#/days/monday"]
+
+
+class Captain(ma.Schema):
+    id = fields.Int(required=True, strict=True)
+
+
+class Vessel(ma.Schema):
+    captain = fields.Pluck(Captain, "id")
+    crew = fields.Pluck(Captain, "id", many=True)
+    by_ship = fields.Dict(values=fields.Pluck(Captain, "id"))
+    fleet = fields.List(fields.Nested(lambda: Vessel(only=("captain",))))
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer", "name"),
+    [
+        ({"captain": "x"}, "#/captain", "captain"),
+        ({"captain": None}, "#/captain", "captain"),
+        ({"captain": ["x"]}, "#/captain", "captain"),
+        ({"crew": [1, "x"]}, "#/crew/1", "crew[1]"),
+        ({"by_ship": {"ida": "x"}}, "#/by_ship/ida", "by_ship.ida"),
+        ({"fleet": [{"captain": "x"}]}, "#/fleet/0/captain", "fleet[0].captain"),
+    ],
+)
+def test_a_field_that_is_plucked_is_not_in_the_request(data: Any, pointer: str, name: str) -> None:
+    invalid = load_invalid(Vessel(), data)
+    assert [error.pointer for error in invalid.errors] == [pointer]
+    assert invalid.sentence.startswith(f"Invalid '{name}': ")
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        ({"_schema": 1}, "#/_schema"),
+        ({"prices": {"_schema": "x"}}, "#/prices/_schema"),
+        ({"items": [{"name": "a", "_schema": 1}]}, "#/items/0/_schema"),
+    ],
+)
+def test_a_field_of_the_clients_may_be_called_schema(data: Any, pointer: str) -> None:
+    assert pointer in pointers_of(Order(), data)
+
+
+def test_a_pointer_ends_at_a_text_that_has_parts() -> None:
+    class Ids(ma.Schema):
+        ids = DelimitedList(fields.Int())
+
+    invalid = load_invalid(Ids(), {"ids": "1,x,3"})
+    assert [error.pointer for error in invalid.errors] == ["#/ids"]
+    assert invalid.sentence == "Invalid 'ids[1]': Not a valid integer."
+
+
+# -- messages that are dicts
+
+
+class Crate(ma.Schema):
+    size = fields.Int(
+        required=True,
+        error_messages={
+            "required": {"message": "A size is required.", "code": "size-missing"},
+            "invalid": {"message": "A size is a whole number.", "code": 12, "unit": "m"},
+        },
+    )
+    label = fields.Str(validate=validate.Length(max=3))
+    message = fields.Str()
+    inner = fields.Nested(lambda: Crate(only=("message", "size")))
+
+    @ma.validates("label")
+    def is_known(self, value: str, **kwargs: Any) -> None:
+        messages = {"message": "No such label.", "code": "label", "params": {"known": ["a", "b"]}}
+        raise ValidationError([messages])
+
+
+def test_a_message_can_be_a_dict_with_a_code() -> None:
+    invalid = load_invalid(Crate(), {"label": "x"})
+    assert invalid.errors == (
+        FieldError("A size is required.", pointer="#/size", code="size-missing"),
+        FieldError("No such label.", pointer="#/label", code="label", params={"known": ["a", "b"]}),
+    )
+    assert (
+        invalid.sentence == "Invalid 'size': A size is required.; Invalid 'label': No such label."
+    )
+
+
+def test_the_other_members_of_such_a_message_are_its_parameters() -> None:
+    (error,) = load_invalid(Crate(many=True), [{"size": "x"}]).errors
+    assert error == FieldError(
+        "A size is a whole number.", pointer="#/0/size", code=12, params={"unit": "m"}
+    )
+
+
+def test_a_field_called_message_is_a_field() -> None:
+    assert pointers_of(Crate(), {"size": 1, "message": 5}) == ["#/message"]
+    assert pointers_of(Crate(), {"size": 1, "inner": {"size": 1, "message": 5}}) == [
+        "#/inner/message"
+    ]
+    raised = {"inner": {"message": "It is rude."}}
+    assert describe_messages(raised, data={"inner": {"message": "x"}}).errors == (
+        FieldError("It is rude.", pointer="#/inner/message"),
+    )
+    assert describe_messages({"message": "It is rude."}, data={"size": 1}).errors == (
+        FieldError("It is rude.", pointer="#/message"),
+    )
+
+
+@pytest.mark.parametrize("raised", ["text", ["text"]])
+def test_a_message_that_is_a_text_survives_beside_one_that_is_a_dict(raised: Any) -> None:
+    class Label(ma.Schema):
+        label = fields.Str()
+
+        @ma.validates("label")
+        def first(self, value: str, **kwargs: Any) -> None:
+            raise ValidationError(raised)
+
+        @ma.validates_schema(skip_on_field_errors=False)
+        def second(self, data: Any, **kwargs: Any) -> None:
+            raise ValidationError({"message": "No such label.", "code": "unknown"}, "label")
+
+    assert set(load_invalid(Label(), {"label": "x"}).errors) == {
+        FieldError("text", pointer="#/label"),
+        FieldError("No such label.", pointer="#/label", code="unknown"),
+    }
+
+
+def test_a_message_about_the_whole_can_be_a_dict() -> None:
+    class Whole(ma.Schema):
+        size = fields.Int()
+
+        @ma.validates_schema
+        def check(self, data: Any, **kwargs: Any) -> None:
+            raise ValidationError({"message": "It is Sunday.", "code": "sunday"})
+
+    assert load_invalid(Whole(), {"size": 1}).errors == (
+        FieldError("It is Sunday.", pointer="#", code="sunday"),
+    )
+    messages = {"_schema": {"message": "It is Sunday.", "code": "sunday"}}
+    assert describe_messages(messages, data={"message": "x"}).errors == (
+        FieldError("It is Sunday.", pointer="#", code="sunday"),
+    )
+
+
+def test_messages_that_are_dicts_are_counted_once() -> None:
+    invalid = load_invalid(Crate(many=True), [{} for _ in range(50)])
+    assert (len(invalid.errors), invalid.more) == (20, 30)
+
+
 @pytest.mark.parametrize(
     ("data", "pointer"),
     [
@@ -220,7 +406,7 @@ STEPS = st.sampled_from(["_schema", "key", "value", "a", 0, 1])
 @example(messages={1: ["a"], "1": ["b"], None: ["c"], b"x": ["d"], "_schema": ["e"]}, data={})
 def test_every_tree_can_be_described_with_any_data(messages: Any, data: Any) -> None:
     invalid = describe_messages(messages, data=data)
-    assert len(invalid.errors) == len(invalid.sentences) <= 20
+    assert len(invalid.sentences) <= len(invalid.errors) <= 20
     assert all(sentence.strip() for sentence in invalid.sentences)
     assert not invalid.more or len(invalid.errors) == 20
     json.dumps([error.to_dict() for error in invalid.errors], ensure_ascii=False).encode()
@@ -233,14 +419,16 @@ def test_every_tree_can_be_described_with_any_data(messages: Any, data: Any) -> 
         st.none(), lambda below: st.lists(below, max_size=2) | st.dictionaries(STEPS, below)
     ),
 )
-def test_a_path_loses_only_the_steps_of_marshmallow(path: tuple[str | int, ...], data: Any) -> None:
-    steps = list(wire_path(path, data))
-    assert "_schema" not in steps
-    for step in path:
+def test_a_path_loses_only_the_words_of_marshmallow(path: tuple[str | int, ...], data: Any) -> None:
+    place = MarshmallowDialect(data).place(path, "no")
+    assert place.name[: len(place.path)] == place.path
+    steps = list(place.name)
+    for position, step in enumerate(path):
         if steps and steps[0] == step:
             del steps[0]
         else:
-            assert step in ("_schema", "key", "value")
+            # The last name below a text or a number is that of a Pluck.
+            assert step in ("_schema", "key", "value") or position == len(path) - 1
     assert steps == []
 
 
