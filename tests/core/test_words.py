@@ -22,7 +22,9 @@ CONFIG = Config()
 
 
 def read(value: object, status: int = 409) -> Words:
-    return words_of(value, status, APP.request_class({"REQUEST_METHOD": "POST"}), CONFIG)
+    return words_of(
+        value, status, APP.request_class({"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "2"}), CONFIG
+    )
 
 
 def read_data(exc: HTTPException, data: dict[str, Any]) -> Words:
