@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two attempts to use a storage that failed.
 PROBE_INTERVAL = 1.0
+#: Seconds between two warnings about a storage that does not come back.
+REMINDER_INTERVAL = 3600.0
 
 _PROBE_KEY = "apierrors-probe"
 #: The methods whose last argument is how much to count.
@@ -98,7 +100,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         self._retry_after = retry_after
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None
-        self._next_probe = 0.0
+        self._next_probe = self._next_reminder = 0.0
         self._healthy = True
         #: The call that failed: its method and its arguments, with nothing to count.
         self._broken_call: tuple[str, tuple[Any, ...]] = ("get", (_PROBE_KEY,))
@@ -195,13 +197,18 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
                 self._next_probe = time.monotonic() + PROBE_INTERVAL
                 self._broken_call = method, (*args[:-1], 0) if method in _COUNTING else args
                 self._healthy = False
-                _logger.warning(
-                    "The storage of the rate limits failed: %s: %s. %s until it is back.",
-                    type(failure).__name__,
-                    failure,
-                    self._meanwhile,
-                )
+                self._warn("failed", failure)
         return _NO_ANSWER
+
+    def _warn(self, what: str, failure: Exception) -> None:
+        self._next_reminder = time.monotonic() + REMINDER_INTERVAL
+        _logger.warning(
+            "The storage of the rate limits %s: %s: %s. %s until it is back.",
+            what,
+            type(failure).__name__,
+            failure,
+            self._meanwhile,
+        )
 
     def _start_probe(self) -> None:
         with self._lock:
@@ -220,7 +227,9 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         try:
             remote = connect(self._uri, self._options)
             remote.incr(_PROBE_KEY, 1)
-        except Exception:
+        except Exception as failure:
+            if time.monotonic() >= self._next_reminder:
+                self._warn("still fails", failure)
             return
         if self._hangs(remote):
             return

@@ -221,6 +221,23 @@ def test_a_quick_restart_is_not_noticed_by_clients(redis: Redis) -> None:
     recover(app)
 
 
+def test_the_log_reminds_of_a_redis_that_stays_away(
+    redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit_storage, "REMINDER_INTERVAL", 0.5)
+    app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
+    redis.command("CONFIG", "SET", "requirepass", "secret")
+
+    def is_reminded() -> bool:
+        app.test_client().get("/")
+        return len(warnings_in(caplog)) == 3
+
+    wait_until(is_reminded, "two reminders")
+    first, *reminders = warnings_in(caplog)
+    assert "failed: AuthenticationError" in first
+    assert all("still fails: AuthenticationError" in reminder for reminder in reminders)
+
+
 def test_a_redis_that_starts_after_the_app_is_used(redis: Redis) -> None:
     redis.kill()
     app = limited_app(RATELIMIT_STORAGE_URI=redis.uri)
