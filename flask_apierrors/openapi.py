@@ -293,13 +293,8 @@ class _Errors:
         return {
             "description": _description(failure.entries),
             "headers": self._headers(failure),
-            "content": {
-                "application/json": {
-                    "schema": _ref("schemas", "ErrorBody"),
-                    "examples": {
-                        entry.code: _example(entry, entry.example) for entry in failure.entries
-                    },
-                },
+            "content": self._plain_content(failure)
+            | {
                 PROBLEM_JSON: {
                     "schema": {"allOf": [_ref("schemas", "ProblemDetails"), narrowed]},
                     "examples": {
@@ -309,6 +304,13 @@ class _Errors:
                 },
             },
         }
+
+    def _plain_content(self, failure: _Failure) -> _Object:
+        if self._state.config.format == "problem":
+            return {}
+        examples = {entry.code: _example(entry, entry.example) for entry in failure.entries}
+        schema = _ref("schemas", "ErrorBody")
+        return {"application/json": {"schema": schema, "examples": examples}}
 
     def _headers(self, failure: _Failure) -> _Object:
         own = {field.name: field for entry in failure.entries for field in entry.headers}
@@ -334,7 +336,8 @@ class _Errors:
 
     def _add_schemas(self) -> None:
         self._add("schemas", "FieldError", _FIELD_ERROR)
-        self._add("schemas", "ErrorBody", _error_body(self._state))
+        if self._state.config.format == "plain":
+            self._add("schemas", "ErrorBody", _error_body(self._state))
         self._add("schemas", "ProblemDetails", _problem_details(self._state.config))
 
 

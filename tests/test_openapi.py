@@ -532,6 +532,16 @@ def test_types_and_examples_have_the_path_of_the_mount_point(
     assert next(examples(content))["instance"].startswith("/v1/x#")
 
 
+def test_an_app_that_only_sends_problem_json_documents_no_other_body(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(APIERRORS_FORMAT="problem")
+    app.add_url_rule("/x", "x", lambda: "")
+    document = add_errors({"openapi": "3.1.0", "paths": {"/x": {"get": {}}}}, app)
+    assert list(response_of(document, "/x", "get", 500)["content"]) == ["application/problem+json"]
+    assert "ErrorBody" not in document["components"]["schemas"]
+
+
 @both_ways
 def test_any_type_makes_the_name_of_a_component(
     make_app: Callable[..., Flask], described: Callable[..., Json]

@@ -178,7 +178,8 @@ class _Explainer:
         req = self._request(NOWHERE)
         req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format hook is not called
         fields = dict(render(self._problem(bare(404), NOWHERE, req), req, self._state).headers)
-        fields["Content-Type"] = "application/json"
+        is_problem = self._state.config.format == "problem"
+        fields["Content-Type"] = PROBLEM_JSON if is_problem else "application/json"
         return tuple(
             _header_field(name, value) for name, value in fields.items() if name != "Content-Length"
         )

@@ -183,7 +183,10 @@ class _Pages:
             "summary": "The errors of this API: what each one means, and what you can do about it.",
             "body": _body_sentence(example.example),
             "example": example.example,
-            "problem_body": (
+            # With APIERRORS_FORMAT = "problem", there is no other body.
+            "problem_body": ""
+            if example.example == example.problem_example
+            else (
                 "Send `Accept: application/problem+json` to get problem details (RFC 9457) "
                 "instead. Their `type` identifies the error. It is usually the URL of the page "
                 "that explains the error."
@@ -258,6 +261,11 @@ def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:
 
 def _body_sentence(example: Mapping[str, Any]) -> str:
     sentence = "Every error is a JSON object."
+    if "error" not in example and {"type", "detail"} <= example.keys():
+        return (
+            f"{sentence} It has the members of problem details (RFC 9457). Its `detail` says in "
+            "one sentence what went wrong."
+        )
     if "error" not in example:
         return sentence
     return f"{sentence} Its member `error` says in one sentence what went wrong."

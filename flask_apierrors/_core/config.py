@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from .http import ABSOLUTE_URI, TOKEN
 from .sentences import NAMED, PLACEHOLDER, Sentence, placeholders_of, text_of
@@ -22,6 +22,7 @@ REFERENCE_ENDPOINT = "apierrors_reference"
 class Config:
     """What an administrator can set. ``docs/configuration.md`` explains each key."""
 
+    format: Literal["plain", "problem"] = "plain"
     members: tuple[str, ...] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
     type_base: str | None = None
@@ -80,6 +81,12 @@ class Config:
 def _suggestion(key: str) -> str:
     close = difflib.get_close_matches(key, _CHECKS, n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def _format(value: Any) -> str:
+    if value not in ("plain", "problem"):
+        raise ValueError('choose "plain" or "problem".')
+    return str(value)
 
 
 def _members(value: Any) -> tuple[str, ...]:
@@ -210,6 +217,7 @@ def _rate_limits(value: Any) -> Mapping[str, str | None]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
+    "APIERRORS_FORMAT": _format,
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
     "APIERRORS_TYPE_BASE": _type_base,

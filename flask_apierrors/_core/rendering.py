@@ -12,7 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .accept import PROBLEM_JSON, wants_problem
-from .errors import ABOUT_BLANK, Problem
+from .errors import ABOUT_BLANK, Problem, code_of_status
 from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
 from .http import HeaderPairs
@@ -25,6 +25,10 @@ _JSON = "application/json"
 _FRAGMENT = "!$&'()*+,;=:@/?"
 _encode = json.JSONEncoder().encode
 _STATIC_500 = json.dumps({"error": str(Sentence(500))}).encode() + b"\n"
+_STATIC_PROBLEM = (
+    json.dumps(problem_json(Problem(500, code_of_status(500), "", str(Sentence(500))))).encode()
+    + b"\n"
+)
 _STATUS_LINES = {
     status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()
 }
@@ -32,10 +36,10 @@ _CONTENT_TYPES = {media_type: ("Content-Type", media_type) for media_type in (_J
 
 
 def render(problem: Problem, req: Request, app: AppState) -> Response:
-    """Make the response: RFC 9457 if the client names problem+json, else the plain body."""
+    """Make the response: RFC 9457 if the app or the client asks for it, else the plain body."""
     flask_app = current_flask()
     accept = req.environ.get("HTTP_ACCEPT")
-    if accept is not None and wants_problem(accept):
+    if app.config.format == "problem" or (accept is not None and wants_problem(accept)):
         media_type = PROBLEM_JSON
         body = _dumps(problem_json(_locate(problem, req, app)), flask_app)
     else:
@@ -46,7 +50,9 @@ def render(problem: Problem, req: Request, app: AppState) -> Response:
 
 def static_500(req: Request, app: AppState) -> Response:
     """Make the response for when everything else failed: its body is a constant."""
-    return _response(500, _STATIC_500, _JSON, (), req, app, current_flask())
+    is_problem = app.config.format == "problem"
+    body, media_type = (_STATIC_PROBLEM, PROBLEM_JSON) if is_problem else (_STATIC_500, _JSON)
+    return _response(500, body, media_type, (), req, app, current_flask())
 
 
 def _plain_body(problem: Problem, req: Request, app: AppState, flask_app: Flask) -> bytes:

@@ -52,6 +52,7 @@ def test_every_key_is_read() -> None:
             "APIERRORS_URL_PREFIXES": ["/api", "/v2/"],
             "APIERRORS_VALIDATION_STATUS": 422,
             "APIERRORS_MAX_ERRORS": 1,
+            "APIERRORS_FORMAT": "problem",
             "APIERRORS_TYPE_BASE": "https://example.com/errors/",
             "APIERRORS_REALM": "Fleet API (v1)",
             "APIERRORS_RETRY_AFTER": 0,
@@ -61,6 +62,7 @@ def test_every_key_is_read() -> None:
         }
     )
     assert config == Config(
+        format="problem",
         members=("status", "error"),
         messages={404: "Nothing here.", "vessel-not-found": "No such vessel."},
         type_base="https://example.com/errors/",
@@ -76,6 +78,8 @@ def test_every_key_is_read() -> None:
 
 
 WRONG: list[tuple[str, Any, str]] = [
+    ("FORMAT", "json", 'choose "plain" or "problem"'),
+    ("FORMAT", ["plain"], 'choose "plain" or "problem"'),
     ("MEMBERS", "error", "give a tuple of names"),
     ("MEMBERS", None, "give a tuple of names"),
     ("MEMBERS", {"error": 1}, "give a tuple of names"),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask import Response, abort, session
+from flask import Response, abort, request, session
 from flask.json.provider import DefaultJSONProvider
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import Unauthorized
 
 from flask_apierrors import ApiError, FieldError, Problem
+from flask_apierrors._core.rendering import static_500
 from tests.core.failing import (
     INTERNAL,
     PROBLEM,
@@ -344,3 +346,29 @@ def test_a_head_request_gets_the_fields_and_no_body() -> None:
     assert head.data == b""
     assert head.headers["Content-Length"] == full.headers["Content-Length"]
     assert head.content_type == "application/json"
+
+
+# -- problem+json for every client
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html"])
+def test_an_app_can_send_problem_json_to_every_client(accept: str | None) -> None:
+    headers = {"Accept": accept} if accept else {}
+    response = get(lambda: abort(404, "No."), headers, APIERRORS_FORMAT="problem")
+    assert response.content_type == "application/problem+json"
+    body = strict_json(response)
+    assert (body["detail"], body["code"], body["status"]) == ("No.", "not-found", 404)
+
+
+def test_the_last_resort_is_problem_json_too() -> None:
+    app, _ = make(APIERRORS_FORMAT="problem")
+    with app.test_request_context("/x"):
+        response = static_500(request, app.extensions["apierrors"])
+    assert response.content_type == "application/problem+json"
+    assert json.loads(response.get_data()) == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": INTERNAL,
+        "code": "internal-server-error",
+    }
