@@ -459,6 +459,12 @@ _MEMBERS: dict[str, _Object] = {
         "format": "uri-reference",
         "description": "The address of the page that explains the error.",
     },
+    "retry_after": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "The number of seconds to wait before the next request.",
+    },
+    "extensions": {"type": "object", "description": "Further members of the error."},
 }
 _PROBLEM_MEMBERS: dict[str, _Object] = {
     "type": _TYPE,
@@ -480,21 +486,31 @@ def _error_body(state: AppState) -> _Object:
     """Return the schema of the plain body. Only examples show the shape of an author's format."""
     if state.hooks.format is not None:
         return {"type": "object", "description": "An error."}
-    members = {name: _MEMBERS[name] for name in state.config.members}
-    return _object("An error.", members, state.config)
+    members = {
+        name: _MEMBERS[fact] if isinstance(fact, str) else {"enum": [fact]}
+        for name, fact in state.config.named_members
+        if not fact == name == "extensions"  # these are the author's own members
+    }
+    optional = _optional_facts(state.config)
+    sometimes = {name for name, fact in state.config.named_members if fact in tuple(optional)}
+    return _object("An error.", members, sometimes)
 
 
 def _problem_details(config: Config) -> _Object:
     description = "An error as problem details (RFC 9457). It may have further members."
-    return _object(description, _PROBLEM_MEMBERS, config)
+    return _object(description, _PROBLEM_MEMBERS, _optional_facts(config))
 
 
-def _object(description: str, members: Mapping[str, _Object], config: Config) -> _Object:
-    optional = {"errors"}
+def _optional_facts(config: Config) -> set[str]:
+    optional = {"errors", "retry_after", "extensions"}
     if config.request_id_header is None:
         optional.add("request_id")
     if config.reference_url is None:
         optional.add("documentation")
+    return optional
+
+
+def _object(description: str, members: Mapping[str, _Object], optional: set[str]) -> _Object:
     return {
         "type": "object",
         "description": description,

@@ -532,6 +532,17 @@ def test_types_and_examples_have_the_path_of_the_mount_point(
     assert next(examples(content))["instance"].startswith("/v1/x#")
 
 
+def test_renamed_members_and_constants_are_in_the_schema(make_app: Callable[..., Flask]) -> None:
+    members = {"message": "error", "success": False, "wait": "retry_after"}
+    app = make_app(APIERRORS_MEMBERS=members | {"extensions": "extensions"})
+    app.add_url_rule("/x", "x", lambda: "")
+    document = add_errors({"openapi": "3.1.0", "paths": {"/x": {"get": {}}}}, app)
+    schema = document["components"]["schemas"]["ErrorBody"]
+    assert schema["required"] == ["message", "success"]
+    assert list(schema["properties"]) == ["message", "success", "wait"]
+    assert schema["properties"]["success"] == {"enum": [False]}
+
+
 def test_an_app_that_only_sends_problem_json_documents_no_other_body(
     make_app: Callable[..., Flask],
 ) -> None:

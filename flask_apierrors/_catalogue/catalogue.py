@@ -231,7 +231,9 @@ class _Explainer:
         except Exception:  # the author's format hook needs a request that is being handled
             is_problem = accept == PROBLEM_JSON
             body = (
-                problem_json(problem) if is_problem else plain(problem, self._state.config.members)
+                problem_json(problem)
+                if is_problem
+                else plain(problem, self._state.config.named_members)
             )
         return body
 

@@ -13,7 +13,19 @@ from .http import ABSOLUTE_URI, TOKEN
 from .sentences import NAMED, PLACEHOLDER, Sentence, placeholders_of, text_of
 
 _PREFIX = "APIERRORS_"
-MEMBERS = ("error", "status", "code", "type", "title", "errors", "request_id", "documentation")
+#: What the plain body can tell of an error.
+FACTS = (
+    "error",
+    "status",
+    "code",
+    "type",
+    "title",
+    "errors",
+    "request_id",
+    "documentation",
+    "retry_after",
+    "extensions",
+)
 #: The endpoint of the reference page.
 REFERENCE_ENDPOINT = "apierrors_reference"
 
@@ -23,7 +35,7 @@ class Config:
     """What an administrator can set. ``docs/configuration.md`` explains each key."""
 
     format: Literal["plain", "problem"] = "plain"
-    members: tuple[str, ...] = ("error",)
+    members: tuple[str, ...] | Mapping[str, Any] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
     type_base: str | None = None
     url_prefixes: tuple[str, ...] = ()
@@ -55,6 +67,14 @@ class Config:
             except ValueError as error:
                 raise ValueError(f"{key} = {value!r}: {error}") from None
         return cls(**values)
+
+    @property
+    def named_members(self) -> tuple[tuple[str, Any], ...]:
+        """The members of the plain body: the name of each, and a fact or a constant."""
+        members = self.members
+        if isinstance(members, Mapping):
+            return tuple(members.items())
+        return tuple((fact, fact) for fact in members)
 
     def covers(self, path: str) -> bool:
         """Whether a path belongs to the API.
@@ -89,15 +109,24 @@ def _format(value: Any) -> str:
     return str(value)
 
 
-def _members(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise ValueError('give a tuple of names, such as ("error", "status").')
-    unknown = [name for name in value if name not in MEMBERS]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not a member. Choose from: {', '.join(MEMBERS)}.")
-    if "error" not in value:
-        raise ValueError('"error" must be among the members. For another body, use @errors.format.')
-    return tuple(dict.fromkeys(value))
+def _members(value: Any) -> tuple[str, ...] | Mapping[str, Any]:
+    if not isinstance(value, list | tuple | Mapping):
+        raise ValueError(
+            'give a tuple of facts, such as ("error", "status"), or a dict from the names of '
+            'members to facts, such as {"message": "error"}.'
+        )
+    facts = list(value.values()) if isinstance(value, Mapping) else list(value)
+    for fact in facts:
+        is_constant = isinstance(value, Mapping) and not isinstance(fact, str)
+        if fact not in FACTS and not is_constant:
+            raise ValueError(f"{fact!r} is not a fact. Choose from: {', '.join(FACTS)}.")
+    if "error" not in facts:
+        raise ValueError('"error" must be among the facts. For another body, use @errors.format.')
+    if not isinstance(value, Mapping):
+        return tuple(dict.fromkeys(facts))
+    if not all(isinstance(name, str) for name in value):
+        raise ValueError("the name of a member must be a text.")
+    return MappingProxyType(dict(value))
 
 
 def _messages(value: Any) -> Mapping[int | str, Any]:

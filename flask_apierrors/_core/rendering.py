@@ -64,7 +64,7 @@ def _plain_body(problem: Problem, req: Request, app: AppState, flask_app: Flask)
             )
         return _dumps(body, flask_app)
     if app.config.members != ("error",):
-        return _dumps(plain(_locate(problem, req, app), app.config.members), flask_app)
+        return _dumps(plain(_locate(problem, req, app), app.config.named_members), flask_app)
     if type(flask_app.json) is DefaultJSONProvider:
         # The usual body, seven times as fast as by json.dumps.
         return f'{{"error":{_encode(problem.detail)}}}\n'.encode()
