@@ -310,7 +310,7 @@ class _Errors:
             return {}
         examples = {entry.code: _example(entry, entry.example) for entry in failure.entries}
         schema = _ref("schemas", "ErrorBody")
-        return {"application/json": {"schema": schema, "examples": examples}}
+        return {failure.entries[0].media_type: {"schema": schema, "examples": examples}}
 
     def _headers(self, failure: _Failure) -> _Object:
         own = {field.name: field for entry in failure.entries for field in entry.headers}
@@ -337,7 +337,9 @@ class _Errors:
     def _add_schemas(self) -> None:
         self._add("schemas", "FieldError", _FIELD_ERROR)
         if self._state.config.format == "plain":
-            self._add("schemas", "ErrorBody", _error_body(self._state))
+            self._add(
+                "schemas", "ErrorBody", _error_body(self._state, self._catalogue.errors[0].example)
+            )
         self._add("schemas", "ProblemDetails", _problem_details(self._state.config))
 
 
@@ -371,8 +373,8 @@ def _description(entries: tuple[Entry, ...]) -> str:
     )
 
 
-def _example(entry: Entry, value: Mapping[str, Any]) -> _Object:
-    return {"summary": entry.title, "value": dict(value)}
+def _example(entry: Entry, value: Any) -> _Object:
+    return {"summary": entry.title, "value": value}
 
 
 def _header(field: HeaderField, *, required: bool) -> _Object:
@@ -482,10 +484,12 @@ _PROBLEM_MEMBERS: dict[str, _Object] = {
 }
 
 
-def _error_body(state: AppState) -> _Object:
+def _error_body(state: AppState, example: Any) -> _Object:
     """Return the schema of the plain body. Only examples show the shape of an author's format."""
     if state.hooks.format is not None:
-        return {"type": "object", "description": "An error."}
+        kinds: dict[type, str] = {dict: "object", list: "array", str: "string"}
+        kind = kinds.get(type(example))
+        return ({"type": kind} if kind else {}) | {"description": "An error."}
     members = {
         name: _MEMBERS[fact] if isinstance(fact, str) else {"enum": [fact]}
         for name, fact in state.config.named_members

@@ -210,6 +210,7 @@ class _Pages:
         has_delay = entry.retry == "after-delay" and "Retry-After" in names
         same_status = (other for other in self._catalogue.errors if other.status == entry.status)
         return {
+            "code": entry.code,
             "type": entry.type,
             "status": entry.status,
             "title": entry.title,
@@ -220,6 +221,7 @@ class _Pages:
             "retry_rule": _RETRY_AFTER if has_delay else _RETRY_RULES[entry.retry],
             "headers": _headers(entry.headers),
             "example": entry.example,
+            "media_type": entry.media_type,
             "problem_example": entry.problem_example,
             "anywhere": entry.anywhere,
             "endpoints": [
@@ -259,7 +261,9 @@ def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:
     ]
 
 
-def _body_sentence(example: Mapping[str, Any]) -> str:
+def _body_sentence(example: Any) -> str:
+    if not isinstance(example, Mapping):
+        return "Every error looks like this one."
     sentence = "Every error is a JSON object."
     if "error" not in example and {"type", "detail"} <= example.keys():
         return (
