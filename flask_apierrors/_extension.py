@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from flask_limiter import Limiter
 
 _Error = TypeVar("_Error", bound=Exception)
-_Body = Mapping[str, Any]
+_Body = Mapping[str, Any] | list[Any] | str | Response
 _Permissions = Collection[str] | None
 _Reason = int | float | timedelta | datetime | str | None
 # Each hook is typed by what it takes and returns, so that a wrong one fails in a type checker.
@@ -161,8 +161,9 @@ class ApiErrors:
     def format(self, function: _FormatHook) -> _FormatHook:
         """Register the function that makes the plain body.
 
-        :param function: Takes a :class:`Problem`. Returns the body as a dict. The function may be
-            ``async def``.
+        :param function: Takes a :class:`Problem`. Returns the body: a dict, a list or a text, which
+            is sent as JSON, or a response, which has a media type and header fields of its own. The
+            status is the problem's. The function may be ``async def``.
         :returns: The function.
         """
         self._hooks.format = function

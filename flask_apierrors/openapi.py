@@ -293,13 +293,8 @@ class _Errors:
         return {
             "description": _description(failure.entries),
             "headers": self._headers(failure),
-            "content": {
-                "application/json": {
-                    "schema": _ref("schemas", "ErrorBody"),
-                    "examples": {
-                        entry.code: _example(entry, entry.example) for entry in failure.entries
-                    },
-                },
+            "content": self._plain_content(failure)
+            | {
                 PROBLEM_JSON: {
                     "schema": {"allOf": [_ref("schemas", "ProblemDetails"), narrowed]},
                     "examples": {
@@ -309,6 +304,13 @@ class _Errors:
                 },
             },
         }
+
+    def _plain_content(self, failure: _Failure) -> _Object:
+        if self._state.config.format == "problem":
+            return {}
+        examples = {entry.code: _example(entry, entry.example) for entry in failure.entries}
+        schema = _ref("schemas", "ErrorBody")
+        return {failure.entries[0].media_type: {"schema": schema, "examples": examples}}
 
     def _headers(self, failure: _Failure) -> _Object:
         own = {field.name: field for entry in failure.entries for field in entry.headers}
@@ -334,7 +336,10 @@ class _Errors:
 
     def _add_schemas(self) -> None:
         self._add("schemas", "FieldError", _FIELD_ERROR)
-        self._add("schemas", "ErrorBody", _error_body(self._state))
+        if self._state.config.format == "plain":
+            self._add(
+                "schemas", "ErrorBody", _error_body(self._state, self._catalogue.errors[0].example)
+            )
         self._add("schemas", "ProblemDetails", _problem_details(self._state.config))
 
 
@@ -368,8 +373,8 @@ def _description(entries: tuple[Entry, ...]) -> str:
     )
 
 
-def _example(entry: Entry, value: Mapping[str, Any]) -> _Object:
-    return {"summary": entry.title, "value": dict(value)}
+def _example(entry: Entry, value: Any) -> _Object:
+    return {"summary": entry.title, "value": value}
 
 
 def _header(field: HeaderField, *, required: bool) -> _Object:
@@ -456,6 +461,12 @@ _MEMBERS: dict[str, _Object] = {
         "format": "uri-reference",
         "description": "The address of the page that explains the error.",
     },
+    "retry_after": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "The number of seconds to wait before the next request.",
+    },
+    "extensions": {"type": "object", "description": "Further members of the error."},
 }
 _PROBLEM_MEMBERS: dict[str, _Object] = {
     "type": _TYPE,
@@ -473,25 +484,37 @@ _PROBLEM_MEMBERS: dict[str, _Object] = {
 }
 
 
-def _error_body(state: AppState) -> _Object:
+def _error_body(state: AppState, example: Any) -> _Object:
     """Return the schema of the plain body. Only examples show the shape of an author's format."""
     if state.hooks.format is not None:
-        return {"type": "object", "description": "An error."}
-    members = {name: _MEMBERS[name] for name in state.config.members}
-    return _object("An error.", members, state.config)
+        kinds: dict[type, str] = {dict: "object", list: "array", str: "string"}
+        kind = kinds.get(type(example))
+        return ({"type": kind} if kind else {}) | {"description": "An error."}
+    members = {
+        name: _MEMBERS[fact] if isinstance(fact, str) else {"enum": [fact]}
+        for name, fact in state.config.named_members
+        if not fact == name == "extensions"  # these are the author's own members
+    }
+    optional = _optional_facts(state.config)
+    sometimes = {name for name, fact in state.config.named_members if fact in tuple(optional)}
+    return _object("An error.", members, sometimes)
 
 
 def _problem_details(config: Config) -> _Object:
     description = "An error as problem details (RFC 9457). It may have further members."
-    return _object(description, _PROBLEM_MEMBERS, config)
+    return _object(description, _PROBLEM_MEMBERS, _optional_facts(config))
 
 
-def _object(description: str, members: Mapping[str, _Object], config: Config) -> _Object:
-    optional = {"errors"}
+def _optional_facts(config: Config) -> set[str]:
+    optional = {"errors", "retry_after", "extensions"}
     if config.request_id_header is None:
         optional.add("request_id")
     if config.reference_url is None:
         optional.add("documentation")
+    return optional
+
+
+def _object(description: str, members: Mapping[str, _Object], optional: set[str]) -> _Object:
     return {
         "type": "object",
         "description": description,

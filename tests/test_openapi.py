@@ -15,7 +15,7 @@ import marshmallow
 from apispec import APISpec
 from apispec.exceptions import DuplicateComponentNameError
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask
+from flask import Flask, Response
 from openapi_spec_validator import validate
 from werkzeug.exceptions import Conflict, NotFound, ServiceUnavailable, Unauthorized
 
@@ -29,6 +29,8 @@ from flask_apierrors import (
     requires_json,
     requires_permissions,
 )
+from flask_apierrors._catalogue.catalogue import catalogue
+from flask_apierrors._cli.lock import lock_of
 from flask_apierrors.fields import Timestamp
 from flask_apierrors.openapi import ApiErrorsPlugin, add_errors
 from tests.documents import Json, accepts, resolved, response_of
@@ -364,6 +366,33 @@ def test_examples_show_a_body_of_the_authors_own_shape(
     assert [example["code"] for example in examples(content)] == [500]
 
 
+@pytest.mark.parametrize(
+    ("body", "schema"),
+    [
+        (Response("{}", content_type="application/vnd.api+json"), {"type": "object"}),
+        (Response("no JSON", content_type="text/plain"), {"type": "string"}),
+        (["No."], {"type": "array"}),
+        (Response("1", content_type="application/json"), {}),
+    ],
+)
+def test_the_media_type_of_an_authors_own_body_is_documented(
+    make_app: Callable[..., Flask], body: Any, schema: Json
+) -> None:
+    errors = ApiErrors()
+    errors.format(lambda problem: body)
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
+    app.add_url_rule("/x", "x", lambda: "")
+    document = by_function(app, written={"/x": {"get": {}}})
+    media_type = (body.mimetype or "") if isinstance(body, Response) else "application/json"
+    content = response_of(document, "/x", "get", 500)["content"]
+    assert list(content) == [media_type, "application/problem+json"]
+    assert content[media_type]["schema"] == schema | {"description": "An error."}
+    client = app.test_client()
+    assert media_type in client.get("/errors/not-found", headers={"Accept": "text/html"}).text
+    assert client.get("/errors").status_code == 200
+    lock_of(catalogue(app))
+
+
 # -- what an author wrote
 
 
@@ -530,6 +559,27 @@ def test_types_and_examples_have_the_path_of_the_mount_point(
         "/v1/errors/internal-server-error"
     ]
     assert next(examples(content))["instance"].startswith("/v1/x#")
+
+
+def test_renamed_members_and_constants_are_in_the_schema(make_app: Callable[..., Flask]) -> None:
+    members = {"message": "error", "success": False, "wait": "retry_after"}
+    app = make_app(APIERRORS_MEMBERS=members | {"extensions": "extensions"})
+    app.add_url_rule("/x", "x", lambda: "")
+    document = add_errors({"openapi": "3.1.0", "paths": {"/x": {"get": {}}}}, app)
+    schema = document["components"]["schemas"]["ErrorBody"]
+    assert schema["required"] == ["message", "success"]
+    assert list(schema["properties"]) == ["message", "success", "wait"]
+    assert schema["properties"]["success"] == {"enum": [False]}
+
+
+def test_an_app_that_only_sends_problem_json_documents_no_other_body(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(APIERRORS_FORMAT="problem")
+    app.add_url_rule("/x", "x", lambda: "")
+    document = add_errors({"openapi": "3.1.0", "paths": {"/x": {"get": {}}}}, app)
+    assert list(response_of(document, "/x", "get", 500)["content"]) == ["application/problem+json"]
+    assert "ErrorBody" not in document["components"]["schemas"]
 
 
 @both_ways

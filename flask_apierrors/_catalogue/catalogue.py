@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -169,7 +169,8 @@ class _Explainer:
         req = self._request(route)
         problem = self._problem(kind, route, req)
         meaning, action, retry = _explanation(kind)
-        problem_example = self._body(problem, req, PROBLEM_JSON)
+        problem_example, _ = self._body(problem, req, PROBLEM_JSON)
+        example, media_type = self._body(problem, req, "*/*")
         return Entry(
             code=kind.code,
             type=problem_example["type"],
@@ -180,8 +181,9 @@ class _Explainer:
             retry=retry,
             headers=self._headers(kind, problem, places),
             sentence=self._sentence(kind, problem),
-            example=self._body(problem, req, "*/*"),
+            example=example,
             problem_example=problem_example,
+            media_type=media_type,
             anywhere=any(place is NOWHERE for place, _ in places),
             occurrences=tuple(
                 _occurrence(kind, place, cause, retry)
@@ -196,7 +198,8 @@ class _Explainer:
         req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format hook is not called
         response = render(self._problem(bare(404), NOWHERE, req), req, self._state)
         fields = dict(complete(response, req, self._state).headers)
-        fields["Content-Type"] = "application/json"
+        is_problem = self._state.config.format == "problem"
+        fields["Content-Type"] = PROBLEM_JSON if is_problem else "application/json"
         return tuple(
             _header_field(name, value) for name, value in fields.items() if name != "Content-Length"
         )
@@ -244,16 +247,17 @@ class _Explainer:
                 values.setdefault(name, value)
         return tuple(_header_field(name, values[name]) for name in sorted(values))
 
-    def _body(self, problem: Problem, req: Request, accept: str) -> Mapping[str, Any]:
+    def _body(self, problem: Problem, req: Request, accept: str) -> tuple[Any, str]:
+        """Return a body as a JSON value, and its media type."""
         req.environ["HTTP_ACCEPT"] = accept
         try:
-            body: dict[str, Any] = json.loads(render(problem, req, self._state).get_data())
+            response = render(problem, req, self._state)
+            text = response.get_data(as_text=True)
+            return json.loads(text) if response.is_json else text, response.mimetype or ""
         except Exception:  # the author's format hook needs a request that is being handled
-            is_problem = accept == PROBLEM_JSON
-            body = (
-                problem_json(problem) if is_problem else plain(problem, self._state.config.members)
-            )
-        return body
+            if accept == PROBLEM_JSON:
+                return problem_json(problem), PROBLEM_JSON
+            return plain(problem, self._state.config.named_members), "application/json"
 
 
 def _header_field(name: str, value: str) -> HeaderField:

@@ -93,12 +93,14 @@ class Entry:
     headers: tuple[HeaderField, ...]
     #: The sentence of an error for which the author wrote none.
     sentence: str
-    #: An example of the plain body, in the shape that the app gives it.
-    example: Mapping[str, Any]
+    #: An example of the plain body, in the shape that the app gives it: a JSON value.
+    example: Any
     #: An example of the problem+json body.
     problem_example: Mapping[str, Any]
     #: Whether the error can also occur at a URL that no endpoint has.
     anywhere: bool = False
+    #: The media type of the plain body.
+    media_type: str = "application/json"
     #: The operations that can answer the error.
     occurrences: tuple[Occurrence, ...] = ()
 

@@ -198,7 +198,10 @@ class _Pages:
             "summary": "The errors of this API: what each one means, and what you can do about it.",
             "body": _body_sentence(example.example),
             "example": example.example,
-            "problem_body": (
+            # With APIERRORS_FORMAT = "problem", there is no other body.
+            "problem_body": ""
+            if example.example == example.problem_example
+            else (
                 "Send `Accept: application/problem+json` to get problem details (RFC 9457) "
                 "instead. Their `type` identifies the error. It is usually the URL of the page "
                 "that explains the error."
@@ -222,6 +225,7 @@ class _Pages:
         has_delay = entry.retry == "after-delay" and "Retry-After" in names
         same_status = (other for other in self._catalogue.errors if other.status == entry.status)
         return {
+            "code": entry.code,
             "type": entry.type,
             "status": entry.status,
             "title": entry.title,
@@ -232,6 +236,7 @@ class _Pages:
             "retry_rule": _RETRY_AFTER if has_delay else _RETRY_RULES[entry.retry],
             "headers": _headers(entry.headers),
             "example": entry.example,
+            "media_type": entry.media_type,
             "problem_example": entry.problem_example,
             "anywhere": entry.anywhere,
             "endpoints": [
@@ -271,8 +276,15 @@ def _headers(fields: Iterable[HeaderField]) -> list[dict[str, str]]:
     ]
 
 
-def _body_sentence(example: Mapping[str, Any]) -> str:
+def _body_sentence(example: Any) -> str:
+    if not isinstance(example, Mapping):
+        return "Every error looks like this one."
     sentence = "Every error is a JSON object."
+    if "error" not in example and {"type", "detail"} <= example.keys():
+        return (
+            f"{sentence} It has the members of problem details (RFC 9457). Its `detail` says in "
+            "one sentence what went wrong."
+        )
     if "error" not in example:
         return sentence
     return f"{sentence} Its member `error` says in one sentence what went wrong."

@@ -61,7 +61,7 @@ def _error(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "retry": entry.retry,
         "headers": sorted(field.name for field in entry.headers),
-        "members": sorted(entry.example),
+        "members": sorted(entry.example) if isinstance(entry.example, Mapping) else [],
         "problem": sorted(entry.problem_example),
     }
 

@@ -7,13 +7,25 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from .http import ABSOLUTE_URI, TOKEN
 from .sentences import NAMED, PLACEHOLDER, Sentence, placeholders_of, text_of
 
 _PREFIX = "APIERRORS_"
-MEMBERS = ("error", "status", "code", "type", "title", "errors", "request_id", "documentation")
+#: What the plain body can tell of an error.
+FACTS = (
+    "error",
+    "status",
+    "code",
+    "type",
+    "title",
+    "errors",
+    "request_id",
+    "documentation",
+    "retry_after",
+    "extensions",
+)
 #: The endpoint of the reference page.
 REFERENCE_ENDPOINT = "apierrors_reference"
 
@@ -22,7 +34,8 @@ REFERENCE_ENDPOINT = "apierrors_reference"
 class Config:
     """What an administrator can set. ``docs/configuration.md`` explains each key."""
 
-    members: tuple[str, ...] = ("error",)
+    format: Literal["plain", "problem"] = "plain"
+    members: tuple[str, ...] | Mapping[str, Any] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
     type_base: str | None = None
     strict_json: bool = True
@@ -56,6 +69,14 @@ class Config:
                 raise ValueError(f"{key} = {value!r}: {error}") from None
         return cls(**values)
 
+    @property
+    def named_members(self) -> tuple[tuple[str, Any], ...]:
+        """The members of the plain body: the name of each, and a fact or a constant."""
+        members = self.members
+        if isinstance(members, Mapping):
+            return tuple(members.items())
+        return tuple((fact, fact) for fact in members)
+
     def covers(self, path: str) -> bool:
         """Whether a path belongs to the API.
 
@@ -83,15 +104,30 @@ def _suggestion(key: str) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _members(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise ValueError('give a tuple of names, such as ("error", "status").')
-    unknown = [name for name in value if name not in MEMBERS]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not a member. Choose from: {', '.join(MEMBERS)}.")
-    if "error" not in value:
-        raise ValueError('"error" must be among the members. For another body, use @errors.format.')
-    return tuple(dict.fromkeys(value))
+def _format(value: Any) -> str:
+    if value not in ("plain", "problem"):
+        raise ValueError('choose "plain" or "problem".')
+    return str(value)
+
+
+def _members(value: Any) -> tuple[str, ...] | Mapping[str, Any]:
+    if not isinstance(value, list | tuple | Mapping):
+        raise ValueError(
+            'give a tuple of facts, such as ("error", "status"), or a dict from the names of '
+            'members to facts, such as {"message": "error"}.'
+        )
+    facts = list(value.values()) if isinstance(value, Mapping) else list(value)
+    for fact in facts:
+        is_constant = isinstance(value, Mapping) and not isinstance(fact, str)
+        if fact not in FACTS and not is_constant:
+            raise ValueError(f"{fact!r} is not a fact. Choose from: {', '.join(FACTS)}.")
+    if "error" not in facts:
+        raise ValueError('"error" must be among the facts. For another body, use @errors.format.')
+    if not isinstance(value, Mapping):
+        return tuple(dict.fromkeys(facts))
+    if not all(isinstance(name, str) for name in value):
+        raise ValueError("the name of a member must be a text.")
+    return MappingProxyType(dict(value))
 
 
 def _messages(value: Any) -> Mapping[int | str, Any]:
@@ -230,6 +266,7 @@ def _rate_limits(value: Any) -> Mapping[str, str | None]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
+    "APIERRORS_FORMAT": _format,
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
     "APIERRORS_TYPE_BASE": _type_base,

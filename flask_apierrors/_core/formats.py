@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import ABOUT_BLANK, FieldError, Problem, status_title
 
 
-def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
-    """Return the members that the administrator chose, without those that are empty."""
-    values = {
+def plain(problem: Problem, members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members that the administrator chose. Facts that are empty are left out.
+
+    :param members: The name of each member, and a fact or a constant that is no text. The fact
+        ``extensions`` under its own name means the author's members themselves.
+    """
+    body: dict[str, Any] = {}
+    inline: dict[str, Any] = {}
+    facts = facts_of(problem)
+    for name, fact in members:
+        if not isinstance(fact, str):
+            body[name] = fact
+        elif fact == name == "extensions":
+            inline.update(problem.extensions)
+        elif facts[fact]:
+            body[name] = facts[fact]
+    return body | {name: value for name, value in inline.items() if name not in body}
+
+
+def facts_of(problem: Problem) -> dict[str, Any]:
+    """Return what a plain body can tell, by the names that ``APIERRORS_MEMBERS`` takes."""
+    delays = [value for name, value in problem.headers if name.lower() == "retry-after"]
+    return {
         "error": problem.detail,
         "status": problem.status,
         "code": problem.code,
@@ -19,8 +39,9 @@ def plain(problem: Problem, members: tuple[str, ...]) -> dict[str, Any]:
         "errors": error_list(problem),
         "request_id": problem.request_id,
         "documentation": problem.documentation,
+        "retry_after": int(delays[0]) if delays and delays[0].isdecimal() else None,
+        "extensions": problem.extensions,
     }
-    return {name: values[name] for name in members if values[name]}
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .accept import PROBLEM_JSON, wants_problem
-from .errors import ABOUT_BLANK, Problem
+from .errors import ABOUT_BLANK, Problem, code_of_status
 from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
-from .http import HeaderPairs, OneVary
+from .http import HeaderPairs, OneVary, header_pairs
 from .sentences import Sentence
 from .state import AppState, current_flask, request_id
 from .text import as_json
@@ -25,6 +26,10 @@ _JSON = "application/json"
 _FRAGMENT = "!$&'()*+,;=:@/?"
 _encode = json.JSONEncoder().encode
 _STATIC_500 = json.dumps({"error": str(Sentence(500))}).encode() + b"\n"
+_STATIC_PROBLEM = (
+    json.dumps(problem_json(Problem(500, code_of_status(500), "", str(Sentence(500))))).encode()
+    + b"\n"
+)
 _STATUS_LINES = {
     status: f"{status} {phrase.upper()}" for status, phrase in HTTP_STATUS_CODES.items()
 }
@@ -32,12 +37,14 @@ _CONTENT_TYPES = {media_type: ("Content-Type", media_type) for media_type in (_J
 
 
 def render(problem: Problem, req: Request, app: AppState) -> Response:
-    """Make the response: RFC 9457 if the client names problem+json, else the plain body."""
+    """Make the response: RFC 9457 if the app or the client asks for it, else the plain body."""
     flask_app = current_flask()
     accept = req.environ.get("HTTP_ACCEPT")
-    if accept is not None and wants_problem(accept):
+    if app.config.format == "problem" or (accept is not None and wants_problem(accept)):
         media_type = PROBLEM_JSON
         body = _dumps(problem_json(_locate(problem, req, app)), flask_app)
+    elif app.hooks.format is not None:
+        return _in_own_shape(_locate(problem, req, app), app.hooks.format, app)
     else:
         media_type = _JSON
         body = _plain_body(problem, req, app, flask_app)
@@ -46,23 +53,36 @@ def render(problem: Problem, req: Request, app: AppState) -> Response:
 
 def static_500(app: AppState, headers: HeaderPairs = ()) -> Response:
     """Make the response for when everything else failed: its body is a constant."""
-    return _response(500, _STATIC_500, _JSON, headers, app, current_flask())
+    is_problem = app.config.format == "problem"
+    body, media_type = (_STATIC_PROBLEM, PROBLEM_JSON) if is_problem else (_STATIC_500, _JSON)
+    return _response(500, body, media_type, headers, app, current_flask())
 
 
 def _plain_body(problem: Problem, req: Request, app: AppState, flask_app: Flask) -> bytes:
-    if app.hooks.format is not None:
-        body = app.call(app.hooks.format, _locate(problem, req, app))
-        if not isinstance(body, Mapping):
-            raise TypeError(
-                f"The @errors.format function must return a dict, not {type(body).__name__}."
-            )
-        return _dumps(body, flask_app)
     if app.config.members != ("error",):
-        return _dumps(plain(_locate(problem, req, app), app.config.members), flask_app)
+        return _dumps(plain(_locate(problem, req, app), app.config.named_members), flask_app)
     if type(flask_app.json) is DefaultJSONProvider:
         # The usual body, seven times as fast as by json.dumps.
         return f'{{"error":{_encode(problem.detail)}}}\n'.encode()
     return _dumps({"error": problem.detail}, flask_app)
+
+
+def _in_own_shape(problem: Problem, function: Callable[[Problem], Any], app: AppState) -> Response:
+    """Answer with the body of an author's function, which may have a media type of its own.
+
+    The status is the problem's, and header fields of both go out.
+    """
+    body = app.call(function, problem)
+    if body is None:
+        raise TypeError("The @errors.format function must return a body, not None.")
+    flask_app = current_flask()
+    media_type, fields = _JSON, problem.headers
+    if isinstance(body, WerkzeugResponse):
+        data, media_type = body.get_data(), body.content_type or _JSON
+        fields += header_pairs(body.headers)
+    else:
+        data = _dumps(body, flask_app)
+    return _response(problem.status, data, media_type, fields, app, flask_app)
 
 
 def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
@@ -101,7 +121,7 @@ def _quote_path(path: str) -> str:
     return quote("/" + path.strip("/"), safe="/!$&'()*+,;=:@~")
 
 
-def _dumps(body: Mapping[str, Any], flask_app: Flask) -> bytes:
+def _dumps(body: object, flask_app: Flask) -> bytes:
     """Write JSON (RFC 8259) in ASCII, by Flask's own encoder unless the app has another."""
     plain_body = as_json(body)
     if type(flask_app.json) is DefaultJSONProvider:
@@ -117,7 +137,8 @@ def _response(
     app: AppState,
     flask_app: Flask,
 ) -> Response:
-    fields = (_CONTENT_TYPES[media_type], *COMMON_FIELDS.add_to(own))
+    content_type = _CONTENT_TYPES.get(media_type) or ("Content-Type", media_type)
+    fields = (content_type, *COMMON_FIELDS.add_to(own))
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = flask_app.response_class
     stand_in = app.stand_ins.get(response_class)

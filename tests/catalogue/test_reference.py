@@ -692,3 +692,17 @@ def test_two_apps_have_two_pages(make_app: MakeApp) -> None:
         ["/a"],
         ["/b"],
     ]
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/markdown"])
+def test_an_app_that_only_sends_problem_json_shows_no_other_body(
+    make_app: MakeApp, accept: str
+) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors", APIERRORS_FORMAT="problem")
+    page = get(app, "/errors/not-found", accept).text
+    assert "application/problem+json" in page
+    assert "Response body as <code>application/json" not in page
+    assert "Response body as `application/json`" not in page
+    overview = get(app, "/errors", accept).text
+    assert "members of problem details" in overview
+    assert "to get problem details" not in overview

@@ -53,6 +53,7 @@ def test_every_key_is_read() -> None:
             "APIERRORS_URL_PREFIXES": ["/api", "/v2/"],
             "APIERRORS_VALIDATION_STATUS": 422,
             "APIERRORS_MAX_ERRORS": 1,
+            "APIERRORS_FORMAT": "problem",
             "APIERRORS_TYPE_BASE": "https://example.com/errors/",
             "APIERRORS_REALM": "Fleet API (v1)",
             "APIERRORS_RETRY_AFTER": 0,
@@ -62,6 +63,7 @@ def test_every_key_is_read() -> None:
         }
     )
     assert config == Config(
+        format="problem",
         members=("status", "error"),
         messages={404: "Nothing here.", "vessel-not-found": "No such vessel."},
         type_base="https://example.com/errors/",
@@ -78,15 +80,19 @@ def test_every_key_is_read() -> None:
 
 
 WRONG: list[tuple[str, Any, str]] = [
-    ("MEMBERS", "error", "give a tuple of names"),
-    ("MEMBERS", None, "give a tuple of names"),
-    ("MEMBERS", {"error": 1}, "give a tuple of names"),
+    ("FORMAT", "json", 'choose "plain" or "problem"'),
+    ("FORMAT", ["plain"], 'choose "plain" or "problem"'),
+    ("MEMBERS", "error", "give a tuple of facts"),
+    ("MEMBERS", None, "give a tuple of facts"),
+    ("MEMBERS", {"error": 1}, '"error" must be among'),
+    ("MEMBERS", {1: "error"}, "the name of a member must be a text"),
+    ("MEMBERS", {"message": "error", "kind": "oops"}, "'oops' is not a fact"),
     (
         "MEMBERS",
         ("error", "stack"),
-        r"'stack' is not a member. Choose from: error, status, code, type, title, errors",
+        r"'stack' is not a fact. Choose from: error, status, code, type, title, errors",
     ),
-    ("MEMBERS", ("error", ["status"]), r"\['status'\] is not a member"),
+    ("MEMBERS", ("error", ["status"]), r"\['status'\] is not a fact"),
     ("MEMBERS", (), '"error" must be among'),
     ("MEMBERS", ("status",), r"For another body, use @errors\.format"),
     ("MESSAGES", "Nothing here.", "give a dict"),

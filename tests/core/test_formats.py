@@ -2,16 +2,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_apierrors._core.config import MEMBERS
+from flask_apierrors._core.config import FACTS
 from flask_apierrors._core.errors import FieldError, Problem
 from flask_apierrors._core.formats import error_list, plain, problem_json
 
+MEMBERS = tuple((fact, fact) for fact in FACTS)
 PROBLEM = Problem(
     404,
     "vessel-not-found",
     "Vessel not found",
     "No vessel 9.",
     errors=(FieldError("no", pointer="#/imo"), {"code": 7}),
+    headers=(("Retry-After", "30"),),
     extensions={"domain": "north"},
     type="/errors/vessel-not-found",
     instance="/vessels/9#abc",
@@ -22,12 +24,12 @@ BARE = Problem(404, "not-found", "Not Found", "No.")
 
 
 def test_the_plain_body_is_only_the_sentence() -> None:
-    assert plain(PROBLEM, ("error",)) == {"error": "No vessel 9."}
+    assert plain(PROBLEM, [("error", "error")]) == {"error": "No vessel 9."}
 
 
 def test_the_plain_body_has_the_chosen_members_in_their_order() -> None:
     body = plain(PROBLEM, MEMBERS)
-    assert list(body) == list(MEMBERS)
+    assert list(body) == [*FACTS[:-1], "domain"]
     assert body == {
         "error": "No vessel 9.",
         "status": 404,
@@ -37,6 +39,8 @@ def test_the_plain_body_has_the_chosen_members_in_their_order() -> None:
         "errors": [{"detail": "no", "pointer": "#/imo"}, {"code": 7}],
         "request_id": "abc",
         "documentation": "/errors/vessel-not-found",
+        "retry_after": 30,
+        "domain": "north",
     }
 
 
@@ -88,3 +92,26 @@ def test_a_problem_without_a_uri_has_the_title_of_its_status() -> None:
 def test_the_error_list_contains_mappings() -> None:
     assert error_list(BARE) == []
     assert error_list(PROBLEM) == [{"detail": "no", "pointer": "#/imo"}, {"code": 7}]
+
+
+def test_members_have_the_administrators_names_and_constants() -> None:
+    members = (("message", "error"), ("code", "code"), ("success", False), ("more", "extensions"))
+    assert plain(PROBLEM, members) == {
+        "message": "No vessel 9.",
+        "code": "vessel-not-found",
+        "success": False,
+        "more": {"domain": "north"},
+    }
+
+
+def test_the_authors_members_never_replace_a_chosen_one() -> None:
+    problem = BARE._replace(extensions={"error": "mine", "x": 1})
+    assert plain(problem, (("extensions", "extensions"), ("error", "error"))) == {
+        "error": "No.",
+        "x": 1,
+    }
+
+
+def test_a_delay_that_is_a_date_is_no_number_of_seconds() -> None:
+    problem = BARE._replace(headers=(("Retry-After", "Fri, 27 Nov 2026 08:00:00 GMT"),))
+    assert plain(problem, (("error", "error"), ("retry_after", "retry_after"))) == {"error": "No."}

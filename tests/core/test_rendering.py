@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import Unauthorized
 
 from flask_apierrors import ApiError, ApiErrors, FieldError, Problem
+from flask_apierrors._core.rendering import static_500
 from tests.core.failing import (
     INTERNAL,
     PROBLEM,
@@ -225,14 +227,39 @@ def test_a_failing_format_is_logged_and_answered_with_a_static_500(
     assert record.exc_info[0] is ZeroDivisionError
 
 
-@pytest.mark.parametrize("body", [None, "text", ["list"]])
-def test_a_format_that_returns_no_dict_is_a_500_with_the_reason_in_the_log(
-    body: Any, caplog: pytest.LogCaptureFixture
+def test_a_format_that_returns_nothing_is_a_500_with_the_reason_in_the_log(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(lambda: abort(404))
-    errors.format(lambda problem: body)
+    nothing: Any = lambda problem: None  # noqa: E731
+    errors.format(nothing)
     assert app.test_client().get("/x").status_code == 500
-    assert "must return a dict" in caplog.text
+    assert "must return a body" in caplog.text
+
+
+@pytest.mark.parametrize("body", [{"a": 1}, ["No."], "No."])
+def test_a_format_can_return_any_json_value(body: Any) -> None:
+    app, errors = make(lambda: abort(404))
+    errors.format(lambda problem: body)
+    response = app.test_client().get("/x")
+    assert (response.status_code, response.content_type) == (404, "application/json")
+    assert json.loads(response.data) == body
+
+
+def test_a_format_can_return_a_response_with_its_own_media_type_and_fields() -> None:
+    app, errors = make(raiser(ApiError("No.", status=409, headers={"X-Error": "a"})))
+
+    @errors.format
+    def json_api(problem: Problem) -> Response:
+        body = json.dumps({"errors": [{"code": problem.code, "detail": problem.detail}]})
+        return Response(body, headers={"X-Shape": "b"}, content_type="application/vnd.api+json")
+
+    response = app.test_client().get("/x")
+    assert (response.status_code, response.content_type) == (409, "application/vnd.api+json")
+    assert json.loads(response.data) == {"errors": [{"code": "conflict", "detail": "No."}]}
+    assert (response.headers["X-Error"], response.headers["X-Shape"]) == ("a", "b")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers.getlist("Content-Length") == [str(len(response.data))]
 
 
 def test_a_failing_converter_is_logged_and_signalled_and_answered_with_a_static_500(
@@ -368,3 +395,29 @@ def test_a_head_request_gets_the_fields_and_no_body() -> None:
     assert head.data == b""
     assert head.headers["Content-Length"] == full.headers["Content-Length"]
     assert head.content_type == "application/json"
+
+
+# -- problem+json for every client
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html"])
+def test_an_app_can_send_problem_json_to_every_client(accept: str | None) -> None:
+    headers = {"Accept": accept} if accept else {}
+    response = get(lambda: abort(404, "No."), headers, APIERRORS_FORMAT="problem")
+    assert response.content_type == "application/problem+json"
+    body = strict_json(response)
+    assert (body["detail"], body["code"], body["status"]) == ("No.", "not-found", 404)
+
+
+def test_the_last_resort_is_problem_json_too() -> None:
+    app, _ = make(APIERRORS_FORMAT="problem")
+    with app.test_request_context("/x"):
+        response = static_500(app.extensions["apierrors"])
+    assert response.content_type == "application/problem+json"
+    assert json.loads(response.get_data()) == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": INTERNAL,
+        "code": "internal-server-error",
+    }
