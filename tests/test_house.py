@@ -26,7 +26,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("accept", "errors", "header_fields"),
         ("config", "hooks"),
         ("scheme", "validation"),
-        ("state",),
+        ("adoption", "state"),
         ("problem", "formats", "ready_response"),
         ("rendering",),
         ("road",),

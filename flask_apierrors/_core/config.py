@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from .http import TOKEN
 from .sentences import NAMED, PLACEHOLDER, Sentence, placeholders_of, text_of
 
 _PREFIX = "APIERRORS_"
+#: Where the sentence of an error usually is, in this order.
+SENTENCE_NAMES = ("error", "message", "msg", "detail", "description")
 MEMBERS = ("error", "status", "type", "title", "errors", "request_id", "documentation")
 #: The endpoint of the reference page.
 REFERENCE_ENDPOINT = "apierrors_reference"
@@ -24,6 +26,8 @@ class Config:
 
     members: tuple[str, ...] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    #: The members that may have the sentence of a returned error.
+    adopt: tuple[str, ...] | Literal[False] = False
     url_prefixes: tuple[str, ...] = ()
     validation_status: int = 400
     max_errors: int = 20
@@ -90,6 +94,17 @@ def _members(value: Any) -> tuple[str, ...]:
     if "error" not in value:
         raise ValueError('"error" must be among the members. For another body, use @errors.format.')
     return tuple(dict.fromkeys(value))
+
+
+def _adopt(value: Any) -> tuple[str, ...] | Literal[False]:
+    if isinstance(value, bool):
+        return SENTENCE_NAMES if value else False
+    is_list = isinstance(value, list | tuple) and len(value) > 0
+    if not is_list or not all(isinstance(name, str) and name for name in value):
+        raise ValueError(
+            'give True, False, or a tuple of the members that have the sentence, such as ("msg",).'
+        )
+    return tuple(value)
 
 
 def _messages(value: Any) -> Mapping[int | str, Any]:
@@ -199,6 +214,7 @@ def _rate_limits(value: Any) -> Mapping[str, str | None]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
+    "APIERRORS_ADOPT": _adopt,
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
     "APIERRORS_URL_PREFIXES": _url_prefixes,

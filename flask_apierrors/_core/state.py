@@ -73,6 +73,8 @@ class RequestState:
     principal: Any = None
     rejection: HTTPException | None = None
     negotiated_type: str | None = None
+    #: Whether a returned error becomes a problem. ``abort(Response(...))`` stays.
+    adopts: bool = True
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None
