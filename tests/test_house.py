@@ -27,7 +27,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("scheme",),
         ("config", "hooks"),
         ("validation",),
-        ("state",),
+        ("adoption", "state"),
         ("formats", "log_records", "origin", "ready_response"),
         ("words",),
         ("problem",),

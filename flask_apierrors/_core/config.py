@@ -26,6 +26,8 @@ FACTS = (
     "retry_after",
     "extensions",
 )
+#: Where the sentence of an error usually is, in this order.
+SENTENCE_NAMES = ("error", "message", "msg", "detail", "description")
 #: The endpoint of the reference page.
 REFERENCE_ENDPOINT = "apierrors_reference"
 
@@ -37,6 +39,8 @@ class Config:
     format: Literal["plain", "problem"] = "plain"
     members: tuple[str, ...] | Mapping[str, Any] = ("error",)
     messages: Mapping[int | str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    #: The members that may have the sentence of a returned error.
+    adopt: tuple[str, ...] | Literal[False] = False
     type_base: str | None = None
     strict_json: bool = True
     url_prefixes: tuple[str, ...] = ()
@@ -128,6 +132,17 @@ def _members(value: Any) -> tuple[str, ...] | Mapping[str, Any]:
     if not all(isinstance(name, str) for name in value):
         raise ValueError("the name of a member must be a text.")
     return MappingProxyType(dict(value))
+
+
+def _adopt(value: Any) -> tuple[str, ...] | Literal[False]:
+    if isinstance(value, bool):
+        return SENTENCE_NAMES if value else False
+    is_list = isinstance(value, list | tuple) and len(value) > 0
+    if not is_list or not all(isinstance(name, str) and name for name in value):
+        raise ValueError(
+            'give True, False, or a tuple of the members that have the sentence, such as ("msg",).'
+        )
+    return tuple(value)
 
 
 def _messages(value: Any) -> Mapping[int | str, Any]:
@@ -267,6 +282,7 @@ def _rate_limits(value: Any) -> Mapping[str, str | None]:
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "APIERRORS_FORMAT": _format,
+    "APIERRORS_ADOPT": _adopt,
     "APIERRORS_MEMBERS": _members,
     "APIERRORS_MESSAGES": _messages,
     "APIERRORS_TYPE_BASE": _type_base,

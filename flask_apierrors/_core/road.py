@@ -17,6 +17,7 @@ from flask.signals import got_request_exception
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from .adoption import adopt
 from .errors import ApiError
 from .header_fields import FIELDS_OF_EVERY_ERROR
 from .hooks import Converter
@@ -33,6 +34,7 @@ from .state import (
     current_flask,
     current_request,
     request_id,
+    request_state,
 )
 from .statuses import STATUSES
 
@@ -75,6 +77,8 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
         if isinstance(converted, HTTPException):
             code = converted.code
             if converted.response is not None:
+                if app.config.adopt:
+                    request_state(req, app).adopts = False
                 return _copy(converted.response)
             if writes_own_body(type(converted)):  # type: ignore[arg-type]
                 own = own_response(converted, req)
@@ -353,7 +357,7 @@ def complete(response: Response, req: Request, app: AppState) -> Response:
     if not is_error(response):
         return response
     is_own = is_whole(response)
-    if not is_own and _is_empty(response):
+    if not is_own:
         response = _fill(response, req, app)
     headers = response.headers
     status = status_of(response)
@@ -381,10 +385,18 @@ def _is_empty(response: Response) -> bool:
 
 
 def _fill(response: Response, req: Request, app: AppState) -> Response:
-    """Give a body to an error that a view, or another extension, returned without one."""
+    """Give an error the body of the contract, if it has none or one that is adopted."""
     headers = header_pairs(response.headers)
+    exc: ApiError | None = None
+    if _is_empty(response):
+        exc = ApiError(status=response.status_code)
+    elif app.config.adopt and request_state(req, app).adopts:
+        exc = adopt(response, app.config.adopt, app.config.max_errors)
+    if exc is None:
+        return response
+    exc.headers = headers
     try:
-        problem = to_problem(ApiError(status=response.status_code, headers=headers), req, app)
+        problem = to_problem(exc, req, app)
         if problem.status == 500:
             # A 500 hides the exception's headers, but these came from a response.
             problem = problem._replace(headers=headers)

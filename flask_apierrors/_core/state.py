@@ -93,6 +93,8 @@ class RequestState:
     negotiated_type: str | None = None
     #: A validation error about data of the server's own: see ``origin``.
     internal_error: Exception | None = None
+    #: Whether a returned error becomes a problem. ``abort(Response(...))`` stays.
+    adopts: bool = True
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from .config import Config
+from .config import SENTENCE_NAMES, Config
 from .errors import FieldError
 from .http import HeaderPairs, header_pairs
 from .origin import locate
@@ -18,8 +18,6 @@ from .sentences import Sentence
 from .text import as_text
 from .validation import Invalid, describe
 
-#: The members of a mapping that can be its sentence. The first one with a text is.
-SENTENCE_NAMES = ("error", "message", "detail", "description")
 #: The members of ``data`` that are read by their names, or that no library sends.
 _OF_DATA = ("message", "messages", "errors", "headers", "schema")
 #: The statuses whose errors are those of a validator.

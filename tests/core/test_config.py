@@ -8,7 +8,7 @@ import pytest
 from flask import Flask, abort
 
 from flask_apierrors import ApiErrors
-from flask_apierrors._core.config import Config
+from flask_apierrors._core.config import SENTENCE_NAMES, Config
 from flask_apierrors._core.sentences import Sentence
 
 
@@ -284,3 +284,16 @@ def test_an_empty_or_failing_translation_keeps_the_status_and_gives_a_sentence(
     lazy.text = None
     response = app.test_client().get("/")
     assert (response.status_code, response.get_json()) == (409, {"error": "<Lazy>"})
+
+
+@pytest.mark.parametrize("value", ["True", "message", (), ("",), (1,), 1, None])
+def test_a_wrong_value_of_adopt_names_the_remedy(value: Any) -> None:
+    with pytest.raises(ValueError, match="give True, False, or a tuple"):
+        Config.from_mapping({"APIERRORS_ADOPT": value})
+
+
+def test_adopt_is_off_or_names_the_members_that_have_the_sentence() -> None:
+    assert Config().adopt is False
+    assert Config.from_mapping({"APIERRORS_ADOPT": False}).adopt is False
+    assert Config.from_mapping({"APIERRORS_ADOPT": True}).adopt == SENTENCE_NAMES
+    assert Config.from_mapping({"APIERRORS_ADOPT": ["msg"]}).adopt == ("msg",)
