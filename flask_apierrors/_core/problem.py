@@ -15,13 +15,13 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from .errors import ApiError, FieldError, Problem, status_title, status_type
+from .errors import ApiError, FieldError, Problem, ValidationFailed, status_title, status_type
 from .http import HeaderPairs, delay_seconds, has_field, header_pairs
 from .sentences import Sentence, text_of
 from .state import AppState, current_flask
 from .statuses import STATUSES
 from .text import as_text
-from .validation import Invalid
+from .validation import Invalid, describe_errors
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
 #: Methods that read all fields from the attributes of an ``ApiError``.
@@ -85,6 +85,8 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
         status = exc.code
         if not isinstance(status, int) or not 400 <= status <= 599 or status == 500:
             return Draft(500)  # a status that is not an error's is a mistake of the author
+        if isinstance(exc, ValidationFailed):
+            return _draft_of_validation_failed(exc, req, app)
         # Validators that raise an HTTPException keep what they found in its `data`.
         invalid = describe_invalid(exc, req, app) if "data" in vars(exc) else None
         if invalid is None:
@@ -118,10 +120,22 @@ def _draft_of_http_exception(exc: HTTPException, status: int, req: Request) -> D
 
 def _draft_of_invalid(invalid: Invalid, status: int, app: AppState) -> Draft:
     draft = Draft(status, "validation-failed", "Validation failed")
-    draft.text = invalid.sentence or None
+    draft.text = _sentence_of_invalid(invalid, app)
+    draft.errors = invalid.errors
+    return draft
+
+
+def _sentence_of_invalid(invalid: Invalid, app: AppState) -> str | Sentence | None:
+    text = invalid.sentence or None
     # Without a text of the administrator's, the sentence is that of the errors.
-    if draft.text is not None and app.config.messages:
-        draft.text = Sentence("validation-failed", errors=draft.text)
+    return Sentence("validation-failed", errors=text) if text and app.config.messages else text
+
+
+def _draft_of_validation_failed(exc: ValidationFailed, req: Request, app: AppState) -> Draft:
+    config = app.config
+    invalid = describe_errors(exc.errors, config.max_errors, config.text_of)
+    draft = _draft_of_http_exception(exc, config.validation_status, req)
+    draft.text = _own_text(exc) or _sentence_of_invalid(invalid, app)
     draft.errors = invalid.errors
     return draft
 
