@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -10,7 +11,8 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, Response, current_app, has_request_context
+from flask import Flask, Request, Response, current_app, has_request_context
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ._core.config import REFERENCE_ENDPOINT, Config
@@ -18,11 +20,15 @@ from ._core.errors import ApiError, Problem
 from ._core.hooks import Converter, Hooks
 from ._core.origin import internal
 from ._core.road import (
+    at_first_request,
     error_response,
-    find_converter,
     finish,
     handle,
-    leave_to_flask,
+    handle_group,
+    page,
+    register_handler,
+    register_validators,
+    use_exception_handler,
     use_response_class,
 )
 from ._core.state import (
@@ -52,7 +58,13 @@ _PermissionsHook = TypeVar(
 )
 _FormatHook = TypeVar("_FormatHook", bound=Callable[[Problem], _Body | Awaitable[_Body]])
 _UnavailableHook = TypeVar("_UnavailableHook", bound=Callable[[], _Reason | Awaitable[_Reason]])
-_Answer = TypeVar("_Answer", bound=HTTPException | Awaitable[HTTPException])
+_Answer = TypeVar(
+    "_Answer",
+    bound=HTTPException
+    | ResponseReturnValue
+    | Awaitable[HTTPException]
+    | Awaitable[ResponseReturnValue],
+)
 
 
 class ApiErrors:
@@ -92,7 +104,9 @@ class ApiErrors:
         use_strict_json(app)
         use_response_class(app, state)
         _register_handlers(app, state)
-        app.after_request(finish)
+        use_exception_handler(app)
+        # The first of these functions runs last. It completes what all others leave.
+        app.after_request_funcs.setdefault(None, []).insert(0, partial(finish, app=state))
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
         use_rate_limits(app, state)
@@ -181,7 +195,8 @@ class ApiErrors:
         """Answer exceptions of a class with an HTTP exception.
 
         Call ``convert(KeyError, to=NotFound)``, or use it as a decorator of a function that takes
-        the exception and returns an ``HTTPException``. The converter for the nearest class wins.
+        the exception. The function returns or raises an ``HTTPException``, or returns what a view
+        may return. The converter for the nearest class wins, wherever the exception comes from.
         The text of the exception is never sent, unless the function uses it. A 5xx is logged with
         the traceback and signalled, like a crash.
 
@@ -212,7 +227,7 @@ class ApiErrors:
     def _convert(self, cls: type[Exception], function: Converter) -> Converter:
         self._hooks.converters[cls] = function
         for app in self._apps:
-            _register_handler(app, cls)
+            register_handler(app, cls, app.extensions["apierrors"])
         return function
 
     def hide(self, *endpoints: str) -> None:
@@ -228,13 +243,24 @@ class ApiErrors:
 
     # -- what an author may call
 
+    def covers(self, req: Request) -> bool:
+        """Whether a request is for the API, and not for another part of the site.
+
+        :param req: The request.
+        :returns: Whether its path is under one of ``APIERRORS_URL_PREFIXES``. Without prefixes, the
+            API is the whole site.
+        """
+        return app_state().config.covers(req.path)
+
     def handle(self, exc: Exception) -> Any:
         """Answer an exception as the registered handlers do. Call it in handlers of your own.
 
         :param exc: The exception that Flask passed to the handler.
-        :returns: What an error handler may return.
+        :returns: What an error handler may return. Outside ``APIERRORS_URL_PREFIXES``, that is
+            Flask's own page.
         """
-        return handle(exc, app_state())
+        app, req = app_state(), current_request()
+        return handle(exc, app) if app.config.covers(req.path) else page(exc, req, app)
 
     def internal(self) -> AbstractContextManager[None]:
         """Say that the data in a ``with`` block is the server's own, and not the client's.
@@ -263,40 +289,16 @@ class ApiErrors:
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:
-    _register_handler(app, HTTPException)
-    for cls in validation_errors():
-        _register_handler(app, cls, _handle_and_release)
+    register_handler(app, HTTPException, state)
+    register_validators(app, state)
+    app.before_request_funcs.setdefault(None, []).insert(0, at_first_request)
     for cls in body_errors():
         state.converters[cls] = to_client_disconnected
-        _register_handler(app, cls)
+        register_handler(app, cls, state)
     for cls in state.hooks.converters:
-        _register_handler(app, cls)
-
-
-def _handle_and_release(exc: Exception, app: AppState) -> Any:
-    """Answer, then drop the traceback, unless a debugger needs it.
-
-    The frame of marshmallow that raised the exception refers to it. That circle would keep the
-    request in memory until the garbage collector runs.
-    """
-    req = current_request()
-    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
-    if is_internal and find_converter(exc, app) is None:
-        return leave_to_flask(exc, req, app)
-    answer = handle(exc, app)
-    if not app.app.debug:
-        exc.__traceback__ = None
-    return answer
-
-
-def _register_handler(
-    app: Flask, cls: type[Exception], function: Callable[..., Any] = handle
-) -> None:
-    """Handle a class of exceptions, unless the author does: a second handler would replace it."""
-    if issubclass(cls, HTTPException) and cls is not HTTPException:
-        return  # The handler of HTTPException gets it. One by code would win over a blueprint's.
-    if cls not in app.error_handler_spec[None][None]:
-        app.register_error_handler(cls, partial(function, app=app.extensions["apierrors"]))
+        register_handler(app, cls, state)
+    for name in vars(builtins).keys() & {"ExceptionGroup"}:  # since Python 3.11
+        register_handler(app, vars(builtins)[name], state, handle_group)
 
 
 def _annotate(converter: Converter, answer: type[HTTPException]) -> Converter:

@@ -174,6 +174,19 @@ def test_the_prefixes_of_a_mounted_app_do_not_include_the_mount_point() -> None:
     assert client.get("/mnt/nope").content_type == "text/html; charset=utf-8"
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "path", "is_covered"),
+    [((), "/", True), (("/api",), "/api/x", True), (("/api",), "/apiary", False)],
+)
+def test_covers_tells_the_api_from_the_site(
+    prefixes: tuple[str, ...], path: str, is_covered: bool
+) -> None:
+    app = new_app(APIERRORS_URL_PREFIXES=prefixes)
+    errors = ApiErrors(app)
+    with app.test_request_context(path):
+        assert errors.covers(request) is is_covered
+
+
 def test_the_handlers_of_a_blueprint_win_inside_it() -> None:
     app = new_app()
     ApiErrors(app)
@@ -292,14 +305,60 @@ def test_an_answer_that_is_no_http_exception_fails_at_once(to: Any) -> None:
         ApiErrors().convert(StoreError, to=to)
 
 
-@pytest.mark.parametrize("returned", [None, "text", KeyError("secret")])
-def test_a_converter_that_returns_no_exception_is_a_500(returned: Any) -> None:
+@pytest.mark.parametrize("returned", [None, 12, KeyError("secret")])
+def test_a_converter_that_returns_no_answer_is_a_500(
+    returned: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     app = new_app()
     errors = ApiErrors(app)
     errors.convert(StoreError)(lambda exc: returned)
     response = get(app, "/store")
     assert response.status_code == 500
     assert b"secret" not in response.data
+    assert len(caplog.records) == 1
+    assert "StoreError" in caplog.text
+
+
+def test_a_converter_can_raise_its_answer() -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+
+    @errors.convert(StoreError)
+    def refuse(exc: StoreError) -> HTTPException:
+        abort(409, "In use.")
+
+    response = get(app, "/store")
+    assert (response.status_code, error(response)) == (409, "In use.")
+
+
+def test_a_converter_that_crashes_is_a_500_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(StoreError)(lambda exc: Conflict(str(1 / 0)))
+    assert get(app, "/store").status_code == 500
+    assert "ZeroDivisionError" in caplog.text
+    assert "StoreError" in caplog.text
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_converter_can_return_what_a_view_may_return(is_shared: bool) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    shared = Response("mine", 409)
+    errors.convert(StoreError)(lambda exc: shared if is_shared else ({"mine": True}, 409))
+    response = get(app, "/store")
+    assert response.status_code == 409
+    assert response.data == (b"mine" if is_shared else b'{"mine":true}\n')
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "Cache-Control" not in shared.headers
+
+
+def test_a_5xx_that_a_converter_returns_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    app = new_app()
+    errors = ApiErrors(app)
+    errors.convert(StoreError)(lambda exc: ("down", 502))
+    assert get(app, "/store").data == b"down"
+    assert "StoreError" in caplog.text
 
 
 # -- response

@@ -17,6 +17,7 @@ from .._core.formats import plain, problem_json
 from .._core.header_fields import REQUEST_ID, meaning_of
 from .._core.problem import to_problem
 from .._core.rendering import render
+from .._core.road import complete
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask, environ_key
 from .._core.statuses import Explanation, Retry, explanation, retry_for
@@ -176,7 +177,8 @@ class _Explainer:
         """Return the fields of every error."""
         req = self._request(NOWHERE)
         req.environ["HTTP_ACCEPT"] = PROBLEM_JSON  # the author's format hook is not called
-        fields = dict(render(self._problem(bare(404), NOWHERE, req), req, self._state).headers)
+        response = render(self._problem(bare(404), NOWHERE, req), req, self._state)
+        fields = dict(complete(response, req, self._state).headers)
         fields["Content-Type"] = "application/json"
         return tuple(
             _header_field(name, value) for name, value in fields.items() if name != "Content-Length"

@@ -332,10 +332,12 @@ def _hiding_handlers(facts: _Facts) -> Iterator[Finding]:
         if issubclass(cls, HTTPException | ValidationError) or cls is Exception:
             caught = cls.__name__ if code is None else str(code)
             blueprint = f" of blueprint {scope}" if scope else ""
+            # That of the app gets what no nearer handler answers.
+            errors = "crashes" if cls is Exception and not scope else caught
             yield Finding(
                 "hiding-handler",
                 f"errorhandler({caught}){blueprint} ({place_of(handler)})",
-                f"This handler answers {caught} instead of the contract."
+                f"This handler answers {errors} instead of the contract."
                 " The reference page and OpenAPI do not show its response.",
                 "Remove it, or end it with `return errors.handle(error)`.",
             )

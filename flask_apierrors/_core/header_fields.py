@@ -52,6 +52,12 @@ HEADER_FIELDS: dict[str, FieldRow] = {
         "(RFC 6750)."
     ),
 }
+#: What every error has, whoever made its body. Only our bodies depend on `Accept`.
+FIELDS_OF_EVERY_ERROR = tuple(
+    (name, row.value)
+    for name, row in HEADER_FIELDS.items()
+    if row.value is not None and row.own != "merged"
+)
 REQUEST_ID = "Identifies this request in the server's logs. Quote it when you contact support."
 
 #: Fields that describe a body which is never sent.

@@ -111,6 +111,16 @@ class ReadyResponse(Response):
         vars(self)["_has_callback"] = True
         return super().call_on_close(func)
 
+    def identify(self, name: str, identifier: str) -> None:
+        """Put the request ID before the last field, instead of that of an earlier request.
+
+        There is an earlier one if the response was kept in a cache.
+        """
+        body, status, (*fields, last) = self._parts
+        if fields[-1][0] == name:
+            fields.pop()
+        vars(self)["_parts"] = body, status, [*fields, (name, identifier), last]
+
 
 # -- what works for any response, and does not make attributes of a ready one
 
@@ -128,6 +138,13 @@ def is_whole(response: Response) -> bool:
 def is_error(response: Response) -> bool:
     """Whether a response has the status of an error."""
     return is_whole(response) or response.status_code >= 400
+
+
+def status_of(response: Response) -> int:
+    """Return the status code."""
+    if is_whole(response):
+        return int(response._parts[1][:3])  # type: ignore[attr-defined]
+    return response.status_code
 
 
 def field_of(response: Response, name: str) -> str | None:

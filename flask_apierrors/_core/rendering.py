@@ -39,12 +39,12 @@ def render(problem: Problem, req: Request, app: AppState) -> Response:
     else:
         media_type = _JSON
         body = _plain_body(problem, req, app, flask_app)
-    return _response(problem.status, body, media_type, problem.headers, req, app, flask_app)
+    return _response(problem.status, body, media_type, problem.headers, app, flask_app)
 
 
-def static_500(req: Request, app: AppState) -> Response:
+def static_500(app: AppState, headers: HeaderPairs = ()) -> Response:
     """Make the response for when everything else failed: its body is a constant."""
-    return _response(500, _STATIC_500, _JSON, (), req, app, current_flask())
+    return _response(500, _STATIC_500, _JSON, headers, app, current_flask())
 
 
 def _plain_body(problem: Problem, req: Request, app: AppState, flask_app: Flask) -> bytes:
@@ -93,14 +93,10 @@ def _response(
     body: bytes,
     media_type: str,
     own: HeaderPairs,
-    req: Request,
     app: AppState,
     flask_app: Flask,
 ) -> Response:
     fields = (_CONTENT_TYPES[media_type], *COMMON_FIELDS.add_to(own))
-    identifier = request_id(req, app)
-    if identifier is not None:
-        fields += ((app.config.request_id_header or "", identifier),)
     line = _STATUS_LINES.get(status) or f"{status} UNKNOWN"
     response_class = flask_app.response_class
     return app.stand_ins.get(response_class, response_class)(body, line, fields)

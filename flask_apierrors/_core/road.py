@@ -6,7 +6,10 @@ Flask calls :func:`handle`. ``error_response`` is the table of contents of every
 from __future__ import annotations
 
 import copyreg
+import traceback
+from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import Flask, Request, Response
@@ -15,12 +18,22 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .errors import ApiError
+from .header_fields import FIELDS_OF_EVERY_ERROR
 from .hooks import Converter
-from .http import header_pairs, merged_list
+from .http import HeaderPairs, header_pairs, merged_list
 from .problem import to_problem
-from .ready_response import ReadyResponse, is_ready, is_whole
+from .ready_response import ReadyResponse, is_error, is_ready, is_whole, status_of
 from .rendering import render, static_500
-from .state import REQUEST_STATE, AppState, RequestState, app_state, current_flask, current_request
+from .state import (
+    REQUEST_STATE,
+    AppState,
+    RequestState,
+    app_state,
+    current_flask,
+    current_request,
+    request_id,
+)
+from .statuses import STATUSES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -33,18 +46,17 @@ def handle(exc: Exception, app: AppState) -> Any:
     :raises Exception: ``exc`` itself, if it is Flask's to answer.
     """
     req = current_request()
-    flask_app = current_flask()
     if app.config.url_prefixes and not app.config.covers(req.path):
         return leave_to_flask(exc, req, app)
-    if not _is_crash(exc):
-        if isinstance(exc, HTTPException) and flask_app.trap_http_exception(exc):
-            raise exc  # TRAP_HTTP_EXCEPTIONS and TRAP_BAD_REQUEST_ERRORS: for a debugger
-        catch_all = flask_app.error_handler_spec[None][None].get(Exception)
-        if catch_all is not None and find_converter(exc, app) is None:
-            returned = app.call(catch_all, exc)
-            if returned is not exc:
-                return returned
+    if isinstance(exc, HTTPException) and current_flask().trap_http_exception(exc):
+        leave_to_debugger(exc)
     return error_response(exc, req, app)
+
+
+def leave_to_debugger(exc: HTTPException) -> None:
+    """Raise what ``TRAP_HTTP_EXCEPTIONS`` and ``TRAP_BAD_REQUEST_ERRORS`` make a crash."""
+    if not _is_crash(exc):
+        raise exc
 
 
 def error_response(exc: Exception, req: Request, app: AppState) -> Any:
@@ -55,7 +67,10 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
     """
     try:
         converter = find_converter(exc, app)
-        converted = exc if converter is None else app.call(converter, exc)
+        converted = exc if converter is None else run_converter(converter, exc, app)
+        if isinstance(converted, Response):
+            report_server_error(converted.status_code, exc, converted, app)
+            return converted
         if isinstance(converted, HTTPException):
             code = converted.code
             if converted.response is not None:
@@ -70,23 +85,6 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
         return last_resort(failure, req, app)
 
 
-def leave_to_flask(exc: Exception, req: Request, app: AppState) -> Any:
-    """Go on as if there were no handler, outside ``APIERRORS_URL_PREFIXES``."""
-    if not isinstance(exc, HTTPException):
-        raise exc
-    if not isinstance(exc, ApiError):
-        return exc
-    # An HTML page needs its challenge and its Allow, too. The exception may be shared: the page
-    # gets them.
-    page = exc.get_response(req.environ)
-    fields = to_problem(exc, req, app).headers
-    for name, _ in fields:
-        page.headers.remove(name)
-    for name, value in fields:
-        page.headers.add(name, value)
-    return page
-
-
 def find_converter(exc: Exception, app: AppState) -> Converter | None:
     """Return the converter for the nearest class of an exception: the author's, or a library's."""
     own, for_libraries = app.hooks.converters, app.converters
@@ -99,12 +97,34 @@ def find_converter(exc: Exception, app: AppState) -> Converter | None:
     return None
 
 
-def report_server_error(status: int, exc: Exception, converted: Exception, app: AppState) -> None:
+def run_converter(converter: Converter, exc: Exception, app: AppState) -> Exception | Response:
+    """Call a converter, which may return or raise an exception, or return a response.
+
+    :raises Exception: if the converter crashes, or returns what no view may return.
+    """
+    try:
+        converted = app.call(converter, exc)
+    except HTTPException as raised:
+        return raised
+    if isinstance(converted, Exception):
+        return converted
+    if converted is None:
+        raise TypeError(
+            f"The converter of {type(exc).__name__} returned None. Return an HTTPException, or "
+            "what a view may return."
+        )
+    is_response = isinstance(converted, Response)
+    response: Response = (_copy if is_response else current_flask().make_response)(converted)
+    return response
+
+
+def report_server_error(status: int, exc: Exception, converted: object, app: AppState) -> None:
     """Report a 500, and a 5xx that an exception was converted to.
 
     An author who raises a 503 knows why. Flask has reported a crash already.
     """
-    if not _is_crash(exc) and (status == 500 or converted is not exc):
+    is_reported = status == 500 or (status > 500 and converted is not exc)
+    if is_reported and not _is_crash(exc):
         report(exc, app)
 
 
@@ -114,16 +134,28 @@ def _is_crash(exc: Exception) -> bool:
 
 
 def report(exc: BaseException, app: AppState, message: str = "Exception on %s [%s]") -> None:
-    """Log an exception and send ``got_request_exception``, as Flask does for a crash."""
+    """Log an exception and send ``got_request_exception``, as Flask does for a crash.
+
+    A log filter or a receiver that raises takes the response from nobody. The log of the server
+    gets its traceback.
+    """
     req = current_request()
-    app.app.logger.error(message, req.path, req.method, exc_info=exc)
-    got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=exc)
+    try:
+        app.app.logger.error(message, req.path, req.method, exc_info=exc)
+    except Exception:
+        traceback.print_exc(file=req.environ.get("wsgi.errors"))
+    try:
+        got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=exc)
+    except Exception:
+        traceback.print_exc(file=req.environ.get("wsgi.errors"))
 
 
-def last_resort(failure: Exception, req: Request, app: AppState) -> Response:
+def last_resort(
+    failure: Exception, req: Request, app: AppState, headers: HeaderPairs = ()
+) -> Response:
     """Answer when the answer itself failed: log why, and send a constant body."""
     report(failure, app, "Answering %s [%s] failed")
-    return static_500(req, app)
+    return static_500(app, headers)
 
 
 def _copy(response: Any) -> Any:
@@ -133,11 +165,189 @@ def _copy(response: Any) -> Any:
     return twin
 
 
+# -- whose exception it is
+
+
+class Handler(partial[Any]):
+    """An error handler of this package, among those of the author and of other extensions."""
+
+    __slots__ = ()
+
+
+def register_handler(
+    app: Flask,
+    cls: type[Exception],
+    state: AppState,
+    function: Callable[[Exception, AppState], Any] = handle,
+) -> None:
+    """Handle a class of exceptions, unless the author does.
+
+    A handler by code would win over a blueprint's for ``HTTPException``, so none is registered by
+    code: ``register_error_handler`` would, for a class with a code.
+    """
+    app.error_handler_spec[None][None].setdefault(cls, Handler(function, app=state))
+
+
+def register_validators(app: Flask, state: AppState) -> None:
+    """Handle the exceptions of the libraries that validate, as far as they are imported."""
+    for validator in state.validators:
+        for cls in validator.exceptions():
+            register_handler(app, cls, state, handle_validation_error)
+
+
+def at_first_request() -> None:
+    """Register them again: the author's modules are imported now. It runs once."""
+    app = current_flask()
+    functions = app.before_request_funcs
+    # A new list, because Flask iterates over this one.
+    functions[None] = [function for function in functions[None] if function is not at_first_request]
+    register_validators(app, app_state())
+
+
+def handle_validation_error(exc: Exception, app: AppState) -> Any:
+    """Answer an invalid request. Invalid data of the server's own is a crash.
+
+    The traceback is dropped then, unless a debugger needs it. The frame of marshmallow that raised
+    the exception refers to it, and that circle would keep the request in memory until the garbage
+    collector runs.
+    """
+    req = current_request()
+    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
+    if is_internal and find_converter(exc, app) is None:
+        return leave_to_flask(exc, req, app)
+    answer = handle(exc, app)
+    if not app.app.debug and app.config.covers(req.path):
+        exc.__traceback__ = None
+    return answer
+
+
+def _handlers_of(exc: Exception) -> list[Callable[..., Any]]:
+    """Return the handlers of the app for the classes of an exception, the nearest first."""
+    by_class = current_flask().error_handler_spec[None][None]
+    return [by_class[cls] for cls in type(exc).__mro__ if cls in by_class]
+
+
+def is_answer(exc: Exception) -> bool:
+    """Whether the contract has an answer for an exception, which then is no crash."""
+    if isinstance(exc, HTTPException):
+        return not current_flask().trap_http_exception(exc)
+    handlers = _handlers_of(exc)
+    return bool(handlers) and isinstance(handlers[0], Handler)
+
+
+def leave_to_flask(exc: Exception, req: Request, app: AppState) -> Any:
+    """Go on as if this package had no handler: ask the author's for the nearest class."""
+    for handler in _handlers_of(exc):
+        if not isinstance(handler, Handler):
+            return app.call(handler, exc)
+    return page(exc, req, app)
+
+
+def page(exc: Exception, req: Request, app: AppState) -> Any:
+    """Return Flask's own page for an exception.
+
+    :raises Exception: ``exc`` itself, if Flask has no page for it.
+    """
+    if not isinstance(exc, HTTPException):
+        raise exc
+    if current_flask().trap_http_exception(exc):
+        leave_to_debugger(exc)
+    if not isinstance(exc, ApiError):
+        return exc
+    # An HTML page needs its challenge and its Allow, too. The exception may be shared: the page
+    # gets them.
+    response = exc.get_response(req.environ)
+    fields = to_problem(exc, req, app).headers
+    for name, _ in fields:
+        response.headers.remove(name)
+    for name, value in fields:
+        response.headers.add(name, value)
+    return response
+
+
+def handle_group(exc: Exception, app: AppState) -> Any:
+    """Answer the one exception in a group, such as that of a ``TaskGroup``, as if it were raised.
+
+    Several exceptions have several answers: that is a crash.
+    """
+    req = current_request()
+    leaf: Any = exc
+    while len(getattr(leaf, "exceptions", ())) == 1:
+        (leaf,) = leaf.exceptions
+    is_alone = leaf is not exc and isinstance(leaf, Exception)
+    if is_alone and app.config.covers(req.path) and is_answer(leaf):
+        return current_flask().handle_user_exception(leaf)
+    return leave_to_flask(exc, req, app)
+
+
+# -- what is raised where Flask asks no handler
+
+
+def use_exception_handler(app: Flask) -> None:
+    """Answer what is raised outside views as well: see :func:`handle_exception`."""
+    # Another extension may have replaced the method. A bound method would keep the app alive.
+    own = vars(app).get("handle_exception")
+    flask_handle = type(app).handle_exception if own is None else lambda app, *args: own(*args)
+    app.handle_exception = partial(handle_exception, flask_handle)  # type: ignore[method-assign]
+
+
+def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Response:
+    """Answer what is raised in ``after_request``, ``open_session``, a URL converter or a handler.
+
+    Flask takes each of them for a crash. This wraps :meth:`flask.Flask.handle_exception`.
+
+    :param flask_handle: The method that is wrapped.
+    :param args: The exception. Flask 3.2 passes the app context before it.
+    """
+    *context, exc = args
+    flask_app: Any = current_flask()
+    app = app_state()
+    if not app.config.covers(current_request().path):
+        return flask_handle(flask_app, *args)
+    if not is_answer(exc):
+        register_validators(flask_app, app)  # one may have been imported since the app was made
+    if not is_answer(exc):
+        return _handle_crash(flask_handle, context, exc, app)
+    try:
+        answer = flask_app.make_response(flask_app.handle_user_exception(*context, exc))
+    except Exception as failure:
+        return _handle_crash(flask_handle, context, failure, app)
+    return _finalize(answer, context, exc, app)
+
+
+def _handle_crash(
+    flask_handle: Callable[..., Response], context: list[Any], exc: Exception, app: AppState
+) -> Response:
+    """Let Flask answer a crash. Answer if a monitor, or an author's handler for 500, fails."""
+    flask_app, req = current_flask(), current_request()
+    try:
+        response = flask_handle(flask_app, *context, exc)
+    except Exception as failure:
+        propagates = flask_app.config["PROPAGATE_EXCEPTIONS"]
+        if propagates is None:
+            propagates = flask_app.testing or flask_app.debug
+        if failure is exc or propagates:
+            raise
+        return _finalize(last_resort(failure, req, app), context, failure, app)
+    return complete(response, req, app)
+
+
+def _finalize(answer: Response, context: list[Any], exc: Exception, app: AppState) -> Response:
+    """Call the functions of ``after_request``. The one that raised ``exc`` may raise it again."""
+    flask_app: Any = current_flask()
+    try:
+        answer = flask_app.finalize_request(*context, answer)
+    except Exception as failure:
+        if type(failure) is not type(exc):
+            report(failure, app, "Finishing the response to %s [%s] failed")
+    return complete(answer, current_request(), app)
+
+
 # -- what leaves the app
 
 
-def finish(response: Response) -> Response:
-    """Complete each response: fields that guards ask for, and a body for an error without one."""
+def finish(response: Response, app: AppState) -> Response:
+    """Complete each response: this runs after all other functions of ``after_request``."""
     req = current_request()
     state: RequestState | None = getattr(req, REQUEST_STATE, None)
     if state is not None:
@@ -145,10 +355,12 @@ def finish(response: Response) -> Response:
             state.complete(response, state)
         if state.negotiated_type is not None and not is_ready(response):
             _vary_on_accept(response.headers)
-    if not is_whole(response) and response.status_code >= 400 and _is_empty(response):
-        app = app_state()
-        if app.config.covers(req.path):
-            return _fill(response, req, app)
+    if isinstance(response, ReadyResponse) and len(vars(response)) == 1:  # is_ready, in place
+        if app.config.request_id_header is not None:
+            response.identify(app.config.request_id_header, request_id(req, app) or "")
+        return response
+    if is_whole(response) or (response.status_code >= 400 and app.config.covers(req.path)):
+        return complete(response, req, app)
     return response
 
 
@@ -161,6 +373,37 @@ def _vary_on_accept(headers: Headers) -> None:
         headers.add("Vary", "Accept")
 
 
+def complete(response: Response, req: Request, app: AppState) -> Response:
+    """Give an error the fields that it lacks, and a body if it has none, whoever made it.
+
+    A 401 needs a challenge, a 405 its methods (RFC 9110 sections 15.5.2 and 15.5.6). A complete
+    error, and a response that is no error, stay as they are.
+    """
+    if not is_error(response):
+        return response
+    is_own = is_whole(response)
+    if not is_own and _is_empty(response):
+        response = _fill(response, req, app)
+    headers = response.headers
+    status = status_of(response)
+    row = STATUSES.get(status)
+    lacking = [name for name in row.fields if not headers.get(name)] if row else []
+    if lacking:
+        for name in lacking:
+            headers.remove(name)
+        fields = to_problem(ApiError(status=status), req, app).headers
+        headers.extend([field for field in fields if field[0] in lacking])
+    for name, value in FIELDS_OF_EVERY_ERROR:
+        if is_own and name in headers:
+            # The author, or an extension, may have added another after ours.
+            headers[name] = headers.getlist(name)[-1]
+        headers.setdefault(name, value)
+    identifier = request_id(req, app)
+    if identifier is not None:
+        headers.setdefault(app.config.request_id_header or "", identifier)
+    return response
+
+
 def _is_empty(response: Response) -> bool:
     is_sent_as_is = response.direct_passthrough or not response.is_sequence
     return not is_sent_as_is and not any(response.response)
@@ -168,15 +411,17 @@ def _is_empty(response: Response) -> bool:
 
 def _fill(response: Response, req: Request, app: AppState) -> Response:
     """Give a body to an error that a view, or another extension, returned without one."""
+    headers = header_pairs(response.headers)
     try:
-        exc = ApiError(status=response.status_code, headers=response.headers)
-        problem = to_problem(exc, req, app)
+        problem = to_problem(ApiError(status=response.status_code, headers=headers), req, app)
         if problem.status == 500:
             # A 500 hides the exception's headers, but these came from a response.
-            problem = problem._replace(headers=header_pairs(response.headers))
-        return render(problem, req, app)
+            problem = problem._replace(headers=headers)
+        filled = render(problem, req, app)
     except Exception as failure:
-        return last_resort(failure, req, app)
+        filled = last_resort(failure, req, app, headers)
+    filled.call_on_close(response.close)
+    return filled
 
 
 # -- exceptions that are returned

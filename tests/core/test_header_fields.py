@@ -4,6 +4,7 @@ import pytest
 
 from flask_apierrors._core.header_fields import (
     COMMON_FIELDS,
+    FIELDS_OF_EVERY_ERROR,
     HEADER_FIELDS,
     CommonFields,
     FieldRow,
@@ -50,3 +51,10 @@ def test_one_row_adds_a_field_to_every_error(own: HeaderPairs) -> None:
     row = FieldRow("`no-referrer`: no other site learns the address.", "no-referrer")
     fields = CommonFields({**HEADER_FIELDS, "Referrer-Policy": row}).add_to(own)
     assert fields.count(("Referrer-Policy", "no-referrer")) == 1
+
+
+def test_every_error_has_the_fields_that_do_not_describe_a_body_of_ours() -> None:
+    assert FIELDS_OF_EVERY_ERROR == (
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cache-Control", "no-store"),
+    )

@@ -20,6 +20,7 @@ from flask_apierrors._core.ready_response import (
     field_of,
     is_error,
     is_ready,
+    status_of,
 )
 
 if TYPE_CHECKING:
@@ -350,3 +351,22 @@ def test_an_error_stays_ready_unless_an_author_changes_it() -> None:
         True,
         True,
     ]
+
+
+def test_a_response_has_one_request_id_and_it_is_the_last_one() -> None:
+    response = ReadyResponse(b"{}", "404 NOT FOUND", (("X-Own", "1"),))
+    for identifier in ("first", "second"):
+        response.identify("X-Request-ID", identifier)
+        assert list(response.headers) == [
+            ("X-Own", "1"),
+            ("X-Request-ID", identifier),
+            ("Content-Length", "2"),
+        ]
+        del response.headers
+
+
+def test_the_status_of_an_unchanged_response_is_read_without_making_attributes() -> None:
+    response = ReadyResponse(b"{}", "404 NOT FOUND", ())
+    assert status_of(response) == 404
+    assert is_ready(response)
+    assert status_of(Response("no", 409)) == 409

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
+import logging
 import pickle
 import re
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from flask import Blueprint, Flask, Response, abort, make_response, request
+from flask import Blueprint, Flask, Request, Response, abort, make_response, request
+from flask.sessions import SecureCookieSessionInterface
+from flask.signals import got_request_exception, request_finished
 from werkzeug.exceptions import (
     Conflict,
+    Gone,
     HTTPException,
     InternalServerError,
     NotFound,
     ServiceUnavailable,
 )
+from werkzeug.routing import BaseConverter
 from werkzeug.test import create_environ, run_wsgi_app
 
 import flask_apierrors
@@ -89,10 +96,158 @@ def test_a_filled_401_gets_a_challenge_unless_it_has_one() -> None:
     assert response.headers.getlist("WWW-Authenticate") == ['Basic realm="x"']
 
 
-def test_a_returned_body_is_left_alone() -> None:
-    response = get(lambda: ("my page", 404))
+def test_the_functions_of_a_filled_response_are_called_when_it_is_closed() -> None:
+    closed: list[int] = []
+
+    def view() -> Response:
+        response = Response(status=404)
+        response.call_on_close(lambda: closed.append(1))
+        return response
+
+    response = get(view)
+    assert strict_json(response) == {"error": "The requested resource does not exist."}
+    response.close()
+    assert closed == [1]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_filled_response_keeps_what_others_added_after_the_request(status: int) -> None:
+    app, errors = make(lambda: ("", status))
+
+    def allow(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers.add("Vary", "Origin")
+        return response
+
+    app.after_request(allow)
+    for _ in range(2):
+        headers = app.test_client().get("/x").headers
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["Vary"] == "Origin, Accept"
+        errors.format(fail)  # the second response is the static one
+
+
+# -- errors that are returned with a body
+
+
+def test_the_body_of_a_returned_error_is_left_alone_and_its_missing_fields_are_added() -> None:
+    response = get(lambda: ("my page", 404, {"X-Own": "kept"}))
     assert response.data == b"my page"
-    assert "X-Content-Type-Options" not in response.headers
+    assert response.content_type == "text/html; charset=utf-8"
+    assert response.headers["X-Own"] == "kept"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert len(response.headers["X-Request-ID"]) == 32
+    assert "Vary" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [
+        (401, "WWW-Authenticate", 'Bearer realm="api"'),
+        (405, "Allow", "GET, HEAD, OPTIONS, POST"),
+        (429, "Retry-After", "30"),
+        (503, "Retry-After", "30"),
+    ],
+)
+def test_a_returned_error_gets_the_field_that_its_status_requires(
+    status: int, name: str, value: str
+) -> None:
+    assert get(lambda: ({"message": "no"}, status)).headers.getlist(name) == [value]
+    assert get(lambda: ({"message": "no"}, status, {name: ""})).headers.getlist(name) == [value]
+    assert get(lambda: ({"message": "no"}, status, {name: "7"})).headers.getlist(name) == ["7"]
+
+
+@pytest.mark.parametrize("name", ["Cache-Control", "X-Content-Type-Options", "X-Request-ID"])
+def test_a_returned_error_keeps_the_fields_that_it_has(name: str) -> None:
+    assert get(lambda: ("no", 404, {name: "mine"})).headers.getlist(name) == ["mine"]
+
+
+def test_an_aborted_response_gets_the_fields_that_it_lacks() -> None:
+    response = get(lambda: abort(Response("no", 429)))
+    assert response.data == b"no"
+    assert response.headers["Retry-After"] == "30"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 304, 399])
+def test_a_response_that_is_no_error_gets_no_field(status: int) -> None:
+    fields = get(lambda: ("", status)).headers.keys()
+    assert set(fields) <= {"Content-Type", "Content-Length"}
+
+
+def test_outside_the_prefixes_a_returned_error_gets_no_field() -> None:
+    response = get(lambda: ("no", 401), APIERRORS_URL_PREFIXES=("/api",))
+    assert set(response.headers.keys()) == {"Content-Type", "Content-Length"}
+
+
+def test_without_request_ids_no_error_gets_one() -> None:
+    for view in (lambda: ("no", 404), lambda: abort(404)):
+        assert "X-Request-ID" not in get(view, APIERRORS_REQUEST_ID_HEADER=None).headers
+
+
+def test_the_fields_of_a_returned_error_come_after_all_functions_of_after_request() -> None:
+    app = Flask(__name__)
+
+    @app.after_request
+    def before_init_app(response: Response) -> Response:
+        response.headers.add("Cache-Control", "private")
+        response.headers.add("X-Request-ID", "mine")
+        return response
+
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", lambda: ("no", 404))
+    for path in ("/x", "/nope"):
+        headers = app.test_client().get(path).headers
+        assert headers.getlist("Cache-Control") == ["private"]
+        assert headers.getlist("X-Request-ID") == ["mine"]
+
+
+def test_a_field_that_is_added_to_every_response_is_sent_once() -> None:
+    app, _ = make(lambda: abort(404))
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        response.headers.add("Cache-Control", "no-store, max-age=0")
+        response.headers.add("X-Content-Type-Options", "nosniff")
+        return response
+
+    headers = app.test_client().get("/x").headers
+    assert headers.getlist("Cache-Control") == ["no-store, max-age=0"]
+    assert headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+
+@pytest.mark.parametrize("is_pickled", [False, True])
+def test_a_response_from_a_cache_has_the_id_of_its_request(is_pickled: bool) -> None:
+    cache: list[Any] = []
+    app, errors = make()
+
+    @app.get("/cached")
+    def cached() -> Any:
+        if not cache:
+            response = errors.response(404)
+            cache.append(pickle.dumps(response) if is_pickled else response)
+        return pickle.loads(cache[0]) if is_pickled else cache[0]
+
+    for identifier in ("first", "second"):
+        headers = app.test_client().get("/cached", headers={"X-Request-ID": identifier}).headers
+        assert headers.getlist("X-Request-ID") == [identifier]
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_errors_response_gets_an_id_outside_the_prefixes_too(is_changed: bool) -> None:
+    app, errors = make(APIERRORS_URL_PREFIXES=("/api",))
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        if is_changed:
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    app.add_url_rule("/callback", "callback", lambda: errors.response(404))
+    headers = app.test_client().get("/callback").headers
+    assert ("Access-Control-Allow-Origin" in headers) is is_changed
+    assert len(headers["X-Request-ID"]) == 32
 
 
 def test_streams_and_files_are_not_read() -> None:
@@ -241,12 +396,266 @@ def test_the_body_is_the_same_in_debug_and_production() -> None:
     assert b"absent" not in plain
 
 
-def test_an_abort_in_after_request_is_a_500_that_hides_its_text() -> None:
-    app, _ = make()
-    app.after_request(lambda response: abort(418, "secret"))
+@pytest.mark.parametrize("error", [InternalServerError(), ApiError(status=500), KeyError()])
+@pytest.mark.parametrize("broken", ["receiver", "filter", "handler"])
+def test_a_monitor_that_fails_takes_the_response_from_nobody(
+    error: Exception, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app, errors = make(raiser(error))
+    app.name = f"{app.name}.{broken}.{type(error).__name__}"  # a logger of its own
+    errors.convert(KeyError, to=ServiceUnavailable)
+
+    def fail_to_monitor(*_: Any, **__: Any) -> Any:
+        raise OSError("the monitor is down")
+
+    if broken == "receiver":
+        got_request_exception.connect(fail_to_monitor, app)
+    elif broken == "filter":
+        app.logger.addFilter(fail_to_monitor)
+    else:
+        handler = logging.Handler()
+        handler.emit = fail_to_monitor  # type: ignore[method-assign]
+        app.logger.addHandler(handler)
+    response = app.test_client().get("/x", headers=PROBLEM)
+    assert response.status_code == (503 if isinstance(error, KeyError) else 500)
+    assert strict_json(response)["status"] == response.status_code
+    assert "the monitor is down" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["receiver", "filter"])
+def test_a_crash_is_answered_and_logged_although_a_monitor_fails(
+    broken: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    app, _ = make(raiser(RuntimeError("the crash")))
+    app.name = f"{app.name}.crash.{broken}"
+
+    def fail_to_monitor(*_: Any, **__: Any) -> Any:
+        raise OSError("the monitor is down")
+
+    if broken == "receiver":
+        got_request_exception.connect(fail_to_monitor, app)
+    else:
+        app.logger.addFilter(fail_to_monitor)
     response = app.test_client().get("/x")
+    assert (response.status_code, strict_json(response)) == (500, {"error": INTERNAL})
+    assert len(response.headers["X-Request-ID"]) == 32
+    assert "the crash" in caplog.text + capsys.readouterr().err
+    app.testing = True
+    with pytest.raises((OSError, RuntimeError)):
+        app.test_client().get("/x")
+
+
+def test_an_authors_handler_for_500_that_fails_is_a_500_of_the_contract(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, _ = make(raiser(RuntimeError("boom")))
+    app.register_error_handler(500, fail)
+    response = app.test_client().get("/x")
+    assert (response.status_code, strict_json(response)) == (500, {"error": INTERNAL})
+    first, second = error_records(caplog)
+    assert first.exc_info is not None
+    assert second.exc_info is not None
+    assert (first.exc_info[0], second.exc_info[0]) == (RuntimeError, ZeroDivisionError)
+
+
+def test_a_page_without_an_error_status_for_a_crash_stays_as_it_is() -> None:
+    app, _ = make(raiser(RuntimeError("boom")))
+    app.register_error_handler(500, lambda exc: "we are sorry")
+    response = app.test_client().get("/x")
+    assert (response.status_code, response.data) == (200, b"we are sorry")
+    assert "Cache-Control" not in response.headers
+
+
+# -- exceptions from elsewhere
+
+
+class StoreDown(Exception):
+    """An exception that is converted to a 503."""
+
+
+class Number(BaseConverter):
+    error: ClassVar[Exception]
+
+    def to_python(self, value: str) -> Any:
+        raise self.error
+
+
+class Sessions(SecureCookieSessionInterface):
+    error: ClassVar[Exception]
+
+    def open_session(self, app: Flask, request: Request) -> Any:
+        raise self.error
+
+
+def raise_in(app: Flask, place: str, error: Exception) -> str:
+    """Let an app raise an exception outside its views. Return the path that does."""
+    app.secret_key = "k"
+    if place == "converter":
+        app.url_map.converters["number"] = type("Own", (Number,), {"error": error})
+        app.add_url_rule("/cranes/<number:n>", view_func=lambda n: n, endpoint="cranes")
+        return "/cranes/7"
+    if place == "session":
+        app.session_interface = type("Own", (Sessions,), {"error": error})()
+    elif place == "handler":
+        app.register_error_handler(404, lambda exc: raiser(error)())
+        return "/nope"
+    elif place == "finished":
+        request_finished.connect(raiser_for(error), app, weak=False)
+    else:
+        getattr(app, place)(raiser_for(error))
+    return "/x"
+
+
+def raiser_for(error: Exception) -> Any:
+    def function(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return function
+
+
+PLACES = ["before_request", "after_request", "converter", "session", "handler", "finished"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("testing", [False, True])
+def test_an_exception_is_answered_wherever_it_comes_from(
+    place: str, testing: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    import marshmallow
+
+    for error, status, text in (
+        (marshmallow.ValidationError("No such crane."), 400, "No such crane."),
+        (ApiError("Sold out.", status=409), 409, "Sold out."),
+        (Conflict("Sold out."), 409, "Sold out."),
+        (StoreDown("db at 10.0.0.1"), 503, "Closed for repairs."),
+    ):
+        app, errors = make(TESTING=testing)
+        errors.convert(StoreDown, to=ServiceUnavailable("Closed for repairs."))
+        signals = Signals(app)
+        path = raise_in(app, place, error)
+        caplog.clear()
+        response = app.test_client().get(path)
+        assert (response.status_code, strict_json(response)) == (status, {"error": text})
+        assert len(response.headers["X-Request-ID"]) == 32
+        if place != "session":  # Flask cannot save a session that could not be opened
+            assert signals == ([error] if status == 503 else [])
+            assert len(error_records(caplog)) == len(signals)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_crash_from_anywhere_is_a_500_that_is_signalled_once(place: str) -> None:
+    app, _ = make()
+    signals = Signals(app)
+    error = RuntimeError("secret")
+    path = raise_in(app, place, error)
+    response = app.test_client().get(path)
+    assert (response.status_code, strict_json(response)) == (500, {"error": INTERNAL})
+    assert len(response.headers["X-Request-ID"]) == 32
+    assert signals == [error]
+    app.testing = True
+    with pytest.raises(RuntimeError, match="secret"):
+        app.test_client().get(path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_outside_the_prefixes_an_exception_is_flasks_wherever_it_comes_from(place: str) -> None:
+    app, errors = make(APIERRORS_URL_PREFIXES=("/api",))
+    errors.convert(StoreDown, to=ServiceUnavailable)
+    response = app.test_client().get(raise_in(app, place, StoreDown()))
     assert response.status_code == 500
-    assert strict_json(response) == {"error": INTERNAL}
+    assert response.content_type == "text/html; charset=utf-8"
+
+
+def test_an_abort_in_after_request_is_answered_by_the_authors_handler() -> None:
+    app, _ = make()
+    app.after_request(raiser_for(Conflict()))
+    app.register_error_handler(409, lambda exc: ("mine", 409))
+    response = app.test_client().get("/x")
+    assert (response.status_code, response.data) == (409, b"mine")
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_handler_that_fails_while_it_answers_an_abort_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, _ = make()
+    app.after_request(raiser_for(Conflict()))
+    app.register_error_handler(409, fail)
+    response = app.test_client().get("/x")
+    assert (response.status_code, strict_json(response)) == (500, {"error": INTERNAL})
+    assert error_records(caplog)[0].exc_info[0] is ZeroDivisionError  # type: ignore[index]
+
+
+def test_another_failure_after_the_request_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    app, _ = make()
+    failures: Iterator[Exception] = iter([Conflict("Sold out."), RuntimeError("another")])
+
+    @app.after_request
+    def alternate(response: Response) -> Response:
+        raise next(failures)
+
+    response = app.test_client().get("/x")
+    assert strict_json(response) == {"error": "Sold out."}
+    (record,) = error_records(caplog)
+    assert "another" in (record.exc_text or caplog.text)
+
+
+def test_the_method_of_another_extension_is_still_called() -> None:
+    app = Flask(__name__)
+    crashes: list[Exception] = []
+    flask_handle = app.handle_exception
+
+    def count(exc: Exception) -> Response:
+        crashes.append(exc)
+        return flask_handle(exc)
+
+    app.handle_exception = count  # type: ignore[method-assign, assignment]
+    ApiErrors(app)
+    error = RuntimeError("boom")
+    app.add_url_rule("/x", "x", raiser(error))
+    assert strict_json(app.test_client().get("/x")) == {"error": INTERNAL}
+    assert app.test_client().get("/nope").status_code == 404
+    assert crashes == [error]
+
+
+# -- groups of exceptions
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups")
+def test_one_exception_in_a_group_is_answered_as_if_it_were_raised() -> None:
+    groups: Any = vars(builtins)["ExceptionGroup"]
+    app, errors = make()
+    errors.convert(StoreDown, to=ServiceUnavailable)
+    app.register_error_handler(410, lambda exc: ("mine", 410))
+    for name, leaf in {"a": NotFound("No."), "b": StoreDown(), "c": Gone()}.items():
+        group = groups("tasks", [groups("task", [leaf])])
+        app.add_url_rule(f"/{name}", view_func=raiser(group), endpoint=name)
+    client = app.test_client()
+    assert strict_json(client.get("/a")) == {"error": "No."}
+    assert client.get("/b").status_code == 503
+    assert client.get("/c").data == b"mine"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups")
+@pytest.mark.parametrize("leaves", [[NotFound(), Conflict()], [KeyError("secret")]])
+def test_a_group_without_one_answer_is_a_crash(
+    leaves: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    group = vars(builtins)["ExceptionGroup"]("tasks", leaves)
+    app, _ = make(raiser(group))
+    signals = Signals(app)
+    assert strict_json(app.test_client().get("/x")) == {"error": INTERNAL}
+    assert signals == [group]
+    assert len(error_records(caplog)) == 1
+    other, _ = make(raiser(group))
+    other.register_error_handler(Exception, lambda exc: ("mine", 500))
+    assert other.test_client().get("/x").data == b"mine"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups")
+def test_outside_the_prefixes_a_group_is_a_crash() -> None:
+    group = vars(builtins)["ExceptionGroup"]("tasks", [NotFound()])
+    assert get(raiser(group), APIERRORS_URL_PREFIXES=("/api",)).status_code == 500
 
 
 # -- authors' handlers
@@ -268,26 +677,77 @@ def test_an_authors_handler_wins_before_and_after_init_app() -> None:
         assert client.get(path).data == b"by code"
 
 
-def test_a_catch_all_handler_gets_every_exception_and_what_it_returns_is_answered() -> None:
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_catch_all_handler_gets_what_no_nearer_handler_answers(is_first: bool) -> None:
+    import marshmallow
+
     seen: list[Exception] = []
 
     def catch_all(exc: Exception) -> Any:
         seen.append(exc)
-        return exc if isinstance(exc, HTTPException) else ("crash page", 500)
+        return "crash page", 500
 
-    app, _ = make(raiser(KeyError()))
-    app.register_error_handler(Exception, catch_all)
-    assert app.test_client().get("/x").data == b"crash page"
-    assert strict_json(app.test_client().get("/nope")) == {
-        "error": "The requested resource does not exist."
+    app = Flask(__name__)
+    if is_first:
+        app.register_error_handler(Exception, catch_all)
+    errors = ApiErrors(app)
+    errors.convert(LookupError, to=Conflict)
+    if not is_first:
+        app.register_error_handler(Exception, catch_all)
+    views: dict[str, Exception] = {
+        "crash": RuntimeError(),
+        "invalid": marshmallow.ValidationError("no"),
+        "converted": KeyError(),
+        "aborted": Gone(),
     }
-    assert [type(exc) for exc in seen] == [KeyError, NotFound]
+    for name, exc in views.items():
+        app.add_url_rule(f"/{name}", view_func=raiser(exc), endpoint=name)
+    client = app.test_client()
+    assert client.get("/crash").data == b"crash page"
+    for path, status in {"/nope": 404, "/invalid": 400, "/converted": 409, "/aborted": 410}.items():
+        response = client.get(path)
+        assert (response.status_code, response.content_type) == (status, "application/json")
+    assert seen == [views["crash"]]
 
 
-def test_the_response_of_a_catch_all_handler_is_sent() -> None:
-    app, _ = make()
-    app.register_error_handler(Exception, lambda exc: ("mine", 404))
-    assert app.test_client().get("/nope").data == b"mine"
+def test_the_handlers_of_the_nearest_class_win() -> None:
+    class Base(Exception):
+        """What the author handles."""
+
+    class Middle(Base):
+        """What is converted."""
+
+    class Leaf(Middle):
+        """What the author handles, too."""
+
+    app = Flask(__name__)
+    errors = ApiErrors(app)
+    app.register_error_handler(Base, lambda exc: ("base", 418))
+    app.register_error_handler(Leaf, lambda exc: ("leaf", 418))
+    app.register_error_handler(HTTPException, lambda exc: ("http", exc.code))
+    errors.convert(Middle, to=Gone)
+    errors.convert(NotFound, to=Conflict)
+    for cls in (Base, Middle, Leaf):
+        app.add_url_rule(f"/{cls.__name__}", view_func=raiser(cls()), endpoint=cls.__name__)
+    client = app.test_client()
+    assert client.get("/Base").data == b"base"
+    assert client.get("/Middle").status_code == 410
+    assert client.get("/Leaf").data == b"leaf"
+    assert client.get("/nope").status_code == 409
+    assert client.post("/Base").data == b"http"
+
+
+def test_a_blueprints_catch_all_handler_gets_all_exceptions_inside_it() -> None:
+    app, errors = make()
+    errors.convert(KeyError, to=Gone)
+    blueprint = Blueprint("b", __name__, url_prefix="/b")
+    blueprint.register_error_handler(Exception, lambda exc: (type(exc).__name__, 500))
+    for exc in (NotFound(), KeyError(), RuntimeError()):
+        name = type(exc).__name__
+        blueprint.add_url_rule(f"/{name}", view_func=raiser(exc), endpoint=name)
+    app.register_blueprint(blueprint)
+    for name in ("NotFound", "KeyError", "RuntimeError"):
+        assert app.test_client().get(f"/b/{name}").text == name
 
 
 def test_an_empty_body_that_cannot_be_filled_gives_the_static_500(
@@ -300,13 +760,109 @@ def test_an_empty_body_that_cannot_be_filled_gives_the_static_500(
 
 
 def test_a_failing_catch_all_handler_is_a_crash(caplog: pytest.LogCaptureFixture) -> None:
-    app, _ = make(lambda: abort(404))
-    app.register_error_handler(Exception, lambda exc: str(1 / 0))
+    app, _ = make(raiser(RuntimeError()))
+    app.register_error_handler(Exception, fail)
     signals = Signals(app)
     response = app.test_client().get("/x")
     assert response.status_code == 500
     assert strict_json(response) == {"error": INTERNAL}
-    assert [type(exc) for exc in signals] == [ZeroDivisionError]
+    assert all(type(exc) is ZeroDivisionError for exc in signals)
+
+
+# -- outside the prefixes
+
+
+def flask_and_ours(**config: Any) -> tuple[Flask, Flask]:
+    """Make two equal sites. The second one has the contract for ``/api``."""
+    import marshmallow
+
+    apps = Flask("site"), Flask("site")
+    apps[1].config["APIERRORS_URL_PREFIXES"] = ("/api",)
+    for app in apps:
+        app.config.update(config)
+    errors = ApiErrors(apps[1])
+    errors.convert(LookupError, to=Gone)
+    views: dict[str, Exception] = {
+        "conflict": Conflict("mine"),
+        "invalid": marshmallow.ValidationError("no"),
+        "key": KeyError("x"),
+        "crash": RuntimeError(),
+        "codeless": HTTPException("no code"),
+    }
+    for app in apps:
+        for name, exc in views.items():
+            app.add_url_rule(f"/{name}", view_func=raiser(exc), endpoint=name)
+        app.add_url_rule("/form", view_func=lambda: request.form["absent"], endpoint="form")
+        app.add_url_rule("/returned", view_func=lambda: NotFound("no"), endpoint="returned")
+        app.add_url_rule("/empty", view_func=lambda: ("", 404), endpoint="empty")
+    return apps
+
+
+SITE = ["conflict", "invalid", "key", "crash", "codeless", "form", "returned", "empty", "nope"]
+
+
+def answer_of(app: Flask, path: str) -> object:
+    try:
+        response = app.test_client().get(path)
+    except Exception as exc:
+        return type(exc)
+    return response.status, response.data, sorted(response.headers)
+
+
+@pytest.mark.parametrize("name", SITE)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"TESTING": True},
+        {"DEBUG": True},
+        {"TRAP_HTTP_EXCEPTIONS": True, "TESTING": True},
+        {"TRAP_HTTP_EXCEPTIONS": True},
+        {"TRAP_BAD_REQUEST_ERRORS": True, "TESTING": True},
+    ],
+)
+@pytest.mark.parametrize(
+    "caught", [(), (Exception,), (HTTPException,), (LookupError, 404), (500,), (Exception, 409)]
+)
+def test_outside_the_prefixes_everything_is_as_in_flask(
+    name: str, config: dict[str, Any], caught: tuple[Any, ...]
+) -> None:
+    apps = flask_and_ours(**config)
+    for app in apps:
+        for cls in caught:
+            app.register_error_handler(
+                cls, lambda exc, cls=cls: (f"{cls} handles {type(exc).__name__}", 418)
+            )
+    assert answer_of(apps[1], f"/{name}") == answer_of(apps[0], f"/{name}")
+
+
+def test_a_site_beside_the_api_has_its_own_pages() -> None:
+    app = Flask(__name__)
+    app.config["APIERRORS_URL_PREFIXES"] = ("/api",)
+    errors = ApiErrors(app)
+
+    @app.errorhandler(HTTPException)
+    def show_page(exc: HTTPException) -> Any:
+        if errors.covers(request):
+            return errors.handle(exc)
+        return f"our page for {exc.code}", exc.code or 500
+
+    client = app.test_client()
+    assert client.get("/nope").data == b"our page for 404"
+    assert strict_json(client.get("/api/nope")) == {
+        "error": "The requested resource does not exist."
+    }
+
+
+def test_errors_handle_gives_flasks_page_outside_the_prefixes() -> None:
+    app = Flask(__name__)
+    app.config["APIERRORS_URL_PREFIXES"] = ("/api",)
+    errors = ApiErrors(app)
+    app.register_error_handler(Exception, errors.handle)
+    app.add_url_rule("/crash", view_func=raiser(RuntimeError("boom")), endpoint="crash")
+    response = app.test_client().get("/nope")
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert app.test_client().get("/crash").status_code == 500
 
 
 # -- an exception is never changed

@@ -180,3 +180,43 @@ def test_an_exception_of_another_library_is_left_to_it(validator: Validator) -> 
     req = Request({"REQUEST_METHOD": "GET"})
     assert validator.describe(LookupError(), req, Config()) is None
     assert not validator.is_internal(LookupError(), req)
+
+
+LATE = """
+from flask import Flask, request
+from flask_apierrors import ApiErrors
+
+app = Flask("late")
+ApiErrors(app)
+{early}
+
+@app.post("/")
+def view():
+    {late}
+    {validate}
+    return ""
+
+client = app.test_client()
+print([client.post("/", json="x").status_code for _ in range(2)], client.post("/", json=5).status)
+"""
+CATCH_ALL = "app.register_error_handler(Exception, lambda exc: ('', 500))"
+
+
+@pytest.mark.parametrize(
+    ("library", "validate"),
+    [
+        ("pydantic", "pydantic.TypeAdapter(int).validate_python(request.get_json())"),
+        ("jsonschema", "jsonschema.validate(request.get_json(), {'type': 'integer'})"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("early", "late"), [("", "import {0}"), (f"{CATCH_ALL}; import {{0}}", "pass")]
+)
+def test_a_library_can_be_imported_after_the_app_was_made(
+    library: str, validate: str, early: str, late: str
+) -> None:
+    code = LATE.format(early=early.format(library), late=late.format(library), validate=validate)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("[400, 400] 200 OK\n", "")

@@ -152,6 +152,16 @@ def malformed(exc: ValueError | TypeError) -> ApiError:
     return ApiError(str(exc), status=400)
 
 
+@errors.convert(EOFError)
+def empty(exc: EOFError) -> tuple[dict[str, str], int]:
+    return {"message": "Nothing left."}, 404
+
+
+@errors.convert(EOFError)
+async def gone(exc: EOFError) -> Response:
+    return errors.response(410)
+
+
 errors.convert(KeyError)(lambda exc: NotFound(exc.args[0]))
 assert_type(verify("token"), dict[str, str] | None)
 assert_type(missing(KeyError()), HTTPException)
@@ -249,14 +259,14 @@ async def unavailable_for() -> float:
     return 0.5
 
 
-@errors.convert(KeyError)  # type: ignore[type-var, arg-type]
+@errors.convert(KeyError)  # type: ignore[arg-type]
 def convert_number(exc: int) -> str:
     return str(exc)
 
 
 @errors.convert(KeyError)  # type: ignore[type-var]
-def convert_to_text(exc: KeyError) -> str:
-    return str(exc)
+def convert_to_number(exc: KeyError) -> float:
+    return 0.5
 
 
 @errors.convert(KeyError)  # type: ignore[arg-type]
