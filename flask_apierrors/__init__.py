@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ._core.errors import ApiError, FieldError, InvalidToken, Problem
+from ._core.errors import ApiError, FieldError, InvalidToken, Problem, ValidationFailed
 from ._extension import ApiErrors
 from ._guards.authentication import current_principal, requires_auth, requires_permissions
 from ._guards.guard import Check, Order, guard
@@ -40,6 +40,7 @@ __all__ = [
     "Operation",
     "Order",
     "Problem",
+    "ValidationFailed",
     "catalogue",
     "client_key",
     "consumes",

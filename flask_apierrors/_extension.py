@@ -21,14 +21,14 @@ from ._core.hooks import Converter, Hooks, is_named
 from ._core.log_records import use_request_records
 from ._core.origin import internal
 from ._core.road import (
+    at_first_request,
     error_response,
-    find_converter,
     finish,
     handle,
     handle_group,
-    leave_to_flask,
     page,
     register_handler,
+    register_validators,
     use_exception_handler,
     use_response_class,
 )
@@ -332,28 +332,12 @@ class ApiErrors:
 
 def _register_handlers(app: Flask, state: AppState) -> None:
     register_handler(app, HTTPException, state)
-    for cls in validation_errors():
-        register_handler(app, cls, state, _handle_and_release)
+    register_validators(app, state)
+    app.before_request_funcs.setdefault(None, []).insert(0, at_first_request)
     for cls in state.hooks.converters:
         register_handler(app, cls, state)
     for name in vars(builtins).keys() & {"ExceptionGroup"}:  # since Python 3.11
         register_handler(app, vars(builtins)[name], state, handle_group)
-
-
-def _handle_and_release(exc: Exception, app: AppState) -> Any:
-    """Answer, then drop the traceback, unless a debugger needs it.
-
-    The frame of marshmallow that raised the exception refers to it. That circle would keep the
-    request in memory until the garbage collector runs.
-    """
-    req = current_request()
-    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
-    if is_internal and find_converter(exc, app) is None:
-        return leave_to_flask(exc, req, app)
-    answer = handle(exc, app)
-    if not app.app.debug and app.config.covers(req.path):
-        exc.__traceback__ = None
-    return answer
 
 
 def _annotate(converter: Converter, answer: type[HTTPException]) -> Converter:

@@ -21,7 +21,7 @@ HOUSE = Path(flask_apierrors.__file__).parent
 #: A module imports only from the wings below its own, and in its own wing from lower floors.
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
-        ("identifiers", "request_headers", "statuses", "text"),
+        ("identifiers", "pointer", "request_headers", "statuses", "text"),
         ("http", "sentences"),
         ("accept", "errors", "header_fields", "missing_key"),
         ("scheme",),
@@ -36,7 +36,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "fields": (),
     "_libraries": (
-        ("apiflask", "gunicorn", "marshmallow", "smorest"),
+        ("apiflask", "gunicorn", "jsonschema", "marshmallow", "pydantic", "smorest"),
         ("webargs",),
         ("validators",),
     ),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from werkzeug.exceptions import HTTPException
 
-from .._core.errors import ApiError, code_of_status, code_of_type
+from .._core.errors import ApiError, ValidationFailed, code_of_status, code_of_type
 from .._core.hooks import is_named
 from .._core.http import BODILESS_METHODS
 from .._core.state import AppState
@@ -64,7 +64,7 @@ def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Ca
 def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
     if not limits.texts:
         return []
-    causes = [Cause(_kind_of_class(QuotaExceeded), RATE_LIMIT)]
+    causes = [Cause(_kind_of_class(QuotaExceeded, state), RATE_LIMIT)]
     if refuses_without_storage(state):
         causes.append(Cause(bare(503), "RATELIMIT_STORAGE_URI"))
     return causes
@@ -109,11 +109,12 @@ def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
     """Return what an exception class becomes: the answers of its converter, else what it is."""
     base = _converted_base(cls, state)
     if base is not None:
-        yield from map(_kind_of_class, _declared_answers(state.hooks.converters[base]))
+        for answer in _declared_answers(state.hooks.converters[base]):
+            yield _kind_of_class(answer, state)
     elif issubclass(cls, validation_errors()):
         yield Kind(state.config.validation_status, "validation-failed")
     elif issubclass(cls, HTTPException):
-        yield _kind_of_class(cls)
+        yield _kind_of_class(cls, state)
     else:
         yield bare(500)
 
@@ -135,8 +136,12 @@ def _declared_answers(converter: Any) -> Iterator[type[HTTPException]]:
             yield cls
 
 
-def _kind_of_class(cls: type[HTTPException]) -> Kind:
+def _kind_of_class(cls: type[HTTPException], state: AppState) -> Kind:
     """Return the error that a class becomes. A 500 never shows its class."""
+    if cls is ValidationFailed:
+        return Kind(state.config.validation_status, "validation-failed")
+    if issubclass(cls, ValidationFailed) and cls.type:
+        return Kind(state.config.validation_status, code_of_type(cls.type), cls)
     status = cls.code if isinstance(cls.code, int) and 400 <= cls.code <= 599 else 500
     if status != 500 and issubclass(cls, ApiError) and cls.type:
         return Kind(status, code_of_type(cls.type), cls)
@@ -147,7 +152,7 @@ def possible_kinds(state: AppState) -> Iterator[Kind]:
     """Return everything that the app could answer, even at no known route: the author's first."""
     for cls in _subclasses(ApiError):
         if cls.code:
-            yield _kind_of_class(cls)
+            yield _kind_of_class(cls, state)
         else:
             yield Kind(500, code_of_type(cls.type) if cls.type else code_of_status(500), cls)
     yield Kind(state.config.validation_status, "validation-failed")

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from werkzeug.exceptions import HTTPException, Unauthorized, default_exceptions
+from werkzeug.exceptions import BadRequest, HTTPException, Unauthorized, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .http import ABSOLUTE_URI, HeaderPairs, Seconds, delay_seconds, header_pairs
+from .pointer import pointer_to
 from .sentences import Sentence
 from .statuses import RETRIES, STATUSES, Retry
 
@@ -54,6 +55,25 @@ class FieldError:
     code: str | int | None = None
     #: The values that the message mentions, such as ``{"min": 3}``. Never what the client sent.
     params: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    @classmethod
+    def at(
+        cls,
+        path: Iterable[str | int],
+        detail: str,
+        *,
+        code: str | int | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> FieldError:
+        """Make an error for a place in the body.
+
+        :param path: The names of fields and the indexes of items, e.g. ``("items", 3, "name")``.
+        :param detail: The message.
+        :param code: What is wrong, for programs.
+        :param params: The values that the message mentions.
+        :returns: The error, with a pointer to the place.
+        """
+        return cls(detail, pointer_to(path), code=code, params=params)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to the members of the body.
@@ -213,22 +233,28 @@ class InvalidToken(ApiError, Unauthorized):
     _sentence = Sentence("invalid-token")
 
 
-def _is_type(type: object) -> bool:
-    return isinstance(type, str) and bool(_CODE.fullmatch(type) or _ABSOLUTE_URI.fullmatch(type))
+class ValidationFailed(ApiError, BadRequest):
+    """What the client sent is invalid.
 
+    The response is that of every failed validation: the sentence names each field, the list has at
+    most ``APIERRORS_MAX_ERRORS`` errors, and the status is ``APIERRORS_VALIDATION_STATUS``.
 
-@cache
-def code_of_type(type: str) -> str:
-    """Return the short name of an error.
-
-    :param type: The name itself, or an absolute URI that ends with it.
+    :param errors: What is wrong.
+    :param detail: The sentence. The default is made of the errors.
+    :param headers: Header fields of the response: a mapping, or pairs.
+    :param extensions: Further members of the problem+json body (RFC 9457 section 3.2).
     """
-    return _CODE.findall(type)[-1] if ":" in type else type
 
+    errors: tuple[FieldError, ...]
 
-def uri_of_type(type: str | None) -> str:
-    """Return the absolute URI that an author gave as a type, or ``about:blank``."""
-    return type if type is not None and ":" in type else ABOUT_BLANK
+    def __init__(
+        self,
+        *errors: FieldError,
+        detail: Any = None,
+        headers: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(detail, headers=headers, errors=errors, **extensions)
 
 
 @cache
@@ -245,3 +271,21 @@ def code_of_status(status: int) -> str:
         return row.code
     cls = default_exceptions.get(status)
     return _WORD_START.sub("-", cls.__name__).lower() if cls else f"status-{status}"
+
+
+def _is_type(type: object) -> bool:
+    return isinstance(type, str) and bool(_CODE.fullmatch(type) or _ABSOLUTE_URI.fullmatch(type))
+
+
+@cache
+def code_of_type(type: str) -> str:
+    """Return the short name of an error.
+
+    :param type: The name itself, or an absolute URI that ends with it.
+    """
+    return _CODE.findall(type)[-1] if ":" in type else type
+
+
+def uri_of_type(type: str | None) -> str:
+    """Return the absolute URI that an author gave as a type, or ``about:blank``."""
+    return type if type is not None and ":" in type else ABOUT_BLANK

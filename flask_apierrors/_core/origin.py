@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from flask import Request, has_request_context
+from werkzeug.datastructures import Headers
 
 from .http import has_content, is_bodiless
+from .pointer import MISSING, child_of
 from .request_headers import ALL, RequestHeaders
 from .state import REQUEST_STATE, RequestState, current_flask, current_request, request_state
 from .text import as_text
@@ -69,7 +71,7 @@ def locate(data: object, req: Request) -> Locate:
     cost more than the validation.
     """
     names_read = _names_read(req)  # now, because to compare reads more
-    likely = _likely_location(req)
+    likely = likely_location(req)
     sources = [(location, source) for location, source in _sources(req) if source is not None]
     whole = [location for location, source in sources if source is data] or [
         location for location, source in sources if _holds_all(source, data)
@@ -85,6 +87,51 @@ def locate(data: object, req: Request) -> Locate:
         return "header" if str(name).lower() in names_read else likely
 
     return location_of
+
+
+def find(
+    path: Path, is_value: Callable[[object], bool], req: Request
+) -> tuple[str | None, Path] | None:
+    """Find a value in what the app read.
+
+    :param path: Its path. A step that leads nowhere is a word of the library's, and is left out.
+    :param is_value: Whether a value is the one.
+    :returns: Its location and its path in the request, if it is there.
+    """
+    for location, source in _plain_sources(req):
+        steps: list[str | int] = []
+        node = source
+        for step in path:
+            below = child_of(node, step)
+            if below is not MISSING:
+                steps.append(step)
+                node = below
+        if _is_true(is_value, node):
+            return location, tuple(steps)
+    return None
+
+
+def _is_true(is_value: Callable[[object], bool], node: object) -> bool:
+    try:
+        return bool(is_value(node))
+    except Exception:  # a comparison that fails
+        return False
+
+
+def _plain_sources(req: Request) -> Iterator[tuple[str | None, Any]]:
+    """Yield what the app read as dicts: with first values, and with lists of all values."""
+    for location, source in _sources(req):
+        if not source:
+            continue
+        if not hasattr(source, "getlist"):
+            yield location, source
+            continue
+        first = dict(source.items())
+        yield location, first
+        if isinstance(source, Headers):
+            yield location, {name.lower(): value for name, value in first.items()}
+        else:
+            yield location, dict(source.lists())
 
 
 def _sources(req: Request) -> Iterator[tuple[str | None, Any]]:
@@ -126,7 +173,7 @@ def _holds(source: Any, name: object, data: Any) -> bool:
         return False
 
 
-def _likely_location(req: Request) -> str | None:
+def likely_location(req: Request) -> str | None:
     """Guess the location of a value that the request does not have: a place that the app read."""
     read = vars(req)
     is_body_read = "stream" in read or "content-type" in _names_read(req)

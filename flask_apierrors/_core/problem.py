@@ -21,6 +21,7 @@ from .errors import (
     ApiError,
     FieldError,
     Problem,
+    ValidationFailed,
     code_of_status,
     code_of_type,
     status_title,
@@ -33,7 +34,7 @@ from .sentences import Sentence, text_of
 from .state import AppState, current_flask
 from .statuses import STATUSES
 from .text import as_text
-from .validation import Invalid
+from .validation import Invalid, describe_errors
 from .words import Words, words_of, words_of_data, words_of_invalid
 
 _PLAIN_GET_HEADERS = HTTPException.get_headers
@@ -111,6 +112,8 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
         status = exc.code
         if not isinstance(status, int) or not 400 <= status <= 599 or status == 500:
             return Draft(500)  # a status that is not an error's is a mistake of the author
+        if isinstance(exc, ValidationFailed):
+            return _draft_of_validation_failed(exc, req, app)
         draft = _draft_of_http_exception(exc, status, req, app)
         data = vars(exc).get("data")
         if isinstance(data, Mapping) and _is_of_abort(exc):
@@ -152,6 +155,16 @@ def _draft_of_http_exception(exc: HTTPException, status: int, req: Request, app:
         draft.add(words_of(text, status, req, app.config))
     if type(exc).get_headers is not _PLAIN_GET_HEADERS:
         draft.headers += _own_headers(exc, req)
+    return draft
+
+
+def _draft_of_validation_failed(exc: ValidationFailed, req: Request, app: AppState) -> Draft:
+    config = app.config
+    words = words_of_invalid(describe_errors(exc.errors, config.max_errors, config.text_of), config)
+    draft = _draft_of_http_exception(exc, config.validation_status, req, app)
+    if _own_text(exc, req) is None:
+        draft.text = words.text
+    draft.errors = words.errors
     return draft
 
 

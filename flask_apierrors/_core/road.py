@@ -198,6 +198,39 @@ def register_handler(
     app.error_handler_spec[None][None].setdefault(cls, Handler(function, app=state))
 
 
+def register_validators(app: Flask, state: AppState) -> None:
+    """Handle the exceptions of the libraries that validate, as far as they are imported."""
+    for validator in state.validators:
+        for cls in validator.exceptions():
+            register_handler(app, cls, state, handle_validation_error)
+
+
+def at_first_request() -> None:
+    """Register them again: the author's modules are imported now. It runs once."""
+    app = current_flask()
+    functions = app.before_request_funcs
+    # A new list, because Flask iterates over this one.
+    functions[None] = [function for function in functions[None] if function is not at_first_request]
+    register_validators(app, app_state())
+
+
+def handle_validation_error(exc: Exception, app: AppState) -> Any:
+    """Answer an invalid request. Invalid data of the server's own is a crash.
+
+    The traceback is dropped then, unless a debugger needs it. The frame of marshmallow that raised
+    the exception refers to it, and that circle would keep the request in memory until the garbage
+    collector runs.
+    """
+    req = current_request()
+    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
+    if is_internal and find_converter(exc, app) is None:
+        return leave_to_flask(exc, req, app)
+    answer = handle(exc, app)
+    if not app.app.debug and app.config.covers(req.path):
+        exc.__traceback__ = None
+    return answer
+
+
 def _handlers_of(exc: Exception) -> list[Callable[..., Any]]:
     """Return the handlers of the app for the classes of an exception, the nearest first."""
     by_class = current_flask().error_handler_spec[None][None]
@@ -281,6 +314,8 @@ def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Respo
     app = app_state()
     if not app.config.covers(current_request().path):
         return flask_handle(flask_app, *args)
+    if not is_answer(exc):
+        register_validators(flask_app, app)  # one may have been imported since the app was made
     if not is_answer(exc):
         return _handle_crash(flask_handle, context, exc, app)
     try:

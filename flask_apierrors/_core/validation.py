@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from flask import Request
 
 from .errors import ApiError, FieldError
+from .pointer import pointer_to
 from .sentences import Sentence
 from .text import as_text
 
@@ -30,7 +31,6 @@ _MAX_DEPTH = 64
 _MAX_INDEX = 10**9
 _MAX_NAME = 100
 _MAX_TEXT = 1_000
-_FRAGMENT = "!$&'()*+,;=:@?~"
 _MAPPINGS = (dict, Mapping)  # the usual class first: an abstract one takes longer to check
 _LISTS = (list, tuple, set, frozenset)
 
@@ -145,20 +145,30 @@ def describe(
     """
     nodes: list[Node] = [(0, (), _NO_STEP, messages)]
     errors: list[FieldError] = []
-    texts: dict[tuple[Path, str | None], list[str]] = {}
+    names: list[tuple[str | None, str | None]] = []
     for path, message in islice(_leaves(nodes, dialect), most):
         place = dialect.place(path, message.text)
-        text = _shorten(as_text(message.text).strip(), _MAX_TEXT)
-        text = text or text_of(Sentence("invalid-value"))
         where = location(place.path) if callable(location) else location
-        errors.append(_field_error(text, place.path, where, message))
+        errors.append(field_error(message, place.path, where, text_of))
         kind = message.text.kind if isinstance(message.text, FieldMessage) else None
-        texts.setdefault((place.name, kind), []).append(text)
-    sentences = tuple(
-        text_of(_sentence(name, kind, " ".join(all_texts))) if name else " ".join(all_texts)
-        for (name, kind), all_texts in texts.items()
-    )
+        names.append((_dotted(place.name) if place.name else None, kind))
+    sentences = _sentences(names, errors, text_of)
     return Invalid(tuple(errors), sentences, _count(nodes, dialect), text_of)
+
+
+def describe_errors(
+    errors: Sequence[FieldError], most: int, text_of: Callable[[Sentence], str] = str
+) -> Invalid:
+    """Describe errors that have their places already.
+
+    :param errors: The errors.
+    :param most: How many to report. The rest is counted.
+    :param text_of: Makes the text of a sentence.
+    """
+    reported = tuple(errors[:most])
+    names = [(_name_of(error), None) for error in reported]
+    sentences = _sentences(names, reported, text_of)
+    return Invalid(reported, sentences, max(0, len(errors) - most), text_of)
 
 
 # -- the tree
@@ -249,34 +259,71 @@ def _shorten(text: str, length: int) -> str:
 # -- how an error is reported
 
 
-def _field_error(text: str, path: Path, location: str | None, message: Message) -> FieldError:
+def field_error(
+    message: Message,
+    path: Path,
+    location: str | None = None,
+    text_of: Callable[[Sentence], str] = str,
+) -> FieldError:
+    """Make the error for a message.
+
+    :param message: The message. One without a text says no more than that the value is invalid.
+    :param path: The path of the value in the request.
+    :param location: ``query``, ``header``, ``path`` or ``cookie``. ``None`` is the body.
+    :param text_of: Makes the text of a sentence.
+    """
+    text = _shorten(as_text(message.text).strip(), _MAX_TEXT)
+    text = text or text_of(Sentence("invalid-value"))
     code, params = message.code, message.params
     if code is not None and not isinstance(code, str | int):
         code = as_text(code)
     if location is None:
-        return FieldError(text, _pointer(path), code=code, params=params)
+        return FieldError(text, pointer_to(path), code=code, params=params)
     # An item of a list has no name of its own: `ids=1&ids=x` names both `ids`.
     items = (position for position, step in enumerate(path) if isinstance(step, int) and position)
     name = _dotted(path[: next(items, None)]) if path else None
     return FieldError(text, parameter=name, location=location, code=code, params=params)
 
 
-def _sentence(path: Path, kind: str | None, message: str) -> Sentence:
+def _sentences(
+    names: Sequence[tuple[str | None, str | None]],
+    errors: Sequence[FieldError],
+    text_of: Callable[[Sentence], str],
+) -> tuple[str, ...]:
+    """Make a sentence for each field.
+
+    :param names: The name of each error's field and the kind of value that it takes.
+    """
+    fields: dict[tuple[str | None, str | None], list[str]] = {}
+    for field, error in zip(names, errors, strict=True):
+        fields.setdefault(field, []).append(error.detail)
+    sentences = []
+    for (name, kind), details in fields.items():
+        text = " ".join(details)
+        sentences.append(text if name is None else text_of(_sentence(name, kind, text)))
+    return tuple(sentences)
+
+
+def _sentence(name: str, kind: str | None, message: str) -> Sentence:
     if kind is None:
-        return Sentence("invalid-field", name=_dotted(path), message=message)
-    return Sentence("invalid-typed-field", name=_dotted(path), kind=kind, message=message)
+        return Sentence("invalid-field", name=name, message=message)
+    return Sentence("invalid-typed-field", name=name, kind=kind, message=message)
+
+
+def _name_of(error: FieldError) -> str | None:
+    """Return the name of an error's field in the sentence: ``items[3].name``."""
+    if error.parameter is not None or not error.pointer:
+        return error.parameter
+    steps = unquote(error.pointer).split("/")[1:]
+    return _dotted(tuple(_unescape(step) for step in steps)) if steps else None
+
+
+def _unescape(step: str) -> str | int:
+    if step.isdecimal() and step.isascii():
+        return int(step)
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def _dotted(path: Path) -> str:
     steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
     return "".join(steps).removeprefix(".")
-
-
-def _pointer(path: Path) -> str:
-    return "#" + "".join(["/" + _escape(str(step)) for step in path])
-
-
-def _escape(step: str) -> str:
-    if step.isascii() and (step.isidentifier() or step.isdigit()):
-        return step
-    return quote(step.replace("~", "~0").replace("/", "~1"), safe=_FRAGMENT)

@@ -10,10 +10,10 @@ from flask import Request
 
 from .._core.config import Config
 from .._core.origin import is_internal, locate
+from .._core.pointer import MISSING, child_of
 from .._core.request_headers import RequestHeaders
 from .._core.validation import Dialect, Invalid, Message, Path, Place, describe
 
-_MISSING = object()
 _SCHEMA = "_schema"
 
 
@@ -71,7 +71,7 @@ class MarshmallowDialect(Dialect):
     """
 
     def __init__(self, data: object = None) -> None:
-        self._data = _MISSING if data is None else data
+        self._data = MISSING if data is None else data
 
     def place(self, path: Path, text: object) -> Place:
         """Leave out marshmallow's words, and end the path where the data ends.
@@ -83,9 +83,9 @@ class MarshmallowDialect(Dialect):
         length: int | None = None  # of the part that is in the request
         node, is_entry = self._data, False
         for position, step in enumerate(path):
-            below = _child(node, step)
+            below = child_of(node, step)
             following = path[position + 1 :]
-            if step == _SCHEMA and below is _MISSING:
+            if step == _SCHEMA and below is MISSING:
                 continue
             if is_entry and step in ("key", "value") and _is_marker(node, step, following, text):
                 is_entry = False
@@ -127,9 +127,9 @@ class MarshmallowDialect(Dialect):
             return True
         value = self._data
         for step in self.place(path, None).path:
-            value = _child(value, step)
+            value = child_of(value, step)
         if path:
-            return _child(value, "message") is _MISSING
+            return child_of(value, "message") is MISSING
         # marshmallow merges the dict that a validator of a schema raises with those of fields.
         return "code" in node and isinstance(value, Mapping) and not node.keys() & value.keys()
 
@@ -137,16 +137,16 @@ class MarshmallowDialect(Dialect):
 def _is_marker(node: object, step: str | int, following: Path, text: object) -> bool:
     """Whether ``key`` or ``value`` is marshmallow's word, and not a field in the entry."""
     if not isinstance(node, Mapping):
-        return node is not _MISSING
-    below = _child(node, step)
+        return node is not MISSING
+    below = child_of(node, step)
     if not following:
         # The key and the value of an entry are never missing. A field may be.
-        return below is _MISSING and text != _required_text()
-    if below is _MISSING:
+        return below is MISSING and text != _required_text()
+    if below is MISSING:
         return True
-    below_fits = _child(below, following[0]) is not _MISSING
+    below_fits = child_of(below, following[0]) is not MISSING
     return not below_fits and (
-        not isinstance(below, Mapping | list) or _child(node, following[0]) is not _MISSING
+        not isinstance(below, Mapping | list) or child_of(node, following[0]) is not MISSING
     )
 
 
@@ -160,12 +160,4 @@ def _may_have(node: object, step: str | int) -> bool:
     """Whether a value of the data can have a part that is called so."""
     if isinstance(node, list):
         return isinstance(step, int)
-    return node is _MISSING or isinstance(node, Mapping)
-
-
-def _child(node: object, step: str | int) -> object:
-    if isinstance(node, Mapping):
-        return node.get(step, _MISSING)
-    if isinstance(node, list) and isinstance(step, int) and step < len(node):
-        return node[step]
-    return _MISSING
+    return node is MISSING or isinstance(node, Mapping)

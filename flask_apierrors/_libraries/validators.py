@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from .._core.validation import Validator
+from .jsonschema import JsonSchema
 from .marshmallow import Marshmallow
+from .pydantic import Pydantic
 from .webargs import Webargs
 
-VALIDATORS: tuple[Validator, ...] = (Marshmallow(), Webargs())
+VALIDATORS: tuple[Validator, ...] = (Marshmallow(), Webargs(), Pydantic(), JsonSchema())
 
 
 def validation_errors() -> tuple[type[Exception], ...]:

@@ -20,7 +20,15 @@ from werkzeug.exceptions import (
     default_exceptions,
 )
 
-from flask_apierrors import ApiError, FieldError, InvalidToken, Problem
+from flask_apierrors import (
+    ApiError,
+    FieldError,
+    InvalidToken,
+    Problem,
+    ValidationFailed,
+    catalogue,
+    raises,
+)
 from flask_apierrors._core.errors import (
     code_of_status,
     code_of_type,
@@ -375,3 +383,103 @@ def test_every_class_name_makes_a_code(name: str) -> None:
     cls = type(name, (ApiError, NotFound), {})
     derived: Any = type("Derived", (cls,), {})
     assert derived.type == "derived"
+
+
+# -- ValidationFailed
+
+
+def test_an_author_can_say_what_is_invalid(make_app: Callable[..., Flask]) -> None:
+    app = make_app(APIERRORS_VALIDATION_STATUS=422, APIERRORS_MAX_ERRORS=3)
+
+    @app.post("/")
+    def view() -> str:
+        raise ValidationFailed(
+            FieldError.at(("items", 3, "a/b~c é"), "Missing.", code="missing", params={"min": 1}),
+            FieldError.at((), "It is Sunday."),
+            FieldError("No berth.", parameter="berth", location="query"),
+            FieldError("left out"),
+            headers={"X-Mine": "a"},
+            tide="low",
+        )
+
+    response = app.test_client().post("/", headers={"Accept": "application/problem+json"})
+    body = response.get_json()
+    assert (response.status_code, response.headers["X-Mine"], body["tide"]) == (422, "a", "low")
+    assert body["detail"] == (
+        "Invalid 'items[3].a/b~c é': Missing.; It is Sunday.; Invalid 'berth': No berth.; "
+        "and 1 more"
+    )
+    assert body["code"] == "validation-failed"
+    assert body["errors"] == [
+        {
+            "detail": "Missing.",
+            "pointer": "#/items/3/a~1b~0c%20%C3%A9",
+            "code": "missing",
+            "params": {"min": 1},
+        },
+        {"detail": "It is Sunday.", "pointer": "#"},
+        {"detail": "No berth.", "parameter": "berth", "in": "query"},
+    ]
+
+
+class InvalidOrder(ValidationFailed):
+    """The order is invalid."""
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_subclass_has_a_name_of_its_own(status: int, make_app: Callable[..., Flask]) -> None:
+    app = make_app(APIERRORS_VALIDATION_STATUS=status)
+
+    @app.get("/")
+    @raises(InvalidOrder)
+    def view() -> str:
+        raise InvalidOrder(FieldError.at(("size",), "Too large."))
+
+    response = app.test_client().get("/", headers={"Accept": "application/problem+json"})
+    assert response.status_code == status
+    body = response.get_json()
+    assert body["code"] == "invalid-order"
+    assert body["detail"] == "Invalid 'size': Too large."
+    entry = catalogue(app).error("invalid-order")
+    assert (entry.status, entry.meaning) == (status, "The order is invalid.")
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_the_catalogue_knows_a_failed_validation(
+    status: int, make_app: Callable[..., Flask]
+) -> None:
+    app = make_app(APIERRORS_VALIDATION_STATUS=status)
+
+    @app.get("/")
+    @raises(ValidationFailed)
+    def view() -> str:
+        return ""
+
+    assert catalogue(app).error("validation-failed").status == status
+
+
+def test_an_authors_own_sentence_replaces_that_of_the_errors(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app()
+
+    @app.errorhandler(400)
+    def see(exc: Exception) -> Any:
+        return {"is": type(exc).__name__}
+
+    plain = make_app()
+    for each in (app, plain):
+
+        @each.get("/")
+        def view() -> str:
+            raise ValidationFailed(FieldError("No.", pointer="#/a"), detail="Not today.")
+
+        @each.get("/none")
+        def none() -> str:
+            raise ValidationFailed
+
+    assert plain.test_client().get("/").get_json() == {"error": "Not today."}
+    assert plain.test_client().get("/none").get_json() == {
+        "error": "The request was malformed or failed validation."
+    }
+    assert app.test_client().get("/").get_json() == {"is": "ValidationFailed"}

@@ -17,6 +17,7 @@ from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
+from flask_apierrors._core.road import at_first_request
 from flask_apierrors._limits import flask_limiter
 from flask_apierrors._limits.flask_limiter import Limiters
 from flask_apierrors._limits.quotas import Quota
@@ -218,7 +219,7 @@ def test_a_limiter_that_the_app_already_has_installs_no_hooks(
     make_app: Callable[..., Flask],
 ) -> None:
     app = make_app(RATELIMIT_STORAGE_URI="memory://")
-    assert not app.before_request_funcs
+    assert app.before_request_funcs == {None: [at_first_request]}
     assert not app.teardown_request_funcs
     assert len(app.after_request_funcs[None]) == 1  # that of the road
 

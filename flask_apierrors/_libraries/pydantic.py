@@ -1,0 +1,104 @@
+"""pydantic 2: its ``ValidationError``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from flask import Request
+
+from .._core.config import Config
+from .._core.errors import FieldError
+from .._core.origin import find, is_internal, likely_location
+from .._core.text import as_text
+from .._core.validation import Invalid, Message, describe_errors, field_error
+
+#: Errors that are about what is not there. Their value is that of the parent.
+_MISSING = ("missing", "missing_argument", "missing_keyword_only_argument")
+#: Errors of a validator of the author's, whose text pydantic puts after words of its own.
+_OF_AUTHOR = ("value_error", "assertion_error")
+#: Where the part of a text begins that repeats what was sent, or names a class of the server's.
+_REPEATED = {
+    "dataclass_type": " or an instance",
+    "get_attribute_error": ":",
+    "iteration_error": ", error",
+    "mapping_type": ", error",
+    "model_type": " or instance",
+    "timezone_offset": ", got",
+    "union_tag_invalid": " '",
+    "uuid_parsing": ",",
+}
+#: What the schema says. Everything else in the context may be what was sent.
+_PARAMS = frozenset(
+    {
+        "decimal_places",
+        "discriminator",
+        "expected",
+        "expected_schemes",
+        "expected_tags",
+        "ge",
+        "gt",
+        "le",
+        "lt",
+        "max_digits",
+        "max_length",
+        "min_length",
+        "multiple_of",
+        "pattern",
+        "tz_expected",
+        "whole_digits",
+    }
+)
+
+
+class Pydantic:
+    """What pydantic finds wrong."""
+
+    def exceptions(self) -> tuple[type[Exception], ...]:
+        """Return pydantic's exception, if it is imported."""
+        pydantic = sys.modules.get("pydantic_core")
+        return () if pydantic is None else (pydantic.ValidationError,)
+
+    def is_internal(self, exc: Exception, req: Request) -> bool:
+        """Whether a ``ValidationError`` is about data of the server's own."""
+        return isinstance(exc, self.exceptions()) and is_internal(exc, req, data=exc)
+
+    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
+        """Describe a ``ValidationError``."""
+        if not isinstance(exc, self.exceptions()) or self.is_internal(exc, req):
+            return None
+        details: list[dict[str, Any]] = exc.errors(include_url=False)  # type: ignore[attr-defined]
+        most = config.max_errors
+        errors = [_field_error(detail, req, config) for detail in details[:most]]
+        invalid = describe_errors(errors, most, config.text_of)
+        return invalid._replace(more=max(0, len(details) - most))
+
+
+def _field_error(detail: dict[str, Any], req: Request, config: Config) -> FieldError:
+    path, value = detail["loc"], detail["input"]
+    name = path[-1:] if detail["type"] in _MISSING else ()
+    if path[-1:] == ("[key]",):
+        path = path[:-1]
+        place = find(path[:-1], lambda node: value in node, req)  # type: ignore[operator]
+        name = path[-1:]
+    else:
+        place = find(path[: len(path) - len(name)], lambda node: node == value, req)
+    location, path = (likely_location(req), path) if place is None else (place[0], place[1] + name)
+    context = detail.get("ctx", {})
+    params = {key: context[key] for key in context if key in _PARAMS}
+    message = Message(_text(detail), detail["type"], params or None)
+    return field_error(message, path, location, config.text_of)
+
+
+def _text(detail: dict[str, Any]) -> str:
+    """Return the message, without what was sent. It is empty if nothing else is left."""
+    text: str = detail["msg"]
+    kind = detail["type"]
+    cause = detail.get("ctx", {}).get("error")
+    if kind in _OF_AUTHOR and isinstance(cause, Exception):
+        # Python's own repeat a text in quotation marks: invalid literal for int(): 'x'.
+        sent, text = detail["input"], as_text(cause)
+        return "" if isinstance(sent, str) and repr(sent) in text else text
+    if kind in _REPEATED:
+        text = text.partition(_REPEATED[kind])[0]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
