@@ -126,9 +126,7 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
             draft.headers = _without_page_fields(draft.headers, None, status)
         return draft
     invalid = describe_invalid(exc, req, app)
-    if isinstance(invalid, ApiError):
-        return _draft(invalid, req, app)
-    if invalid is None:
+    if not isinstance(invalid, Invalid):
         return Draft(500)
     draft = Draft(app.config.validation_status)
     draft.add(words_of_invalid(invalid, app.config))
