@@ -41,6 +41,7 @@ from ._core.state import (
 )
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
+from ._guards.options import use_options
 from ._guards.request import use_request_class
 from ._libraries.validators import VALIDATORS, validation_errors
 
@@ -106,6 +107,7 @@ class ApiErrors:
         use_response_class(app, state)
         _register_handlers(app, state)
         use_exception_handler(app)
+        use_options(app)
         # The first of these functions runs last. It completes what all others leave.
         app.after_request_funcs.setdefault(None, []).insert(0, partial(finish, app=state))
         if self._hooks.unavailable_when is not None:

@@ -42,7 +42,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "_guards": (
         ("bearer", "body", "json_body", "key_set", "marks"),
-        ("guard", "request", "schemes"),
+        ("guard", "options", "request", "schemes"),
         ("authentication", "media_types"),
     ),
     "_limits": (

@@ -41,7 +41,7 @@ def is_internal(exc: Exception, req: Request, data: object) -> bool:
     state: RequestState | None = getattr(req, REQUEST_STATE, None)
     if state is not None and state.internal_error is exc:
         return True
-    if data is None or data is req.view_args or req.url_rule is None:
+    if data is None or data is req.view_args or data is req.headers or req.url_rule is None:
         return False  # without a rule, a URL converter may have raised it
     return not _is_read(req)
 

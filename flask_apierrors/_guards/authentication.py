@@ -18,6 +18,7 @@ from flask import Request
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
+from .._core.config import REFERENCE_ENDPOINT
 from .._core.errors import ApiError, InvalidToken
 from .._core.http import CheckedPairs, has_field, header_pairs
 from .._core.log_records import PackageLogger
@@ -60,6 +61,8 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
         )
 
     def check(req: Request, state: RequestState) -> None:
+        if _is_reference_page(req):
+            return
         granted_names = _as_names(
             (state.app.hooks.permissions_of or permissions_of)(state.principal)
         )
@@ -132,7 +135,7 @@ current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 def _check_authenticated(req: Request, state: RequestState) -> None:
     _verify_once(req, state)
-    if state.principal is not None:
+    if state.principal is not None or _is_reference_page(req):
         return
     rejection = state.rejection
     if rejection is not None and not isinstance(rejection, InvalidToken):
@@ -148,6 +151,12 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
         fields = challenges(state.app.schemes, None, req.environ, state.app.config.realm)
         raise ApiError(status=401, headers=fields)
     raise _with_challenges(rejection, req, state.app)
+
+
+def _is_reference_page(req: Request) -> bool:
+    """Whether a guard of the whole app was asked about the page that explains its 401."""
+    rule = req.url_rule
+    return rule is not None and rule.endpoint == REFERENCE_ENDPOINT
 
 
 def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError:

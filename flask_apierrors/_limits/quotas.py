@@ -176,7 +176,7 @@ class Counters:
         from limits.storage import MemoryStorage
         from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
-        self._strategy = strategy
+        self.strategy = strategy
         self._storage: Storage = strategy.storage
         self._is_fixed = isinstance(strategy, FixedWindowRateLimiter)
         self._is_moving = isinstance(strategy, MovingWindowRateLimiter)
@@ -195,7 +195,7 @@ class Counters:
         """Count a request, and return whether it is within its quota."""
         quota = charge.quota
         if not self._is_fixed:
-            return self._strategy.hit(
+            return self.strategy.hit(
                 quota.item, *quota.identifiers(charge.client), cost=charge.cost
             )
         count = self._storage.incr(charge.key, quota.window, charge.cost)
@@ -209,7 +209,7 @@ class Counters:
     def has_room(self, charge: Charge) -> bool:
         """Return whether a request would be within its quota, without counting it."""
         quota = charge.quota
-        return self._strategy.test(quota.item, *quota.identifiers(charge.client), cost=charge.cost)
+        return self.strategy.test(quota.item, *quota.identifiers(charge.client), cost=charge.cost)
 
     def reserve(self, charge: Charge) -> bool:
         """Count a request that may get back what it took. See :meth:`settle`.
@@ -249,7 +249,7 @@ class Counters:
                 charge.remaining = quota.amount - self._storage.get(charge.key)
             reset_at = self._storage.get_expiry(charge.key)
         else:
-            reset_at, charge.remaining = self._strategy.get_window_stats(
+            reset_at, charge.remaining = self.strategy.get_window_stats(
                 quota.item, *quota.identifiers(charge.client)
             )
         charge.reset = self.seconds_until(reset_at, quota.window)

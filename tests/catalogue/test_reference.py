@@ -658,6 +658,22 @@ def test_an_author_can_restrict_the_page(app: Flask) -> None:
     assert get(app).status_code == 403
 
 
+@pytest.mark.parametrize("guard", [requires_auth, requires_permissions("admin")])
+@pytest.mark.parametrize("token", [None, "x", "bad", "guest"])
+def test_a_guard_of_the_whole_app_leaves_the_page_open(
+    guard: Any, token: str | None, make_app: MakeApp
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")
+    errors.verify_token({"guest": {"sub": "guest"}}.get)
+    app.before_request(guard(lambda: None))
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    client = app.test_client()
+    assert client.get("/errors/unauthorized", headers=headers).status_code == 200
+    expected = (404 if guard is requires_auth else 403) if token == "guest" else 401
+    assert client.get("/nowhere", headers=headers).status_code == expected
+
+
 def test_hidden_endpoints_are_on_no_page(make_app: MakeApp) -> None:
     errors = ApiErrors()
     app = make_app(errors, APIERRORS_REFERENCE_URL="/errors")

@@ -87,7 +87,7 @@ def gunicorn(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
 
 
 def storage_of(app: Flask) -> GuardedStorage:
-    storage = app.extensions["apierrors"].rate_limits.limiter.storage
+    storage = app.extensions["apierrors"].rate_limits.counters.strategy.storage
     assert isinstance(storage, GuardedStorage)
     return storage
 
@@ -398,7 +398,9 @@ def test_the_command_line_of_flask_limiter_shows_and_clears(redis: Redis) -> Non
 
 def test_memory_is_not_guarded() -> None:
     app = limited_app(RATELIMIT_DEFAULT="1/minute")
-    assert isinstance(app.extensions["apierrors"].rate_limits.limiter.storage, MemoryStorage)
+    assert isinstance(
+        app.extensions["apierrors"].rate_limits.counters.strategy.storage, MemoryStorage
+    )
 
 
 @pytest.mark.parametrize("uri", ["redis://127.0.0.1:1", "memory://"])

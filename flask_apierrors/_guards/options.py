@@ -1,0 +1,52 @@
+"""What Flask answers to OPTIONS by itself: it names the formats that PATCH takes, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from .._core.http import header_pairs
+from .._core.state import AppState, app_state, current_flask, current_request
+from .marks import marks_of
+
+
+def use_options(app: Flask) -> None:
+    """Add ``Accept-Patch`` to what Flask answers (RFC 5789 section 3.1)."""
+    # Another extension may have replaced the method. A bound method would keep the app alive.
+    own = vars(app).get("make_default_options_response")
+    make = type(app).make_default_options_response if own is None else lambda app, *args: own(*args)
+    app.make_default_options_response = partial(options_response, make)  # type: ignore[method-assign]
+
+
+def options_response(make: Callable[..., Response], *args: Any) -> Response:
+    """Make the response to OPTIONS.
+
+    :param make: The method of Flask's that is wrapped.
+    :param args: Flask 3.2 passes the app context.
+    """
+    response = make(current_flask(), *args)
+    app = app_state()
+    if app.config.covers(current_request().path):
+        for name, value in _fields_of_patch(app):
+            if name == "Accept-Patch" and name not in response.headers:
+                response.headers[name] = value
+    return response
+
+
+def _fields_of_patch(app: AppState) -> Iterator[tuple[str, str]]:
+    """Yield the fields of the 415 of the guards of PATCH at this URL."""
+    flask_app = current_flask()
+    adapter = flask_app.create_url_adapter(current_request())
+    try:
+        endpoint, _ = adapter.match(method="PATCH")  # type: ignore[union-attr]
+    except HTTPException:
+        return
+    view: Any = flask_app.view_functions.get(endpoint)
+    method = getattr(getattr(view, "view_class", None), "patch", None)
+    for mark in (*marks_of(view), *marks_of(method)):
+        refusal = mark.refusal and mark.refusal(415, "PATCH", app)
+        yield from header_pairs(getattr(refusal, "headers", None))
