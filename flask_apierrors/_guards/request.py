@@ -95,15 +95,16 @@ class ApiRequest(HeadersRequest):
     def _load_form_data(self) -> None:
         try:
             super()._load_form_data()
-        except RequestEntityTooLarge as error:
+        except (RequestEntityTooLarge, ValueError) as error:
             *_, (frame, _) = walk_tb(error.__traceback__)
+            cause = error.__cause__ or error  # before 3.1, Werkzeug makes a 413 of a ValueError
+            if self._config is not None and isinstance(cause, ValueError):
+                raise self._malformed_form(cause) from error
             if self._config is None or frame.f_code not in _FORM_LIMITS:
                 raise
             name, setting = _FORM_LIMITS[frame.f_code]
             sentence = Sentence(name, limit=getattr(self, setting))
             raise ApiError(sentence, status=413) from error
-        except ValueError as error:
-            raise self._malformed_form(error) from error
 
     def _malformed_form(self, error: ValueError) -> ApiError:
         if self._is_encoded:
