@@ -501,7 +501,7 @@ BODY_SERVERS = {
     ],
 }
 #: What a server needs beside this package and its tests.
-NEEDS = {"gevent": ("gevent",), "a2wsgi": ("a2wsgi", "uvicorn"), "asgiref": ("uvicorn",)}
+NEEDS = {"gevent": ("gevent",), "a2wsgi": ("a2wsgi", "uvicorn"), "asgiref": ("asgiref", "uvicorn")}
 #: These pass a chunked body on as it is, or hide it.
 WITHOUT_CHUNKS = ("uwsgi", "a2wsgi", "asgiref")
 LIMIT = 100_000
