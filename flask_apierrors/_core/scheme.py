@@ -75,7 +75,7 @@ def token_challenge(exc: InvalidToken, realm: str) -> str:
     attributes = vars(exc)
     reason = attributes.get("_sentence") or attributes.get("description")
     if isinstance(reason, int | float | bytes | Mapping | list | tuple | set):
-        reason = None  # its repr is for nobody
+        reason = None  # a repr is no sentence
     return challenge("Bearer", realm=realm, error="invalid_token", error_description=reason)
 
 
