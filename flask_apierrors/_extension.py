@@ -25,12 +25,13 @@ from ._core.road import (
     error_response,
     finish,
     handle,
+    handle_exception,
     handle_group,
     page,
     register_handler,
     register_validators,
-    use_exception_handler,
     use_response_class,
+    wrap_method,
 )
 from ._core.sentences import Sentence
 from ._core.state import (
@@ -41,7 +42,7 @@ from ._core.state import (
 )
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
-from ._guards.options import use_options
+from ._guards.options import options_response
 from ._guards.request import use_request_class
 from ._libraries.validators import VALIDATORS, validation_errors
 
@@ -106,8 +107,8 @@ class ApiErrors:
         use_request_class(app)
         use_response_class(app, state)
         _register_handlers(app, state)
-        use_exception_handler(app)
-        use_options(app)
+        wrap_method(app, handle_exception, "handle_exception")
+        wrap_method(app, options_response, "make_default_options_response")
         # The first of these functions runs last. It completes what all others leave.
         app.after_request_funcs.setdefault(None, []).insert(0, partial(finish, app=state))
         if self._hooks.unavailable_when is not None:

@@ -293,12 +293,15 @@ def handle_group(exc: Exception, app: AppState) -> Any:
 # -- what is raised where Flask asks no handler
 
 
-def use_exception_handler(app: Flask) -> None:
-    """Answer what is raised outside views as well: see :func:`handle_exception`."""
+def wrap_method(app: Flask, wrapper: Callable[..., Response], name: str) -> None:
+    """Let a function run instead of a method of an app.
+
+    :param wrapper: Takes the method, whose first parameter is the app, and the arguments.
+    """
     # Another extension may have replaced the method. A bound method would keep the app alive.
-    own = vars(app).get("handle_exception")
-    flask_handle = type(app).handle_exception if own is None else lambda app, *args: own(*args)
-    app.handle_exception = partial(handle_exception, flask_handle)  # type: ignore[method-assign]
+    own = vars(app).get(name)
+    method = getattr(type(app), name) if own is None else lambda app, *args: own(*args)
+    setattr(app, name, partial(wrapper, method))
 
 
 def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Response:

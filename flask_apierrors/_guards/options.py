@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
-from flask import Flask, Response
+from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from .._core.http import header_pairs
@@ -14,18 +13,12 @@ from .._core.state import AppState, app_state, current_flask, current_request
 from .marks import marks_of
 
 
-def use_options(app: Flask) -> None:
-    """Add ``Accept-Patch`` to what Flask answers (RFC 5789 section 3.1)."""
-    # Another extension may have replaced the method. A bound method would keep the app alive.
-    own = vars(app).get("make_default_options_response")
-    make = type(app).make_default_options_response if own is None else lambda app, *args: own(*args)
-    app.make_default_options_response = partial(options_response, make)  # type: ignore[method-assign]
-
-
 def options_response(make: Callable[..., Response], *args: Any) -> Response:
-    """Make the response to OPTIONS.
+    """Add ``Accept-Patch`` to what Flask answers (RFC 5789 section 3.1).
 
-    :param make: The method of Flask's that is wrapped.
+    This wraps :meth:`flask.Flask.make_default_options_response`.
+
+    :param make: The method that is wrapped.
     :param args: Flask 3.2 passes the app context.
     """
     response = make(current_flask(), *args)
