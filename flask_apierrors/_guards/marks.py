@@ -61,6 +61,15 @@ def marks_of(view: object) -> tuple[Mark, ...]:
     return marks
 
 
+def marks_of_view(view: object, method: str) -> list[Mark]:
+    """Return the marks of a view, and of the method of its class."""
+    cls = getattr(view, "view_class", None)
+    handler = getattr(cls, method.lower(), None)
+    if handler is None and method == "HEAD":
+        handler = getattr(cls, "get", None)
+    return [mark for function in (view, handler) for mark in marks_of(function)]
+
+
 def add_mark(view: object, mark: Mark) -> None:
     """Mark a view, with a new tuple: ``functools.wraps`` copies references to other views."""
     setattr(view, _ATTRIBUTE, (*marks_of(view), mark))

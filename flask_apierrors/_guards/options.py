@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from .._core.http import header_pairs
 from .._core.state import AppState, app_state, current_flask, current_request
-from .marks import marks_of
+from .marks import marks_of_view
 
 
 def options_response(make: Callable[..., Response], *args: Any) -> Response:
@@ -38,8 +38,6 @@ def _fields_of_patch(app: AppState) -> Iterator[tuple[str, str]]:
         endpoint, _ = adapter.match(method="PATCH")  # type: ignore[union-attr]
     except HTTPException:
         return
-    view: Any = flask_app.view_functions.get(endpoint)
-    method = getattr(getattr(view, "view_class", None), "patch", None)
-    for mark in (*marks_of(view), *marks_of(method)):
+    for mark in marks_of_view(flask_app.view_functions.get(endpoint), "PATCH"):
         refusal = mark.refusal and mark.refusal(415, "PATCH", app)
         yield from header_pairs(getattr(refusal, "headers", None))

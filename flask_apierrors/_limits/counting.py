@@ -13,6 +13,7 @@ from .._core.log_records import PackageLogger
 from .._core.ready_response import add_fields, field_of, status_of
 from .._core.state import AppState, RequestState, current_request
 from .._guards.authentication import known_principal
+from .._guards.marks import marks_of_view
 from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import (
@@ -27,7 +28,7 @@ from .flask_limiter import (
 )
 from .plans import Plan, Plans, check_endpoints, method_of
 from .quotas import Charge, Counters, Quota
-from .rate_limit import Declaration, marks_of_view
+from .rate_limit import Declaration
 from .refusals import StorageFailed, measure_exceeded
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from flask import Request
 from .._core.state import RequestState, current_request
 from .._guards.authentication import known_principal
 from .._guards.guard import Check, Order, guard
-from .._guards.marks import Mark, View, marks_of
+from .._guards.marks import Mark, View, marks_of_view
 
 #: The name of the marks that :func:`rate_limit` leaves.
 RATE_LIMIT = "rate_limit"
@@ -97,12 +97,3 @@ def _without_argument(limit: Callable[..., str | None]) -> Callable[[], str | No
 def declarations_of(view: Any, method: str) -> list[Declaration]:
     """Return the declarations on a view, or on the method of its class."""
     return [mark.values[1] for mark in marks_of_view(view, method) if mark.name == RATE_LIMIT]
-
-
-def marks_of_view(view: Any, method: str) -> list[Mark]:
-    """Return the marks of a view, and of the method of its class."""
-    cls = getattr(view, "view_class", None)
-    handler = getattr(cls, method.lower(), None)
-    if handler is None and method == "HEAD":
-        handler = getattr(cls, "get", None)
-    return [mark for function in (view, handler) for mark in marks_of(function)]
