@@ -191,8 +191,13 @@ def own_response(exc: HTTPException, req: Request) -> Any:
 
 
 def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | ApiError | None:
-    """Say what is wrong with a request, if an exception is a validator's."""
+    """Say what is wrong with a request, if an exception is a validator's.
+
+    :returns: ``None`` for any other exception, and for invalid data of the server's own.
+    """
     for validator in app.validators:
+        if validator.is_internal(exc, req):
+            return None
         invalid = validator.describe(exc, req, app.config)
         if invalid is not None:
             return invalid

@@ -31,7 +31,7 @@ class JsonSchema:
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
         """Describe a ``ValidationError``."""
-        if not isinstance(exc, self.exceptions()) or self.is_internal(exc, req):
+        if not isinstance(exc, self.exceptions()):
             return None
         return describe_errors(_field_errors(exc, req, config), config.max_errors, config.text_of)
 

@@ -32,7 +32,7 @@ class Marshmallow:
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
         """Describe a ``ValidationError``."""
-        if not is_validation_error(exc) or self.is_internal(exc, req):
+        if not is_validation_error(exc):
             return None
         error: Any = exc
         # Only the normalized messages have the name of a single field.

@@ -65,7 +65,7 @@ class Pydantic:
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
         """Describe a ``ValidationError``."""
-        if not isinstance(exc, self.exceptions()) or self.is_internal(exc, req):
+        if not isinstance(exc, self.exceptions()):
             return None
         details: list[dict[str, Any]] = exc.errors(include_url=False)  # type: ignore[attr-defined]
         most = config.max_errors
