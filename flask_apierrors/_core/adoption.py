@@ -22,13 +22,11 @@ _TEXT_TYPES = ("text/plain", "text/html")  # a text that a view returns is HTML 
 def adopt(response: Response, names: tuple[str, ...], max_errors: int) -> ApiError | None:
     """Read an error that was returned.
 
-    :param response: The response, with a status of 400 or more.
+    :param response: The response, with a status of 400 or more, and no stream.
     :param names: The members that may have the sentence.
     :param max_errors: How many validation errors to report.
-    :returns: ``None`` if the response stays as it is: a page, a stream, JSON without a sentence.
+    :returns: ``None`` if the response stays as it is: a page, JSON without a sentence.
     """
-    if response.direct_passthrough or not response.is_sequence:
-        return None
     body = response.get_data()
     if len(body) > _MAX_BYTES or "Content-Encoding" in response.headers:
         return None

@@ -417,22 +417,18 @@ def complete(response: Response, req: Request, app: AppState) -> Response:
     return response
 
 
-def _is_empty(response: Response) -> bool:
-    is_sent_as_is = response.direct_passthrough or not response.is_sequence
-    return not is_sent_as_is and not any(response.response)
-
-
 def _fill(response: Response, req: Request, app: AppState) -> Response:
     """Give an error the body of the contract, if it has none or one that is adopted."""
-    headers = header_pairs(response.headers)
+    if response.direct_passthrough or not response.is_sequence:
+        return response  # a file or a stream
     exc: ApiError | None = None
-    if _is_empty(response):
+    if not any(response.response):
         exc = ApiError(status=response.status_code)
     elif app.config.adopt and request_state(req, app).adopts:
         exc = adopt(response, app.config.adopt, app.config.max_errors)
     if exc is None:
         return response
-    exc.headers = headers
+    exc.headers = headers = header_pairs(response.headers)
     try:
         problem = to_problem(exc, req, app)
         if problem.status == 500:
