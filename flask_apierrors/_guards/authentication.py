@@ -61,7 +61,7 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
         )
 
     def check(req: Request, state: RequestState) -> None:
-        if _is_reference_page(req):
+        if req.endpoint == REFERENCE_ENDPOINT:
             return
         granted_names = _as_names(
             (state.app.hooks.permissions_of or permissions_of)(state.principal)
@@ -135,7 +135,8 @@ current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 def _check_authenticated(req: Request, state: RequestState) -> None:
     _verify_once(req, state)
-    if state.principal is not None or _is_reference_page(req):
+    # A guard of the whole app leaves the page open that explains its 401.
+    if state.principal is not None or req.endpoint == REFERENCE_ENDPOINT:
         return
     rejection = state.rejection
     if rejection is not None and not isinstance(rejection, InvalidToken):
@@ -151,12 +152,6 @@ def _check_authenticated(req: Request, state: RequestState) -> None:
         fields = challenges(state.app.schemes, None, req.environ, state.app.config.realm)
         raise ApiError(status=401, headers=fields)
     raise _with_challenges(rejection, req, state.app)
-
-
-def _is_reference_page(req: Request) -> bool:
-    """Whether a guard of the whole app was asked about the page that explains its 401."""
-    rule = req.url_rule
-    return rule is not None and rule.endpoint == REFERENCE_ENDPOINT
 
 
 def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError:
