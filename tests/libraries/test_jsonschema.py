@@ -7,8 +7,7 @@ import jsonschema
 import pytest
 from flask import Flask, request
 
-PROBLEM = {"Accept": "application/problem+json"}
-SECRET = "hunter2"
+from tests.libraries.responses import PROBLEM, SECRET, errors_in
 
 
 def errors_of(
@@ -16,11 +15,7 @@ def errors_of(
 ) -> list[dict[str, Any]]:
     app = make_app()
     app.add_url_rule("/", view_func=validate, methods=["POST"])
-    response = app.test_client().post("/", json=body, headers=PROBLEM)
-    assert response.status_code == 400, response.text
-    assert SECRET not in response.text
-    errors: list[dict[str, Any]] = response.get_json()["errors"]
-    return errors
+    return errors_in(app.test_client().post("/", json=body, headers=PROBLEM))
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
 from flask_apierrors import catalogue, raises
-
-PROBLEM = {"Accept": "application/problem+json"}
-SECRET = "hunter2"
+from tests.libraries.responses import PROBLEM, SECRET, errors_in
 
 
 class Cat(BaseModel):
@@ -95,11 +93,7 @@ def app_of(load: Callable[[], Any], make_app: Callable[..., Flask], **config: An
 
 
 def errors_of(app: Flask, body: Any) -> list[dict[str, Any]]:
-    response = app.test_client().post("/", json=body, headers=PROBLEM)
-    assert response.status_code == 400, response.text
-    assert SECRET not in response.text
-    errors: list[dict[str, Any]] = response.get_json()["errors"]
-    return errors
+    return errors_in(app.test_client().post("/", json=body, headers=PROBLEM))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,7 @@ from flask_apierrors import ApiErrors
 from flask_apierrors._core.config import Config
 from flask_apierrors._core.validation import Validator
 from flask_apierrors._libraries.validators import VALIDATORS, validation_errors
-
-PROBLEM = {"Accept": "application/problem+json"}
-SECRET = "hunter2"
+from tests.libraries.responses import PROBLEM, SECRET
 
 
 def test_every_validator_has_a_file_of_its_name() -> None:
