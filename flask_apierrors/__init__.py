@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from ._core.errors import ApiError, FieldError, InvalidToken, Problem, ValidationFailed
+from ._core.marks import Mark
 from ._extension import ApiErrors
 from ._guards.authentication import current_principal, requires_auth, requires_permissions
 from ._guards.guard import Check, Order, guard
-from ._guards.marks import Mark, raises
 from ._guards.media_types import consumes, negotiated_type, produces, requires_json
+from ._guards.raises import raises
 from ._limits.clients import client_key
 from ._limits.rate_limit import rate_limit
 

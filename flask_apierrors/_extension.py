@@ -44,6 +44,7 @@ from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
 from ._guards.options import options_response
 from ._guards.request import use_request_class
+from ._libraries.extensions import ADAPTERS
 from ._libraries.validators import VALIDATORS, validation_errors
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class ApiErrors:
                 "each app."
             )
         config = Config.from_mapping(app.config)
-        state = AppState(weakref.ref(app), config, self._hooks, VALIDATORS)
+        state = AppState(weakref.ref(app), config, self._hooks, VALIDATORS, ADAPTERS)
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_request_class(app)

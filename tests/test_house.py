@@ -28,7 +28,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("config", "hooks"),
         ("validation",),
         ("adoption", "state"),
-        ("formats", "log_records", "origin", "ready_response"),
+        ("formats", "log_records", "marks", "origin", "ready_response"),
         ("words",),
         ("problem",),
         ("rendering",),
@@ -38,10 +38,10 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_libraries": (
         ("apiflask", "gunicorn", "jsonschema", "marshmallow", "pydantic", "smorest"),
         ("webargs",),
-        ("validators",),
+        ("extensions", "guards", "validators"),
     ),
     "_guards": (
-        ("bearer", "body", "json_body", "key_set", "marks"),
+        ("bearer", "body", "json_body", "key_set", "raises"),
         ("guard", "options", "request", "schemes"),
         ("authentication", "media_types"),
     ),

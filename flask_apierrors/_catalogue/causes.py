@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from .._core.errors import ApiError, ValidationFailed, code_of_status, code_of_type
 from .._core.hooks import is_named
 from .._core.http import BODILESS_METHODS
+from .._core.marks import Mark
 from .._core.state import AppState
-from .._guards.marks import Mark
 from .._libraries.validators import validation_errors
 from .._limits.rate_limit import RATE_LIMIT
 from .._limits.refusals import QuotaExceeded

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from .._core.marks import Mark
 from .._core.statuses import Retry
-from .._guards.marks import RAISES, Mark
+from .._guards.raises import RAISES
 
 #: The cause of an error that ``errors.convert`` makes.
 CONVERT = "convert"

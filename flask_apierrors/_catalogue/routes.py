@@ -10,9 +10,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from .._core.config import REFERENCE_ENDPOINT
+from .._core.marks import Mark, marks_of
 from .._core.state import AppState
 from .._core.text import paragraphs
-from .._guards.marks import Mark, marks_of
 from .._limits.quotas import Quota
 from .._limits.wiring import quotas_at
 

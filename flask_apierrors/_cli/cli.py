@@ -23,7 +23,7 @@ from .._core.errors import code_of_status
 # needs when it runs.
 if TYPE_CHECKING:
     from .._catalogue.model import Catalogue, Operation
-    from .._guards.marks import Mark
+    from .._core.marks import Mark
     from .doctor import Finding
     from .lock import Change, Lock
 

@@ -21,11 +21,11 @@ from .._catalogue.catalogue import catalogue
 from .._catalogue.model import CONVERT, Operation
 from .._catalogue.source import foreign_bodies, place_of
 from .._core.config import REFERENCE_ENDPOINT, Config
+from .._core.marks import Mark, marks_of
 from .._core.state import AppState
 from .._extension import ApiErrors
 from .._guards.authentication import AUTHENTICATED
 from .._guards.guard import marks_above
-from .._guards.marks import Mark, marks_of
 from .._limits.flask_limiter import has_native_limits, is_native, limiters_of, native_limiter_of
 from .._limits.plans import configured_limit
 from .._limits.quotas import Quota

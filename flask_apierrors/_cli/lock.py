@@ -14,7 +14,7 @@ from marshmallow.fields import Dict, Integer, List, Nested, String
 
 from .._catalogue.model import DECLARED_CAUSES, Catalogue, Entry, Operation
 from .._core.errors import ABOUT_BLANK
-from .._guards.marks import Mark
+from .._core.marks import Mark
 
 Lock = Mapping[str, Any]
 VERSION = 1

@@ -206,12 +206,22 @@ def register_validators(app: Flask, state: AppState) -> None:
 
 
 def at_first_request() -> None:
-    """Register them again: the author's modules are imported now. It runs once."""
+    """Meet the other libraries, when all of the author's modules are imported. It runs once."""
     app = current_flask()
+    meet_libraries(app, app_state())
     functions = app.before_request_funcs
     # A new list, because Flask iterates over this one.
     functions[None] = [function for function in functions[None] if function is not at_first_request]
-    register_validators(app, app_state())
+
+
+def meet_libraries(app: Flask, state: AppState) -> None:
+    """Handle what the other libraries of an app raise, and let their own answers yield.
+
+    A second call changes nothing.
+    """
+    register_validators(app, state)
+    for adapt in state.adapters:
+        adapt(app, state)
 
 
 def handle_validation_error(exc: Exception, app: AppState) -> Any:

@@ -6,7 +6,7 @@ import contextvars
 import re
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -25,6 +25,11 @@ REQUEST_STATE = "_apierrors"
 #: Printable ASCII without spaces, quotes and brackets, which would forge fields of a log line.
 _SAFE_ID = re.compile(r"[!#$%&*+,./0-9:;=?@A-Z^_a-z|~-]{1,128}")
 
+#: Lets the default answers of another extension yield to the contract. It runs before the first
+#: request, and does nothing if the app does not use the extension. It returns the names of the
+#: author's own functions there, which win.
+Adapter = Callable[[Flask, "AppState"], Iterable[str]]
+
 #: The app and the request themselves: each attribute of Flask's proxies costs a look-up.
 current_flask: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
 current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
@@ -40,6 +45,8 @@ class AppState:
     hooks: Hooks
     #: The libraries that validate.
     validators: tuple[Validator, ...] = ()
+    #: What lets other extensions yield to the contract.
+    adapters: tuple[Adapter, ...] = ()
     #: Converters for the exceptions of other libraries.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: Response classes of the app, and the faster ones that can stand in for them.

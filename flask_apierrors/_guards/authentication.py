@@ -22,11 +22,11 @@ from .._core.config import REFERENCE_ENDPOINT
 from .._core.errors import ApiError, InvalidToken
 from .._core.http import CheckedPairs, has_field, header_pairs
 from .._core.log_records import PackageLogger
+from .._core.marks import Mark, View
 from .._core.scheme import challenges
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, app_state, current_request, request_state
 from .guard import Check, Order, guard
-from .marks import Mark, View
 from .schemes import SCHEMES
 
 _FORBIDDEN = Sentence(403)

@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 from flask import Request, current_app
 
+from .._core.marks import Mark, View, add_mark, marks_of
 from .._core.state import RequestState, current_request, in_event_loop, request_state
-from .marks import Mark, View, add_mark, marks_of
 
 _GUARD = "__apierrors_guard__"
 #: The marks of all wrappers that were ever made of a view.

@@ -11,11 +11,11 @@ from werkzeug.local import LocalProxy
 from .._core.accept import BoundedMemo, best_match, essence
 from .._core.errors import ApiError
 from .._core.http import is_bodiless
+from .._core.marks import Mark, View
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, current_request, request_state
 from .guard import Check, Order, guard
 from .json_body import unsupported_media_type
-from .marks import Mark, View
 
 _JSON = ("application/json",)
 

@@ -9,8 +9,8 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from .._core.http import header_pairs
+from .._core.marks import marks_of_view
 from .._core.state import AppState, app_state, current_flask, current_request
-from .marks import marks_of_view
 
 
 def options_response(make: Callable[..., Response], *args: Any) -> Response:

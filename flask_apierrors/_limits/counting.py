@@ -10,10 +10,10 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from .._core.log_records import PackageLogger
+from .._core.marks import marks_of_view
 from .._core.ready_response import add_fields, field_of, status_of
 from .._core.state import AppState, RequestState, current_request
 from .._guards.authentication import known_principal
-from .._guards.marks import marks_of_view
 from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import (

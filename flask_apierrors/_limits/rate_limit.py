@@ -9,10 +9,10 @@ from typing import Any
 
 from flask import Request
 
+from .._core.marks import Mark, View, marks_of_view
 from .._core.state import RequestState, current_request
 from .._guards.authentication import known_principal
 from .._guards.guard import Check, Order, guard
-from .._guards.marks import Mark, View, marks_of_view
 
 #: The name of the marks that :func:`rate_limit` leaves.
 RATE_LIMIT = "rate_limit"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flask_apierrors._catalogue.model import Catalogue, Entry, HeaderField, Occurrence, Operation
-from flask_apierrors._guards.marks import Mark
+from flask_apierrors._core.marks import Mark
 
 CONFLICT = Occurrence("vessels", "POST", "/vessels", 409, "berth-taken", "raises", "never")
 BERTH_TAKEN = Entry(

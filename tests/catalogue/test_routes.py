@@ -24,7 +24,7 @@ from flask_apierrors._catalogue.routes import (
     path_of,
     routes_of,
 )
-from flask_apierrors._guards.marks import Mark
+from flask_apierrors._core.marks import Mark
 from tests.conftest import view_of
 
 MakeApp = Callable[..., Flask]

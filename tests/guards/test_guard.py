@@ -26,9 +26,9 @@ from flask_apierrors import (
     requires_permissions,
 )
 from flask_apierrors._cli.doctor import diagnose
+from flask_apierrors._core.marks import Mark, marks_of
 from flask_apierrors._core.state import RequestState
 from flask_apierrors._guards.guard import Check, Order, guard, marks_above
-from flask_apierrors._guards.marks import Mark, marks_of
 
 
 def recorder(order: Order, runs: list[str], status: int | None = None) -> Callable[[Any], Any]:

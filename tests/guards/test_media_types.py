@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_apierrors import consumes, negotiated_type, produces, requires_json
-from flask_apierrors._guards.marks import Mark, marks_of
+from flask_apierrors._core.marks import Mark, marks_of
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 TOKENS = st.from_regex(r"[a-z0-9.+-]{1,12}", fullmatch=True)

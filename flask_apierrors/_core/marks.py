@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from .._core.state import AppState
+    from .state import AppState
 
 _ATTRIBUTE = "__apierrors__"
-#: The name of the marks that :func:`raises` leaves.
-RAISES = "raises"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -73,28 +71,3 @@ def marks_of_view(view: object, method: str) -> list[Mark]:
 def add_mark(view: object, mark: Mark) -> None:
     """Mark a view, with a new tuple: ``functools.wraps`` copies references to other views."""
     setattr(view, _ATTRIBUTE, (*marks_of(view), mark))
-
-
-def raises(*errors: type[Exception]) -> Callable[[View], View]:
-    """Declare errors that a view raises, for the reference page and OpenAPI.
-
-    It changes nothing at run time.
-
-    :param errors: Subclasses of ``HTTPException``, marshmallow's ``ValidationError``, and classes
-        that ``errors.convert`` converts.
-    :returns: The decorator. It returns the view itself.
-    :raises TypeError: for anything but classes of exceptions, and for ``Exception`` itself.
-    """
-    for error in errors:
-        is_exception = isinstance(error, type) and issubclass(error, Exception)
-        if not is_exception or error is Exception:
-            raise TypeError(
-                "@raises takes classes of exceptions, such as subclasses of ApiError, not "
-                f"{error!r}."
-            )
-
-    def decorate(view: View) -> View:
-        add_mark(view, Mark(RAISES, errors, errors=errors, is_guard=False))
-        return view
-
-    return decorate

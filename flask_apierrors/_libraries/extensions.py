@@ -1,0 +1,7 @@
+"""The Flask extensions whose default answers yield to the contract."""
+
+from __future__ import annotations
+
+from .._core.state import Adapter
+
+ADAPTERS: tuple[Adapter, ...] = ()

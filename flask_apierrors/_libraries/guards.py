@@ -1,0 +1,11 @@
+"""The guards of other libraries, which the catalogue knows by what their wrappers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._core.marks import Mark
+
+#: Each takes one wrapper of a view. It returns what the wrapper means, or ``None`` for any other.
+GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = ()
