@@ -22,7 +22,7 @@ HOUSE = Path(flask_apierrors.__file__).parent
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
         ("identifiers", "pointer", "request_headers", "statuses", "text"),
-        ("http", "sentences"),
+        ("http", "messages", "sentences"),
         ("accept", "errors", "header_fields", "missing_key"),
         ("scheme",),
         ("config", "hooks"),

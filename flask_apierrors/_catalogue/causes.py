@@ -137,13 +137,13 @@ def _declared_answers(converter: Any) -> Iterator[type[HTTPException]]:
 
 
 def _kind_of_class(cls: type[HTTPException], state: AppState) -> Kind:
-    """Return the error that a class becomes. A 500 never shows its class."""
+    """Return the error that a class becomes. A 500 shows its class only if it is public."""
     if cls is ValidationFailed:
         return Kind(state.config.validation_status, "validation-failed")
     if issubclass(cls, ValidationFailed) and cls.type:
         return Kind(state.config.validation_status, code_of_type(cls.type), cls)
     status = cls.code if isinstance(cls.code, int) and 400 <= cls.code <= 599 else 500
-    if status != 500 and issubclass(cls, ApiError) and cls.type:
+    if issubclass(cls, ApiError) and cls.type and (status != 500 or cls.public):
         return Kind(status, code_of_type(cls.type), cls)
     return bare(status)
 

@@ -40,8 +40,8 @@ def adopt(response: Response, names: tuple[str, ...], max_errors: int) -> ApiErr
     text, errors, extensions = words
     if status >= 500 and status != 503:
         return ApiError(status=status)  # nothing of a failure leaves the process
-    error = ApiError(text, status=status, errors=errors)
-    error.extensions = extensions
+    error = ApiError(text, status=status)
+    error.errors, error.extensions = errors, extensions
     return error
 
 

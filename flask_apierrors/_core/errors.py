@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from werkzeug.exceptions import BadRequest, HTTPException, Unauthorized, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .http import ABSOLUTE_URI, HeaderPairs, Seconds, delay_seconds, header_pairs
+from .messages import by_location
 from .pointer import pointer_to
 from .sentences import Sentence
 from .statuses import RETRIES, STATUSES, Retry
@@ -91,6 +93,19 @@ class FieldError:
         return {name: value for name, value in members.items() if value is not None}
 
 
+class FieldErrors(tuple[FieldError, ...]):
+    """The errors that a body has, and those that were too many for it."""
+
+    rest: Callable[[], Iterable[FieldError]]
+
+    def __new__(
+        cls, errors: Iterable[FieldError], rest: Callable[[], Iterable[FieldError]] = tuple
+    ) -> Self:
+        self = super().__new__(cls, errors)
+        self.rest = rest
+        return self
+
+
 class Problem(NamedTuple):
     """An error in one request: everything that a body can be made of."""
 
@@ -118,6 +133,18 @@ class Problem(NamedTuple):
     #: The address that explains this error, if there is a reference page.
     documentation: str | None = None
 
+    @property
+    def messages(self) -> dict[str, Any]:
+        """What a validator found wrong, by location, even if it is too much for ``errors``.
+
+        The locations are ``json``, ``form``, ``files``, ``query``, ``headers``, ``cookies`` and
+        ``path``. Each has a tree as marshmallow writes it, with lists of texts:
+        ``{"json": {"items": {3: {"name": ["Too short."]}}}}``. A text about all of it is at
+        ``_schema``.
+        """
+        errors = chain(self.errors, getattr(self.errors, "rest", tuple)())
+        return by_location(error for error in errors if isinstance(error, FieldError))
+
 
 class ApiError(HTTPException):
     """An error with a sentence for the client. Raise it, or subclass it.
@@ -125,14 +152,16 @@ class ApiError(HTTPException):
     A subclass gets its status from a Werkzeug class, as in ``class VesselNotFound(ApiError,
     NotFound)``, or from a ``code``. The reference page shows its docstring.
 
-    :param detail: The sentence. The default depends on the type and the status. It is never sent
-        if the status is 500.
+    :param detail: The sentence. The default depends on the type and the status. If the status is
+        500, it is sent only if the error is public.
     :param status: The status, for an error without a class. The exception is then of Werkzeug's
         class for it as well, so ``errorhandler(409)`` and ``errorhandler(Conflict)`` see it.
     :param headers: Header fields of the response: a mapping, or pairs.
     :param retry_after: When to try again: seconds, a ``timedelta`` or a ``datetime``. It is sent
         as whole seconds, rounded up.
     :param errors: The single mistakes, as :class:`FieldError`.
+    :param public: Whether an error with status 500 is sent as it is. The default is that of the
+        class. The error is logged and signalled, like a crash, in both cases.
     :param extensions: Further members of the problem+json body (RFC 9457 section 3.2).
     """
 
@@ -145,6 +174,8 @@ class ApiError(HTTPException):
     #: Whether a client may try again: ``never``, ``after-delay`` or ``if-idempotent``. The default
     #: depends on the status.
     retry: ClassVar[Retry | None] = None
+    #: Whether an error with status 500 is sent as it is.
+    public: bool = False
     #: The sentence of this package for an error without a text. Others say their title.
     _sentence: Sentence | None = None
 
@@ -181,6 +212,7 @@ class ApiError(HTTPException):
         headers: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
         retry_after: Seconds | None = None,
         errors: Iterable[FieldError | Mapping[str, Any]] = (),
+        public: bool | None = None,
         **extensions: Any,
     ) -> None:
         if isinstance(detail, Sentence):
@@ -192,6 +224,8 @@ class ApiError(HTTPException):
         self.headers = headers
         self.retry_after = retry_after
         self.errors: tuple[FieldError | Mapping[str, Any], ...] = tuple(errors)
+        if public is not None:
+            self.public = public
         self.extensions = extensions
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 #: What is at a place that a document does not have.
 MISSING = object()
@@ -13,6 +13,17 @@ _FRAGMENT = "!$&'()*+,;=:@?~"
 def pointer_to(path: Iterable[str | int]) -> str:
     """Return the pointer to a place: ``#/items/3/name``."""
     return "#" + "".join(["/" + _escape(str(step)) for step in path])
+
+
+def steps_of(pointer: str) -> tuple[str | int, ...]:
+    """Return the steps of a pointer. Those of digits are indexes."""
+    return tuple(_unescape(step) for step in unquote(pointer).split("/")[1:])
+
+
+def _unescape(step: str) -> str | int:
+    if step.isdecimal() and step.isascii():
+        return int(step)
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def _escape(step: str) -> str:

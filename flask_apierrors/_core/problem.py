@@ -70,7 +70,8 @@ class Draft:
     def add(self, words: Words) -> None:
         """Add what an author or a validator says."""
         self.text = words.text or self.text
-        self.errors += words.errors
+        # A sum would lose the errors that `FieldErrors` left out.
+        self.errors = self.errors + words.errors if self.errors else words.errors
         self.headers += words.headers
         self.extensions = {**words.members, **self.extensions}
         if words.is_validation:
@@ -110,8 +111,10 @@ def to_problem(exc: Exception, req: Request, app: AppState) -> Problem:
 def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
     if isinstance(exc, HTTPException):
         status = exc.code
-        if not isinstance(status, int) or not 400 <= status <= 599 or status == 500:
-            return Draft(500)  # a status that is not an error's is a mistake of the author
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            return Draft(500)  # a mistake of the author
+        if status == 500 and not (isinstance(exc, ApiError) and exc.public):
+            return Draft(500)
         if isinstance(exc, ValidationFailed):
             return _draft_of_validation_failed(exc, req, app)
         draft = _draft_of_http_exception(exc, status, req, app)

@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import unquote
 
 from flask import Request
 
-from .errors import ApiError, FieldError
-from .pointer import pointer_to
+from .errors import ApiError, FieldError, FieldErrors
+from .pointer import pointer_to, steps_of
 from .sentences import Sentence
 from .text import as_text
 
@@ -92,7 +91,7 @@ PLAIN = Dialect()
 class Invalid(NamedTuple):
     """What is wrong with a request."""
 
-    errors: tuple[FieldError, ...]
+    errors: FieldErrors
     #: A sentence for each field.
     sentences: tuple[str, ...]
     #: How many errors were left out.
@@ -144,16 +143,25 @@ def describe(
     :param dialect: How the library writes its trees.
     """
     nodes: list[Node] = [(0, (), _NO_STEP, messages)]
+
+    def error_at(place: Place, message: Message) -> FieldError:
+        where = location(place.path) if callable(location) else location
+        return field_error(message, place.path, where, text_of)
+
     errors: list[FieldError] = []
     names: list[tuple[str | None, str | None]] = []
     for path, message in islice(_leaves(nodes, dialect), most):
         place = dialect.place(path, message.text)
-        where = location(place.path) if callable(location) else location
-        errors.append(field_error(message, place.path, where, text_of))
+        errors.append(error_at(place, message))
         kind = message.text.kind if isinstance(message.text, FieldMessage) else None
         names.append((_dotted(place.name) if place.name else None, kind))
+
+    def rest() -> Iterator[FieldError]:
+        for path, message in _leaves(nodes.copy(), dialect):
+            yield error_at(dialect.place(path, message.text), message)
+
     sentences = _sentences(names, errors, text_of)
-    return Invalid(tuple(errors), sentences, _count(nodes, dialect), text_of)
+    return Invalid(FieldErrors(errors, rest), sentences, _count(nodes, dialect), text_of)
 
 
 def describe_errors(
@@ -165,7 +173,7 @@ def describe_errors(
     :param most: How many to report. The rest is counted.
     :param text_of: Makes the text of a sentence.
     """
-    reported = tuple(errors[:most])
+    reported = FieldErrors(errors[:most], lambda: errors[most:])
     names = [(_name_of(error), None) for error in reported]
     sentences = _sentences(names, reported, text_of)
     return Invalid(reported, sentences, max(0, len(errors) - most), text_of)
@@ -314,14 +322,8 @@ def _name_of(error: FieldError) -> str | None:
     """Return the name of an error's field in the sentence: ``items[3].name``."""
     if error.parameter is not None or not error.pointer:
         return error.parameter
-    steps = unquote(error.pointer).split("/")[1:]
-    return _dotted(tuple(_unescape(step) for step in steps)) if steps else None
-
-
-def _unescape(step: str) -> str | int:
-    if step.isdecimal() and step.isascii():
-        return int(step)
-    return step.replace("~1", "/").replace("~0", "~")
+    steps = steps_of(error.pointer)
+    return _dotted(steps) if steps else None
 
 
 def _dotted(path: Path) -> str:

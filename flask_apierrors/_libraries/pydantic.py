@@ -8,7 +8,7 @@ from typing import Any
 from flask import Request
 
 from .._core.config import Config
-from .._core.errors import FieldError
+from .._core.errors import FieldError, FieldErrors
 from .._core.origin import find, is_internal, likely_location
 from .._core.text import as_text
 from .._core.validation import Invalid, Message, describe_errors, field_error
@@ -71,7 +71,11 @@ class Pydantic:
         most = config.max_errors
         errors = [_field_error(detail, req, config) for detail in details[:most]]
         invalid = describe_errors(errors, most, config.text_of)
-        return invalid._replace(more=max(0, len(details) - most))
+        rest = details[most:]
+        reported = FieldErrors(
+            invalid.errors, lambda: [_field_error(detail, req, config) for detail in rest]
+        )
+        return invalid._replace(errors=reported, more=len(rest))
 
 
 def _field_error(detail: dict[str, Any], req: Request, config: Config) -> FieldError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from json import JSONDecodeError
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
-from .._core.errors import ApiError
+from .._core.errors import ApiError, FieldErrors
 from .._core.sentences import Sentence
 from .._core.validation import Invalid, describe
 from .marshmallow import MarshmallowDialect, is_validation_error
@@ -69,16 +70,19 @@ def describe_locations(
     text_of: Callable[[Sentence], str] = str,
 ) -> Invalid:
     """Describe webargs' messages, a tree for each location: ``{"query": {"limit": [...]}}``."""
-    whole = Invalid((), (), 0, text_of)
+    parts: list[Invalid] = []
     for location, tree in messages.items():
         if location not in LOCATIONS:
             tree = {location: tree}
-        left = most - len(whole.errors)
+        left = most - sum(len(part.errors) for part in parts)
         dialect = MarshmallowDialect(data)
-        part = describe(tree, left, LOCATIONS.get(location), text_of, dialect)
-        whole = whole._replace(
-            errors=whole.errors + part.errors,
-            sentences=whole.sentences + part.sentences,
-            more=whole.more + part.more,
-        )
-    return whole
+        parts.append(describe(tree, left, LOCATIONS.get(location), text_of, dialect))
+    return Invalid(
+        FieldErrors(
+            chain.from_iterable(part.errors for part in parts),
+            lambda: chain.from_iterable(part.errors.rest() for part in parts),
+        ),
+        tuple(chain.from_iterable(part.sentences for part in parts)),
+        sum(part.more for part in parts),
+        text_of,
+    )

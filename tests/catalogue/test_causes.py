@@ -55,6 +55,10 @@ class ServerOnFire(ApiError, InternalServerError):
     """A secret."""
 
 
+class ExtractionFailed(ApiError, InternalServerError):
+    public = True
+
+
 class StoreDown(Exception):
     pass
 
@@ -131,6 +135,12 @@ def test_a_500_never_shows_its_class(make_app: MakeApp, error: type[Exception]) 
         "internal-server-error"
     ]
     assert [cause.kind for cause in causes_of(app) if cause.kind.status == 500] == [bare(500)]
+
+
+def test_a_public_500_shows_its_class(make_app: MakeApp) -> None:
+    app = make_app()
+    app.add_url_rule("/x", view_func=raises(ExtractionFailed)(view_of()))
+    assert (500, "extraction-failed", "raises") in errors_of(app)
 
 
 def test_the_validation_status_is_the_configured_one(make_app: MakeApp) -> None:

@@ -322,6 +322,38 @@ def test_the_text_of_a_500_is_never_sent(
     assert len(error_records(caplog)) == 2
 
 
+class ExtractionFailed(ApiError, InternalServerError):
+    """A page could not be read."""
+
+    public = True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError("Could not extract page 3.", status=500, public=True, page=3),
+        ExtractionFailed("Could not extract page 3.", page=3),
+    ],
+)
+def test_a_public_500_is_sent_as_it_is_and_still_logged_and_signalled(
+    error: ApiError, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, _ = make(raiser(error))
+    signals = Signals(app)
+    response = app.test_client().get("/x", headers=PROBLEM)
+    body = strict_json(response)
+    assert (response.status_code, body["detail"]) == (500, "Could not extract page 3.")
+    assert body["page"] == 3
+    assert signals == [error]
+    assert len(error_records(caplog)) == 1
+
+
+def test_one_error_of_a_public_class_can_be_kept_secret() -> None:
+    response = get(raiser(ExtractionFailed("secret", public=False)), headers=PROBLEM)
+    assert b"secret" not in response.data
+    assert strict_json(response)["code"] == "internal-server-error"
+
+
 def test_a_4xx_is_neither_logged_as_an_error_nor_signalled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

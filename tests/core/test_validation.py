@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_apierrors._core.errors import FieldError
+from flask_apierrors._core.errors import FieldError, FieldErrors
 from flask_apierrors._core.validation import (
     Dialect,
     FieldMessage,
@@ -49,7 +49,7 @@ def test_the_sentence_names_the_path_to_a_nested_field() -> None:
 
 def test_a_message_about_the_whole_names_no_field() -> None:
     assert describe(["It is Sunday."], 20) == Invalid(
-        (FieldError("It is Sunday.", pointer="#"),), ("It is Sunday.",), 0
+        FieldErrors([FieldError("It is Sunday.", pointer="#")]), ("It is Sunday.",), 0
     )
     assert describe(["No."], 20, "query").errors == (FieldError("No.", location="query"),)
     assert describe("It is Sunday.", 20).sentence == "It is Sunday."
@@ -98,7 +98,7 @@ def test_the_sentence_names_the_kind_of_value() -> None:
 
 @pytest.mark.parametrize("messages", [{}, [], {"a": []}, {"a": {"b": {}}}, (), {"a": [[]]}])
 def test_a_tree_without_leaves_has_no_errors(messages: Any) -> None:
-    assert describe(messages, 20) == Invalid((), (), 0)
+    assert describe(messages, 20) == Invalid(FieldErrors(()), (), 0)
     assert describe(messages, 20).sentence == ""
 
 
@@ -306,12 +306,12 @@ def test_messages_of_any_type_are_reported_as_text() -> None:
 def test_a_tree_that_contains_itself_ends() -> None:
     ring: dict[str, Any] = {}
     ring["again"] = ring
-    assert describe(ring, 20) == Invalid((), (), 0)
+    assert describe(ring, 20) == Invalid(FieldErrors(()), (), 0)
     ring["leaf"] = ["no"]
     assert 1 <= len(describe(ring, 20).errors) <= 20
     wide: list[Any] = []
     wide.extend([wide] * 3)
-    assert describe(wide, 20) == Invalid((), (), 0)
+    assert describe(wide, 20) == Invalid(FieldErrors(()), (), 0)
 
 
 def test_a_tree_deeper_than_any_stack_ends() -> None:

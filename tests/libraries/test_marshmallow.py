@@ -14,7 +14,7 @@ from marshmallow import ValidationError, fields, validate
 from webargs.fields import DelimitedList
 
 from flask_apierrors._core.config import Config
-from flask_apierrors._core.errors import FieldError
+from flask_apierrors._core.errors import FieldError, FieldErrors
 from flask_apierrors._core.validation import Invalid, describe
 from flask_apierrors._libraries.marshmallow import (
     Marshmallow,
@@ -83,7 +83,7 @@ def test_a_message_about_the_whole_names_no_field() -> None:
     assert describe_messages({"_schema": ["No."]}, "query").errors == (
         FieldError("No.", location="query"),
     )
-    assert describe_messages({"_schema": []}) == Invalid((), (), 0)
+    assert describe_messages({"_schema": []}) == Invalid(FieldErrors(()), (), 0)
     assert describe_messages({"_schema": []}).sentence == ""
 
 
