@@ -194,7 +194,8 @@ class _Errors:
 
     def complete(self, path: str, item: _Object) -> None:
         """Complete the operations of a path, except those that the app does not publish."""
-        for method, written in list(item.items()):
+        written_by_method = item | item.get("additionalOperations", {})  # since OpenAPI 3.2
+        for method, written in written_by_method.items():
             operations = self._operations.get((path, method.upper()))
             if operations is None:
                 continue

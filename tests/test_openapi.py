@@ -609,6 +609,31 @@ def test_a_status_can_be_retried_if_all_its_errors_can(
     assert documented_paths["/y"]["post"]["x-retry"]["409"] == "never"
 
 
+# -- methods
+
+
+def test_openapi_3_2_has_a_place_for_query_and_for_methods_without_a_name(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app()
+    view = requires_json(lambda: "")
+    app.add_url_rule("/x", "x", view, methods=["QUERY", "PURGE"])
+    document = add_errors(
+        {
+            "openapi": "3.2.0",
+            "info": {"title": "", "version": ""},
+            "paths": {"/x": {"query": {}, "additionalOperations": {"PURGE": {}}}},
+        },
+        app,
+    )
+    validate(document)
+    item = document["paths"]["/x"]
+    query, purge = item["query"], item["additionalOperations"]["PURGE"]
+    assert resolved(query["responses"]["415"], document)["headers"].keys() >= {"Accept-Query"}
+    assert query["x-retry"]["500"] == "after-delay"  # RFC 10008 section 2: QUERY is idempotent
+    assert purge["x-retry"]["500"] == "never"
+
+
 # -- fields
 
 

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 Retry = Literal["never", "after-delay", "if-idempotent"]
 RETRIES: tuple[Retry, ...] = ("never", "after-delay", "if-idempotent")
 
-#: Methods that can be repeated without a further effect (RFC 9110 section 9.2.2).
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+#: Methods that can be repeated without a further effect (RFC 9110 section 9.2.2, RFC 10008).
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
 
 
 class Status(NamedTuple):
