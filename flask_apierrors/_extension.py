@@ -17,11 +17,11 @@ from werkzeug.exceptions import HTTPException
 
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
+from ._core.first_request import at_first_request
 from ._core.hooks import Converter, Hooks, is_named
 from ._core.log_records import use_request_records
 from ._core.origin import internal
 from ._core.road import (
-    at_first_request,
     error_response,
     finish,
     handle,

@@ -33,6 +33,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("problem",),
         ("rendering",),
         ("road",),
+        ("first_request",),
     ),
     "fields": (),
     "_libraries": (

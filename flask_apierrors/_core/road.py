@@ -205,25 +205,6 @@ def register_validators(app: Flask, state: AppState) -> None:
             register_handler(app, cls, state, handle_validation_error)
 
 
-def at_first_request() -> None:
-    """Meet the other libraries, when all of the author's modules are imported. It runs once."""
-    app = current_flask()
-    meet_libraries(app, app_state())
-    functions = app.before_request_funcs
-    # A new list, because Flask iterates over this one.
-    functions[None] = [function for function in functions[None] if function is not at_first_request]
-
-
-def meet_libraries(app: Flask, state: AppState) -> None:
-    """Handle what the other libraries of an app raise, and let their own answers yield.
-
-    A second call changes nothing.
-    """
-    register_validators(app, state)
-    for adapt in state.adapters:
-        adapt(app, state)
-
-
 def handle_validation_error(exc: Exception, app: AppState) -> Any:
     """Answer an invalid request. Invalid data of the server's own is a crash.
 

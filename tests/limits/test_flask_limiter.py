@@ -17,7 +17,7 @@ from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from flask_apierrors._core.road import at_first_request
+from flask_apierrors._core.first_request import at_first_request
 from flask_apierrors._limits import flask_limiter
 from flask_apierrors._limits.flask_limiter import Limiters
 from flask_apierrors._limits.quotas import Quota

@@ -1,0 +1,55 @@
+"""What happens before the first request, when all of the author's modules are imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from inspect import unwrap
+
+from flask import Flask
+
+from .log_records import PackageLogger
+from .road import Handler, register_validators
+from .state import AppState, app_state, current_flask
+
+_logger = PackageLogger()
+
+
+def at_first_request() -> None:
+    """Meet the other libraries, and log which functions answer errors instead. It runs once."""
+    app = current_flask()
+    winners = [*_handlers_of_author(app), *meet_libraries(app, app_state())]
+    if winners:
+        _logger.info(
+            "These functions answer errors in a shape of their own: %s", "; ".join(winners)
+        )
+    functions = app.before_request_funcs
+    # A new list, because Flask iterates over this one.
+    functions[None] = [function for function in functions[None] if function is not at_first_request]
+
+
+def meet_libraries(app: Flask, state: AppState) -> list[str]:
+    """Handle what the other libraries of an app raise, and let their own answers yield.
+
+    A second call changes nothing.
+
+    :returns: The names of the author's functions in these libraries that win.
+    """
+    register_validators(app, state)
+    return [name for adapt in state.adapters for name in adapt(app, state)]
+
+
+def _handlers_of_author(app: Flask) -> Iterator[str]:
+    """Yield the name of each error handler that is not this package's."""
+    for blueprint, by_code in app.error_handler_spec.items():
+        place = f" of blueprint {blueprint}" if blueprint else ""
+        for code, by_class in by_code.items():
+            for cls, handler in by_class.items():
+                if not isinstance(handler, Handler):
+                    yield f"{name_of(handler)} (errorhandler({code or cls.__name__}){place})"
+
+
+def name_of(function: object) -> str:
+    """Return the module and the name of a function, for a message to its author."""
+    function = unwrap(function)  # type: ignore[arg-type]
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '?')}.{name}"
