@@ -36,12 +36,15 @@ from ._core.road import (
 from ._core.sentences import Sentence
 from ._core.state import (
     AppState,
+    RequestState,
     app_state,
     current_flask,
     current_request,
+    request_state,
 )
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
+from ._guards.guard import run_checks
 from ._guards.options import options_response
 from ._guards.request import use_request_class
 from ._libraries.extensions import ADAPTERS
@@ -354,7 +357,12 @@ _REPR: Any = object.__str__
 
 
 def _check_available() -> None:
-    state, req = app_state(), current_request()
+    req = current_request()
+    run_checks((_refuse_in_maintenance,), req, request_state(req))
+
+
+def _refuse_in_maintenance(req: Request, of_request: RequestState) -> None:
+    state = of_request.app
     hook = state.hooks.unavailable_when
     # The reference page stays open: it explains the 503 that all other requests get.
     available = (REFERENCE_ENDPOINT, *state.hooks.available)

@@ -42,8 +42,8 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("extensions", "guards", "validators"),
     ),
     "_guards": (
-        ("bearer", "body", "json_body", "key_set", "raises"),
-        ("guard", "options", "request", "schemes"),
+        ("bearer", "body", "json_body", "key_set", "options", "raises"),
+        ("guard", "request", "schemes"),
         ("authentication", "media_types"),
     ),
     "_limits": (

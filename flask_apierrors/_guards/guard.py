@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -10,9 +10,19 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from flask import Request, current_app
+from werkzeug.exceptions import HTTPException
 
 from .._core.marks import Mark, View, add_mark, marks_of
-from .._core.state import RequestState, current_request, in_event_loop, request_state
+from .._core.state import (
+    RequestState,
+    current_flask,
+    current_request,
+    in_event_loop,
+    request_state,
+)
+from .options import is_unjudged, refusal_of
+
+Run = Callable[[Request, RequestState], object]
 
 _GUARD = "__apierrors_guard__"
 #: The marks of all wrappers that were ever made of a view.
@@ -40,7 +50,7 @@ class Check(NamedTuple):
     """
 
     order: Order
-    run: Callable[[Request, RequestState], object]
+    run: Run
 
 
 class _Guard(NamedTuple):
@@ -102,6 +112,20 @@ def marks_above(view: Callable[..., Any]) -> tuple[Mark, ...]:
     return tuple(mark for mark in later if mark not in marks_of(view))
 
 
+def run_checks(runs: Iterable[Run], req: Request, state: RequestState) -> None:
+    """Run checks, unless the request is one for OPTIONS that no guard judges.
+
+    :raises HTTPException: what a check raised. For a preflight, one with Flask's own response.
+    """
+    if is_unjudged(req, current_flask()):
+        return
+    try:
+        for run in runs:
+            run(req, state)
+    except HTTPException as refusal:
+        raise refusal_of(refusal, req) from refusal.__cause__
+
+
 def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..., Any]:
     ordered = tuple(sorted(checks, key=lambda check: check.order))
     runs = tuple(check.run for check in ordered)
@@ -111,8 +135,11 @@ def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..
     def guarded(*args: Any, **kwargs: Any) -> Any:
         req = current_request()
         state = request_state(req)
-        for run in runs:
-            run(req, state)
+        if req.method == "OPTIONS":
+            run_checks(runs, req, state)
+        else:
+            for run in runs:
+                run(req, state)
         # An async decorator above the guard awaits the coroutine. Any other wants the response.
         if is_async and not in_event_loop():
             return current_app.ensure_sync(view)(*args, **kwargs)

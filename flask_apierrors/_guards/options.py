@@ -1,16 +1,58 @@
-"""What Flask answers to OPTIONS by itself: it names the formats that PATCH takes, too."""
+"""OPTIONS: what Flask answers by itself, and preflights, which no guard refuses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response
+from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 
 from .._core.http import header_pairs
-from .._core.marks import marks_of_view
+from .._core.marks import marks_of, marks_of_view
 from .._core.state import AppState, app_state, current_flask, current_request
+
+
+def is_preflight(req: Request) -> bool:
+    """Whether a request is a CORS preflight, which has no credentials (Fetch section 3.3.2)."""
+    environ = req.environ
+    return (
+        req.method == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def is_unjudged(req: Request, app: Flask) -> bool:
+    """Whether no guard judges an OPTIONS request.
+
+    Flask answers it by itself, or it is a preflight that the view expects.
+    """
+    rule = req.url_rule
+    if rule is None or req.method != "OPTIONS":
+        return False
+    if getattr(rule, "provide_automatic_options", False):
+        return True
+    return is_preflight(req) and _expects_preflights(app.view_functions.get(rule.endpoint))
+
+
+def _expects_preflights(view: Any) -> bool:
+    """Whether a view is Flask-CORS', or of a class that answers OPTIONS to everyone."""
+    if getattr(view, "provide_automatic_options", None) is False:
+        return "OPTIONS" in getattr(view, "required_methods", ())
+    options = getattr(getattr(view, "view_class", None), "options", None)
+    return options is not None and not any(mark.is_guard for mark in marks_of(options))
+
+
+def refusal_of(exc: HTTPException, req: Request) -> HTTPException:
+    """Return what is raised to refuse a request.
+
+    A browser does not show a script why a preflight was refused, so a preflight gets what Flask
+    answers by itself. The view, which does not expect it, does not run.
+    """
+    if not is_preflight(req):
+        return exc
+    return HTTPException(response=current_flask().make_default_options_response())
 
 
 def options_response(make: Callable[..., Response], *args: Any) -> Response:

@@ -14,6 +14,7 @@ from .._core.marks import marks_of_view
 from .._core.ready_response import add_fields, field_of, status_of
 from .._core.state import AppState, RequestState, current_request
 from .._guards.authentication import known_principal
+from .._guards.options import is_unjudged, refusal_of
 from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import (
@@ -32,7 +33,7 @@ from .rate_limit import Declaration
 from .refusals import StorageFailed, measure_exceeded
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter, RateLimitExceeded
+    from flask_limiter import Limiter
 
     from .settings import OnBreach
 
@@ -76,7 +77,7 @@ class Counting:
         if self._unchecked:
             check_endpoints(self._state.app, self._by_endpoint)
             self._unchecked = False
-        if _is_preflight(req, self._state):
+        if is_unjudged(req, self._state.app):
             return
         plan = self._plan(req)
         if plan.quotas or (self.settings.fallback_limits and not plan.lifts_declarations):
@@ -88,7 +89,7 @@ class Counting:
         """Count a request for a ``rate_limit`` on its view."""
         if self._checks_processes:
             self._check_processes(req)
-        if _is_preflight(req, self._state):
+        if is_unjudged(req, self._state.app):
             return
         if (self._by_endpoint or self.is_public) and self._plan(req).lifts_declarations:
             return
@@ -102,7 +103,7 @@ class Counting:
 
     def count_function(self, name: str, req: Request, state: RequestState) -> None:
         """Count a request for the limits that Flask-Limiter's decorators gave to a function."""
-        if _is_preflight(req, self._state) or self._plan(req).lifts_declarations:
+        if is_unjudged(req, self._state.app) or self._plan(req).lifts_declarations:
             return
         default, own = self._reader.of_function(
             self._state.app, req.endpoint or "", self._identity(req), method_of(req), name
@@ -161,10 +162,10 @@ class Counting:
         charges += new
         try:
             self._take(new, charges, req, state)
-        except StorageFailed:
+        except StorageFailed as failure:
             charges.clear()
             if not self.settings.swallows_errors:
-                raise
+                raise refusal_of(failure, req) from failure.__cause__
         if state.complete is None and self._has_to_complete(charges, state):
             state.complete = self._complete
         if self.is_public:
@@ -258,7 +259,7 @@ class Counting:
         charges: list[Charge],
         state: RequestState,
         on_breach: OnBreach | None,
-    ) -> RateLimitExceeded:
+    ) -> HTTPException:
         """Make Flask-Limiter's exception, which handlers of the author may wait for."""
         for charge in exceeded:
             _exceeded_logger.info(
@@ -277,7 +278,7 @@ class Counting:
             for function in dict.fromkeys((on_breach, limit.on_breach)):
                 result = function(request_limit(self._limiter, first)) if function else None
                 response = result if isinstance(result, Response) else response
-        return self._exception(limit, response=response)
+        return refusal_of(self._exception(limit, response=response), current_request())
 
     # -- the response
 
@@ -344,18 +345,3 @@ def _own_key(key: object) -> str | None:
 
 def _is_crash(rejection: Exception | None) -> bool:
     return rejection is not None and not isinstance(rejection, HTTPException)
-
-
-def _is_preflight(req: Request, state: AppState) -> bool:
-    """Whether a request only asks for the methods of a URL: Flask, or an extension, answers it."""
-    rule = req.url_rule
-    if req.method != "OPTIONS" or rule is None:
-        return False
-    if getattr(rule, "provide_automatic_options", False):
-        return True
-    view = state.app.view_functions.get(rule.endpoint)
-    is_preflight = "HTTP_ORIGIN" in req.environ and (
-        "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in req.environ
-    )
-    answers = getattr(view, "provide_automatic_options", None) is False
-    return is_preflight and (answers or hasattr(getattr(view, "view_class", None), "options"))
