@@ -42,6 +42,7 @@ from ._core.state import (
     current_request,
     request_state,
 )
+from ._core.text import has_text
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
 from ._guards.guard import run_checks
@@ -353,9 +354,6 @@ def _annotate(converter: Converter, answer: type[HTTPException]) -> Converter:
     return converter
 
 
-_REPR: Any = object.__str__
-
-
 def _check_available() -> None:
     req = current_request()
     run_checks((_refuse_in_maintenance,), req, request_state(req))
@@ -375,8 +373,7 @@ def _refuse_in_maintenance(req: Request, of_request: RequestState) -> None:
         raise ApiError(status=503)
     if isinstance(reason, int | float | timedelta | datetime):
         raise ApiError(status=503, retry_after=reason)
-    # A sentence may be lazy. Most other objects have no text but their repr.
-    if isinstance(reason, bytes | Exception) or type(reason).__str__ is _REPR:
+    if isinstance(reason, Exception) or not has_text(reason):  # a sentence may be lazy
         raise TypeError(
             "The @errors.unavailable_when function must return None, seconds, a timedelta, a "
             f"datetime or a sentence, not {type(reason).__name__}."

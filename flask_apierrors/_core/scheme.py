@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from .errors import InvalidToken
 from .http import CheckedPairs, HeaderPairs, challenge
 from .sentences import Sentence
+from .text import has_text
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -74,9 +75,8 @@ def token_challenge(exc: InvalidToken, realm: str) -> str:
     """Return the challenge for an invalid Bearer token (RFC 6750 section 3)."""
     attributes = vars(exc)
     reason = attributes.get("_sentence") or attributes.get("description")
-    if isinstance(reason, int | float | bytes | Mapping | list | tuple | set):
-        reason = None  # a repr is no sentence
-    return challenge("Bearer", realm=realm, error="invalid_token", error_description=reason)
+    description = reason if has_text(reason) else None
+    return challenge("Bearer", realm=realm, error="invalid_token", error_description=description)
 
 
 @cache

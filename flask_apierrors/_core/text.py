@@ -39,6 +39,13 @@ def as_text(value: object) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def has_text(value: object) -> bool:
+    """Whether the class of a value writes a text for people, and not only a ``repr``."""
+    writer = type(value).__str__
+    is_repr = writer in (object.__str__, type(value).__repr__)
+    return isinstance(value, str) or not (is_repr or isinstance(value, bytes | bytearray))
+
+
 def printable(text: str) -> str:
     """Return a text for one line of a log: line breaks and control characters become escapes."""
     return text if text.isprintable() else repr(text)[1:-1]

@@ -15,7 +15,7 @@ from .errors import FieldError
 from .http import HeaderPairs, header_pairs
 from .origin import locate
 from .sentences import Sentence
-from .text import as_text
+from .text import as_text, has_text
 from .validation import Invalid, describe
 
 #: The members of ``data`` that are read by their names, or that no library sends.
@@ -176,10 +176,7 @@ def _text(value: object) -> str | None:
         return "true" if value else "false"
     if isinstance(value, str | bytes | bytearray | int | float):
         return as_text(value)
-    writer = type(value).__str__
-    if value is None or writer in (object.__str__, type(value).__repr__):
-        return None
-    return as_text(str(value))
+    return as_text(str(value)) if has_text(value) else None
 
 
 def _has_only_arguments(exc: BaseException) -> bool:

@@ -13,8 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_apierrors._core.text import as_json, as_text, paragraphs
+from flask_apierrors._core.text import as_json, as_text, has_text, paragraphs
 from tests.hostile import Broken, Lazy, Shy
+
+
+class WithRepr:
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
 
 
 class NotAString:
@@ -151,6 +158,26 @@ def test_the_text_of_any_object_can_be_encoded(value: object) -> None:
 @given(st.text())
 def test_well_formed_text_is_unchanged(text: str) -> None:
     assert as_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", True),
+        (Lazy(), True),
+        (ValueError("text"), True),
+        (UUID(int=7), True),
+        (None, False),
+        (7, False),
+        (b"text", False),
+        (["text"], False),
+        ({"error": "text"}, False),
+        (object(), False),
+        (WithRepr(), False),
+    ],
+)
+def test_a_repr_is_no_text(value: object, expected: bool) -> None:
+    assert has_text(value) is expected
 
 
 @pytest.mark.parametrize(

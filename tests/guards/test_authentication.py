@@ -367,6 +367,17 @@ def test_a_refusal_that_is_shared_is_not_written_to() -> None:
     assert shared.headers == {"X-Number": "7"}
 
 
+@pytest.mark.parametrize("reason", [object(), 7, ["secret"], b"secret"])
+def test_the_repr_of_a_reason_is_never_sent(reason: object) -> None:
+    def verifier(token: str) -> Any:
+        raise InvalidToken(reason)
+
+    response = get(make(verifier)[0], "/me")
+    assert response.headers.getlist("WWW-Authenticate") == [
+        'Bearer realm="api", error="invalid_token"'
+    ]
+
+
 def test_the_challenge_of_a_refusal_is_the_authors() -> None:
     def step_up(token: str) -> Any:
         challenge = 'Bearer error="insufficient_user_authentication", acr_values="2"'
