@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.marks import Mark, marks_of
+from .._core.marks import Mark, mark_in, marks_of
 from .._core.state import AppState
 from .._core.text import paragraphs
 from .._limits.quotas import Quota
@@ -89,7 +89,7 @@ def _routes(state: AppState) -> Iterator[Route]:
         if not _is_api(rule, view, state):
             continue
         for method in _own_methods(rule):
-            marks = _marks(view, method)
+            marks = tuple(mark_in(state, mark) for mark in _marks(view, method))
             limits = limits_at(rule.endpoint, method, state)
             yield Route(
                 rule.rule,

@@ -413,7 +413,7 @@ def _no_verifier(facts: _Facts) -> Iterator[Finding]:
         mark.name
         for operation in facts.operations
         for mark in operation.guards
-        if AUTHENTICATED in (mark, *mark.implies)
+        if AUTHENTICATED.name in (mark.name, *(implied.name for implied in mark.implies))
     ]
     if asking and not facts.state.schemes:
         yield Finding(

@@ -33,6 +33,8 @@ class Mark:
         them.
     :param is_guard: Whether it is listed among the guards of a view.
     :param implies: Marks whose meaning this one includes.
+    :param resolve: Returns the mark with what it means in one app, if that depends on the app, such
+        as on its authentication schemes.
     :param refusal: Makes the exception that the guard raises for a status and a method, for the
         examples on the reference page. Without it the example is the plain error.
     """
@@ -48,9 +50,17 @@ class Mark:
     offers: bool = field(default=False, compare=False)
     is_guard: bool = field(default=True, compare=False)
     implies: tuple[Mark, ...] = field(default=(), compare=False)
+    resolve: Callable[[Mark, AppState], Mark] | None = field(
+        default=None, compare=False, repr=False
+    )
     refusal: Callable[[int, str, AppState], Exception | None] | None = field(
         default=None, compare=False, repr=False
     )
+
+
+def mark_in(app: AppState, mark: Mark) -> Mark:
+    """Return a mark with what it means in an app."""
+    return mark if mark.resolve is None else mark.resolve(mark, app)
 
 
 def marks_of(view: object) -> tuple[Mark, ...]:

@@ -95,6 +95,8 @@ class RequestState:
     is_id_final: bool = False
     #: Whether the credentials were verified. One of the next two may have the result.
     verified: bool = False
+    #: The scheme of the credentials that were sent.
+    scheme: Scheme | None = None
     principal: Any = None
     rejection: Exception | None = None
     negotiated_type: str | None = None

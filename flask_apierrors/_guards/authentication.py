@@ -10,24 +10,28 @@ from collections.abc import (
     Collection,
     Generator,
     Mapping,
+    Sequence,
 )
+from dataclasses import replace
+from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, overload
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.errors import ApiError, InvalidToken
+from .._core.errors import ApiError
 from .._core.http import CheckedPairs, has_field, header_pairs
 from .._core.log_records import PackageLogger
 from .._core.marks import Mark, View
-from .._core.scheme import challenges
+from .._core.scheme import Scheme, challenges, sentence_of_401
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, app_state, current_request, request_state
 from .guard import Check, Order, guard
-from .schemes import SCHEMES
+from .schemes import accepted, check_accepted, mark_with_schemes
 
 _FORBIDDEN = Sentence(403)
 #: Classes that need no further look: most principals are of one.
@@ -35,15 +39,37 @@ _USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
 _logger = PackageLogger()
 
 
-def requires_auth(view: View) -> View:
+@overload
+def requires_auth(view: View, /) -> View: ...
+
+
+@overload
+def requires_auth(*schemes: str) -> Callable[[View], View]: ...
+
+
+def requires_auth(*schemes: Any) -> Any:
     """Only call a view for authenticated requests.
 
-    Other requests get a 401 with a challenge (RFC 9110 section 11.6.1).
+    Other requests get a 401 with a challenge (RFC 9110 section 11.6.1). ``@requires_auth`` accepts
+    all schemes of the app, and ``@requires_auth("key")`` only those that it names.
 
-    :param view: The view, ``async def`` or not.
-    :returns: The guarded view.
+    :param schemes: The view, ``async def`` or not. Or the names of the schemes.
+    :returns: The guarded view, or a decorator for names.
+    :raises TypeError: for anything else.
     """
-    return guard(view, AUTHENTICATED, Check(Order.AUTHENTICATION, _check_authenticated))
+    if len(schemes) == 1 and callable(schemes[0]):
+        return _guard(schemes[0], ())
+    if not schemes or not all(isinstance(name, str) for name in schemes):
+        raise TypeError(
+            "requires_auth takes a view, or the names of authentication schemes. Write "
+            '@requires_auth, or @requires_auth("key").'
+        )
+    return lambda view: _guard(view, schemes)
+
+
+def _guard(view: View, names: tuple[str, ...]) -> View:
+    check = partial(_check_authenticated, names=names)
+    return guard(view, replace(AUTHENTICATED, values=names), Check(Order.AUTHENTICATION, check))
 
 
 def requires_permissions(*names: str) -> Callable[[View], View]:
@@ -78,15 +104,12 @@ def requires_permissions(*names: str) -> Callable[[View], View]:
     return lambda view: guard(view, mark, *checks)
 
 
-_CREDENTIALS = " or ".join(scheme.credentials_name for scheme in SCHEMES)
-#: The mark of :func:`requires_auth`.
+#: The mark of :func:`requires_auth` without names.
 AUTHENTICATED = Mark(
     "requires_auth",
     statuses=(401,),
-    errors=(InvalidToken,),
-    condition=f"Needs {_CREDENTIALS}.",
     authenticates=True,
-    security={scheme.name: scheme.security_scheme for scheme in SCHEMES},
+    resolve=lambda mark, app: mark_with_schemes(mark, app, mark.values),
 )
 
 
@@ -97,12 +120,10 @@ def _permission_mark(names: tuple[str, ...]) -> Mark:
         "requires_permissions",
         names,
         statuses=(401, 403),
-        errors=(InvalidToken,),
-        condition=f"Needs {_CREDENTIALS} with the {listed}.",
         authenticates=True,
         permissions=names,
-        security=AUTHENTICATED.security,
         implies=(AUTHENTICATED,),
+        resolve=lambda mark, app: mark_with_schemes(mark, app, (), f" with the {listed}"),
         refusal=lambda status, method, app: _forbidden(names, app) if status == 403 else None,
     )
 
@@ -112,13 +133,18 @@ def principal_of(req: Request) -> Any:
 
     The credentials are verified once in a request, when they are first needed.
 
-    :raises Exception: what the verifier raised, unless it is ``InvalidToken``.
+    :raises Exception: what the verifier raised, unless it is a 401.
     """
     state = request_state(req)
     _verify_once(req, state)
-    if state.rejection is not None and not isinstance(state.rejection, InvalidToken):
+    if state.rejection is not None and not _is_refusal(state.rejection):
         raise state.rejection
     return state.principal
+
+
+def _is_refusal(failure: Exception) -> bool:
+    """Whether a verifier says that credentials are invalid. Anything else is a failure of its."""
+    return isinstance(failure, HTTPException) and failure.code == 401
 
 
 def known_principal(req: Request) -> Any:
@@ -133,28 +159,34 @@ def known_principal(req: Request) -> Any:
 current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 
-def _check_authenticated(req: Request, state: RequestState) -> None:
+def _check_authenticated(req: Request, state: RequestState, names: tuple[str, ...] = ()) -> None:
     _verify_once(req, state)
     # A guard of the whole app leaves the page open that explains its 401.
-    if state.principal is not None or req.endpoint == REFERENCE_ENDPOINT:
+    if req.endpoint == REFERENCE_ENDPOINT:
+        return
+    if state.principal is not None and (not names or state.scheme in accepted(state.app, names)):
         return
     rejection = state.rejection
-    if rejection is not None and not isinstance(rejection, InvalidToken):
+    if rejection is not None and not _is_refusal(rejection):
         raise rejection
-    if not state.app.schemes:
-        raise RuntimeError(
-            "A guard needs to know the client, but the app has no way to authenticate. Register "
-            "one, such as a function that verifies tokens with @errors.verify_token."
-        )
-    if rejection is None:
+    check_accepted(state.app, names)
+    schemes = accepted(state.app, names)
+    if rejection is None or state.scheme not in schemes:
         if "mod_wsgi.version" in req.environ:
             _check_mod_wsgi(req, state.app)
-        fields = challenges(state.app.schemes, None, req.environ, state.app.config.realm)
-        raise ApiError(status=401, headers=fields)
-    raise _with_challenges(rejection, req, state.app)
+        fields = challenges(schemes, None, req.environ, state.app.config.realm)
+        sentence = sentence_of_401(schemes, req.environ, ())
+        if sentence is None and names:
+            sentence = Sentence("authentication-required")
+        raise ApiError(sentence, status=401, headers=fields)
+    if isinstance(rejection, ApiError):
+        raise _with_challenges(rejection, schemes, req, state.app)
+    raise rejection
 
 
-def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError:
+def _with_challenges(
+    refusal: ApiError, schemes: Sequence[Scheme], req: Request, app: AppState
+) -> ApiError:
     """Return a copy with its challenges, for handlers of other extensions that know no more.
 
     It may be shared, so it is not written to.
@@ -165,7 +197,7 @@ def _with_challenges(refusal: ApiError, req: Request, app: AppState) -> ApiError
     cls = type(refusal)
     copy = cls.__new__(cls)
     vars(copy).update(vars(refusal))
-    fields = challenges(app.schemes, refusal, req.environ, app.config.realm)
+    fields = challenges(schemes, refusal, req.environ, app.config.realm)
     copy.headers = (*own, *fields) if own else fields
     return copy
 
@@ -196,6 +228,7 @@ def _verify_once(req: Request, state: RequestState) -> None:
         if credentials is None:
             continue
         state.app.saw_authorization = True
+        state.scheme = scheme
         try:
             principal = scheme.verify(credentials)
             _check_principal(principal)

@@ -59,7 +59,9 @@ def header_names(entry: Entry) -> list[str]:
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    app = make_app(APIERRORS_REFERENCE_URL="/errors", MAX_CONTENT_LENGTH=100)
+    errors = ApiErrors()
+    errors.verify_token(lambda token: None)
+    app = make_app(errors, APIERRORS_REFERENCE_URL="/errors", MAX_CONTENT_LENGTH=100)
 
     @app.get("/vessels/<int:imo>/<path:expression>")
     @requires_permissions("vessels:read", "vessels:list")

@@ -122,7 +122,9 @@ def errors_of(app: Flask, rule: str = "/x", method: str = "GET") -> set[tuple[in
     ],
 )
 def test_each_guard_brings_its_errors(make_app: MakeApp, guard: Any, errors: set[Any]) -> None:
-    app = make_app()
+    api_errors = ApiErrors()
+    api_errors.verify_token(lambda token: None)
+    app = make_app(api_errors)
     app.add_url_rule("/x", view_func=guard(view_of()))
     assert errors_of(app) == errors
 

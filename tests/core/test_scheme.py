@@ -7,10 +7,9 @@ import pytest
 from flask_apierrors import ApiError, InvalidToken
 from flask_apierrors._core.scheme import Scheme, challenges, sentence_of_401
 from flask_apierrors._guards.bearer import Bearer
-from flask_apierrors._guards.schemes import SCHEMES
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
+@pytest.mark.parametrize("scheme", [Bearer])
 def test_every_scheme_has_all_parts_of_the_protocol(scheme: type[Scheme]) -> None:
     for name, method in inspect.getmembers(Scheme, inspect.isfunction):
         if not name.startswith("_"):

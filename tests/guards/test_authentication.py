@@ -159,6 +159,20 @@ def test_an_http_exception_of_the_verifier_passes_unchanged() -> None:
     assert "WWW-Authenticate" not in response.headers
 
 
+def test_a_401_that_the_verifier_raises_refuses_the_credentials() -> None:
+    def refuse(token: str) -> Any:
+        raise Unauthorized("This token is no longer in use.")
+
+    app, _ = make(refuse)
+    assert get(app, "/open").json == {"authenticated": False}
+    response = get(app, "/me")
+    assert (response.status_code, response.json) == (
+        401,
+        {"error": "This token is no longer in use."},
+    )
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
+
+
 def test_a_crash_of_the_verifier_is_a_500() -> None:
     response = get(make(lambda token: 1 / 0)[0], "/me")
     assert response.status_code == 500
