@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, Request, Response
+from flask import Blueprint, Flask, Request, Response
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -48,6 +48,7 @@ from ._guards.bearer import Bearer
 from ._guards.guard import run_checks
 from ._guards.options import options_response
 from ._guards.request import use_request_class
+from ._guards.scope import check_scopes, guard_views, make_scope
 from ._libraries.extensions import ADAPTERS
 from ._libraries.validators import VALIDATORS, validation_errors
 
@@ -106,7 +107,9 @@ class ApiErrors:
                 "each app."
             )
         config = Config.from_mapping(app.config)
-        state = AppState(weakref.ref(app), config, self._hooks, VALIDATORS, ADAPTERS)
+        state = AppState(
+            weakref.ref(app), config, self._hooks, VALIDATORS, ADAPTERS, (guard_views, check_scopes)
+        )
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_request_class(app)
@@ -271,6 +274,31 @@ class ApiErrors:
         for app in self._apps:
             register_handler(app, cls, app.extensions["apierrors"])
         return function
+
+    def guard(
+        self,
+        where: Flask | Blueprint | str | Collection[str],
+        *guards: Callable[[Any], Any],
+        except_: Collection[str] = (),
+    ) -> None:
+        """Guard all views of an app or a blueprint, or the endpoints that a pattern names.
+
+        The guards are put on the views before the first request, so the views can come later. A
+        view that has guards of its own keeps them. The reference page stays open, and a URL that
+        does not exist is a 404.
+
+        :param where: The app; a blueprint, with those nested in it, under all its names; or
+            endpoints as ``flask routes`` shows them: ``"health"``, or ``"admin.*"`` for a whole
+            blueprint. ``"*"`` means all views of all apps of this instance. If an endpoint does not
+            exist, each request is a 500, and the log names the endpoint.
+        :param guards: Decorators, such as ``requires_auth``.
+        :param except_: The endpoints that stay open.
+        :raises TypeError: for guards that are no decorators of views, or lack their arguments.
+        """
+        self._hooks.scopes += (make_scope(where, guards, except_),)
+        for app in self._apps:
+            if at_first_request not in app.before_request_funcs[None]:  # it has run
+                guard_views(app, app.extensions["apierrors"])
 
     def hide(self, *endpoints: str) -> None:
         """Leave endpoints out of the reference page and OpenAPI. They answer as before.

@@ -44,7 +44,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_guards": (
         ("bearer", "body", "json_body", "key_set", "options", "raises"),
         ("guard", "request", "schemes"),
-        ("authentication", "media_types"),
+        ("authentication", "media_types", "scope"),
     ),
     "_limits": (
         ("clients", "drivers", "memory", "quotas"),

@@ -13,6 +13,7 @@ from .._core.config import REFERENCE_ENDPOINT
 from .._core.marks import Mark, mark_in, marks_of
 from .._core.state import AppState
 from .._core.text import paragraphs
+from .._guards.scope import guard_views
 from .._limits.quotas import Quota
 from .._limits.wiring import quotas_at
 
@@ -71,6 +72,7 @@ def is_selective(rule: str) -> bool:
 
 def routes_of(state: AppState) -> list[Route]:
     """Return the routes of the API, sorted by rule and method."""
+    guard_views(state.app, state)
     return sorted(
         _routes(state),
         key=lambda route: (

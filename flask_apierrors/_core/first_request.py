@@ -15,13 +15,18 @@ _logger = PackageLogger()
 
 
 def at_first_request() -> None:
-    """Meet the other libraries, and log which functions answer errors instead. It runs once."""
-    app = current_flask()
-    winners = [*_handlers_of_author(app), *meet_libraries(app, app_state())]
+    """Meet the other libraries, log which functions answer errors instead, and put guards on.
+
+    It runs once. While it fails, all requests do.
+    """
+    app, state = current_flask(), app_state()
+    winners = [*_handlers_of_author(app), *meet_libraries(app, state)]
     if winners:
         _logger.info(
             "These functions answer errors in a shape of their own: %s", "; ".join(winners)
         )
+    for step in state.first_steps:
+        step(app, state)
     functions = app.before_request_funcs
     # A new list, because Flask iterates over this one.
     functions[None] = [function for function in functions[None] if function is not at_first_request]

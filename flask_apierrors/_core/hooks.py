@@ -28,6 +28,8 @@ class Hooks:
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: The Limiter whose decorators hold for all apps: see ``_limits``.
     limiter: Any = None
+    #: The guards of ``errors.guard``: see ``_guards.scope``.
+    scopes: tuple[Any, ...] = ()
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()
 

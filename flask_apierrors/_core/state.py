@@ -47,6 +47,10 @@ class AppState:
     validators: tuple[Validator, ...] = ()
     #: What lets other extensions yield to the contract.
     adapters: tuple[Adapter, ...] = ()
+    #: What else runs before the first request.
+    first_steps: tuple[Callable[[Flask, AppState], None], ...] = ()
+    #: The views that ``errors.guard`` guards, by endpoint: see ``_guards.scope``.
+    guarded_views: dict[str, Any] = field(default_factory=dict)
     #: Converters for the exceptions of other libraries.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: Response classes of the app, and the faster ones that can stand in for them.

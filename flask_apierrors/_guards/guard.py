@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import IntEnum
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -27,6 +29,7 @@ Run = Callable[[Request, RequestState], object]
 _GUARD = "__apierrors_guard__"
 #: The marks of all wrappers that were ever made of a view.
 _MARKS_OF_WRAPPERS: WeakKeyDictionary[Callable[..., Any], tuple[Mark, ...]] = WeakKeyDictionary()
+_REMEMBERS = ContextVar("flask_apierrors_remembers", default=True)
 
 
 class Order(IntEnum):
@@ -76,18 +79,34 @@ def guard(view: View, mark: Mark, *checks: Check) -> View:
                 f"The check of @{mark.name} cannot be `async def`. Call the async function with "
                 "current_app.ensure_sync(function)(...)."
             )
-    inner = getattr(view, _GUARD, None)
-    # Other decorators copy the attributes of what they wrap: only our own wrapper may be opened.
-    if isinstance(inner, _Guard) and inner.wrapper is view:
-        wrapper = _wrapper(inner.view, inner.checks + checks)
+    inner = _guard_of(view)
+    if inner is None:
+        wrapper = _wrapper(view, checks)
+    else:
+        new = tuple(check for check in checks if check not in inner.checks)
+        wrapper = _wrapper(inner.view, inner.checks + new)
         attributes = {name: value for name, value in vars(view).items() if name != _GUARD}
         wrapper.__dict__.update(attributes)
-        _remember(inner.view, mark)
-    else:
-        wrapper = _wrapper(view, checks)
-        _remember(view, mark)
     add_mark(wrapper, mark)
+    if _REMEMBERS.get():
+        _remember(inner.view if inner else view, mark)
     return wrapper  # type: ignore[return-value]
+
+
+@contextmanager
+def unremembered() -> Iterator[None]:
+    """Guard views without a trace on them, because they may be served elsewhere without guards."""
+    token = _REMEMBERS.set(False)
+    try:
+        yield
+    finally:
+        _REMEMBERS.reset(token)
+
+
+def _guard_of(view: Callable[..., Any]) -> _Guard | None:
+    """Return the guard that is a view's own: other decorators copy what they wrap has."""
+    own = getattr(view, _GUARD, None)
+    return own if isinstance(own, _Guard) and own.wrapper is view else None
 
 
 def _remember(view: Callable[..., Any], mark: Mark) -> None:
@@ -102,11 +121,9 @@ def marks_above(view: Callable[..., Any]) -> tuple[Mark, ...]:
 
     If such a view is served, a guard stands above its route. ``flask apierrors doctor`` tells.
     """
-    inner = getattr(view, _GUARD, None)
-    is_wrapper = isinstance(inner, _Guard) and inner.wrapper is view
-    wrapped = inner.view if is_wrapper else view  # type: ignore[union-attr]
+    own = _guard_of(view)
     try:
-        later = _MARKS_OF_WRAPPERS.get(wrapped, ())
+        later = _MARKS_OF_WRAPPERS.get(own.view if own else view, ())
     except TypeError:
         return ()
     return tuple(mark for mark in later if mark not in marks_of(view))
