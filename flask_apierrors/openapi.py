@@ -22,6 +22,7 @@ from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
 from ._libraries.apiflask import declared_code as code_by_apiflask
 from ._libraries.smorest import declared_code as code_by_smorest
+from ._libraries.smorest import has_own_schema, is_default_error
 from ._limits.fields import format_limit, format_policy
 
 #: A part of an OpenAPI document.
@@ -213,6 +214,10 @@ class _Errors:
             code = str(failure.status)
             responses[code] = self._complete_response(responses.get(code), failure)
             retries[code] = _retry(failure, operations[0].method)
+        if is_default_error(responses.get("default")) and not has_own_schema(self._app):
+            self._add_schemas()
+            self._add("responses", "Error", self._any_error())
+            responses["default"] = _ref("responses", "Error")
         if limits:
             self._add_limits_to_success(responses)
             written.setdefault("x-rate-limits", limits)
@@ -243,7 +248,7 @@ class _Errors:
     def _replace_declared(self, responses: _Object) -> Iterator[Entry]:
         """Remove the error responses of other libraries, and return the errors they stand for."""
         for status, response in list(responses.items()):
-            name = _declared_code(status, response)
+            name = _declared_code(status, response, self._app)
             entry = find(self._app, name, root_path=self._root_path) if name else None
             if entry is not None:
                 del responses[status]
@@ -306,6 +311,17 @@ class _Errors:
             },
         }
 
+    def _any_error(self) -> _Object:
+        """Return the response for all errors that are not documented."""
+        problem = {PROBLEM_JSON: {"schema": _ref("schemas", "ProblemDetails")}}
+        example = self._catalogue.errors[0]
+        plain = {example.media_type: {"schema": _ref("schemas", "ErrorBody")}}
+        return {
+            "description": "Any other error.",
+            "headers": self._common_headers(),
+            "content": problem if self._state.config.format == "problem" else plain | problem,
+        }
+
     def _plain_content(self, failure: _Failure) -> _Object:
         if self._state.config.format == "problem":
             return {}
@@ -316,17 +332,20 @@ class _Errors:
     def _headers(self, failure: _Failure) -> _Object:
         own = {field.name: field for entry in failure.entries for field in entry.headers}
         status = STATUSES.get(failure.status)
-        headers: _Object = {
-            field.name: self._add_header(field, required=True)
-            for field in self._catalogue.headers
-            if field.name != "Content-Type"
-        }
+        headers = self._common_headers()
         for name in sorted(own.keys() - headers.keys()):
             if status is not None and name in status.fields:
                 headers[name] = self._add_header(self._fields.get(name, own[name]), required=True)
             else:
                 headers[name] = _header(own[name], required=False)
         return headers | (self._limit_headers() if failure.is_limited else {})
+
+    def _common_headers(self) -> _Object:
+        return {
+            field.name: self._add_header(field, required=True)
+            for field in self._catalogue.headers
+            if field.name != "Content-Type"
+        }
 
     def _limit_headers(self) -> _Object:
         return {field.name: self._add_header(field, required=False) for field in _LIMIT_FIELDS}
@@ -344,11 +363,12 @@ class _Errors:
         self._add("schemas", "ProblemDetails", _problem_details(self._state.config))
 
 
-def _declared_code(status: str, response: Any) -> str | None:
+def _declared_code(status: str, response: Any, app: Flask) -> str | None:
     """Return the code of an error response, if another library wrote it."""
     if not re.fullmatch("[45][0-9][0-9]", status):
         return None
-    return code_by_smorest(int(status), response) or code_by_apiflask(int(status), response)
+    code = None if has_own_schema(app) else code_by_smorest(int(status), response)
+    return code or code_by_apiflask(int(status), response)
 
 
 def _code(status: Any) -> str:

@@ -29,6 +29,7 @@ ANYTHING = "…"
 EXTRAS = {
     "flask_apierrors.jwt": "jwt",
     "flask_apierrors.openapi": "apispec",
+    "flask_smorest": "apispec",
     "async def": "asgiref",
 }
 

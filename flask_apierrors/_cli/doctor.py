@@ -21,6 +21,7 @@ from .._catalogue.catalogue import catalogue
 from .._catalogue.model import CONVERT, Operation
 from .._catalogue.source import foreign_bodies, place_of
 from .._core.config import REFERENCE_ENDPOINT, Config
+from .._core.first_request import meet_libraries
 from .._core.marks import Mark, marks_of
 from .._core.state import AppState
 from .._extension import ApiErrors
@@ -60,6 +61,7 @@ class _Facts:
         #: Everything that the API serves, hidden endpoints included.
         self.operations: tuple[Operation, ...] = catalogue(app, hidden=True).operations
         self.state: AppState = app.extensions["apierrors"]
+        meet_libraries(app, self.state)
         hooks = (getattr(hook, "__self__", None) for hook in app.before_request_funcs.get(None, ()))
         limiters = (
             *limiters_of(app),

@@ -20,7 +20,8 @@ def at_first_request() -> None:
     It runs once. While it fails, all requests do.
     """
     app, state = current_flask(), app_state()
-    winners = [*_handlers_of_author(app), *meet_libraries(app, state)]
+    in_libraries = meet_libraries(app, state)
+    winners = [*_handlers_of_author(app), *in_libraries]
     if winners:
         _logger.info(
             "These functions answer errors in a shape of their own: %s", "; ".join(winners)

@@ -198,6 +198,20 @@ def register_handler(
     app.error_handler_spec[None][None].setdefault(cls, Handler(function, app=state))
 
 
+def displace_handlers(
+    app: Flask, state: AppState, is_default: Callable[[Callable[..., Any]], bool]
+) -> None:
+    """Handle what the default handlers of another extension handle.
+
+    They still answer outside ``APIERRORS_URL_PREFIXES``.
+    """
+    handlers = app.error_handler_spec[None][None]
+    for cls, handler in handlers.items():
+        if is_default(handler):
+            state.displaced[cls] = handler
+            handlers[cls] = Handler(handle, app=state)
+
+
 def register_validators(app: Flask, state: AppState) -> None:
     """Handle the exceptions of the libraries that validate, as far as they are imported."""
     for validator in state.validators:
@@ -222,24 +236,23 @@ def handle_validation_error(exc: Exception, app: AppState) -> Any:
     return answer
 
 
-def _handlers_of(exc: Exception) -> list[Callable[..., Any]]:
-    """Return the handlers of the app for the classes of an exception, the nearest first."""
-    by_class = current_flask().error_handler_spec[None][None]
-    return [by_class[cls] for cls in type(exc).__mro__ if cls in by_class]
-
-
 def is_answer(exc: Exception) -> bool:
     """Whether the contract has an answer for an exception, which then is no crash."""
     if isinstance(exc, HTTPException):
         return not current_flask().trap_http_exception(exc)
-    handlers = _handlers_of(exc)
-    return bool(handlers) and isinstance(handlers[0], Handler)
+    by_class = current_flask().error_handler_spec[None][None]
+    handlers = (by_class[cls] for cls in type(exc).__mro__ if cls in by_class)
+    return isinstance(next(handlers, None), Handler)
 
 
 def leave_to_flask(exc: Exception, req: Request, app: AppState) -> Any:
-    """Go on as if this package had no handler: ask the author's for the nearest class."""
-    for handler in _handlers_of(exc):
-        if not isinstance(handler, Handler):
+    """Go on as if this package had no handler: ask that of somebody else for the nearest class."""
+    by_class = current_flask().error_handler_spec[None][None]
+    for cls in type(exc).__mro__:
+        handler = by_class.get(cls)
+        if isinstance(handler, Handler):
+            handler = app.displaced.get(cls)
+        if handler is not None:
             return app.call(handler, exc)
     return page(exc, req, app)
 

@@ -53,6 +53,8 @@ class AppState:
     guarded_views: dict[str, Any] = field(default_factory=dict)
     #: Converters for the exceptions of other libraries.
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
+    #: The default handlers of other libraries, which answer outside the API.
+    displaced: dict[type[Exception], Callable[..., Any]] = field(default_factory=dict)
     #: Response classes of the app, and the faster ones that can stand in for them.
     stand_ins: dict[type[Response], type[Response]] = field(default_factory=dict)
     #: The limits of the app: see ``_limits``.

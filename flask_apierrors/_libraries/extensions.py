@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .._core.state import Adapter
+from . import smorest
 
-ADAPTERS: tuple[Adapter, ...] = ()
+ADAPTERS: tuple[Adapter, ...] = (smorest.adapt,)
