@@ -45,6 +45,7 @@ from ._core.state import (
 from ._core.text import has_text
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
+from ._guards.foreign import declared_guard
 from ._guards.guard import run_checks
 from ._guards.options import options_response
 from ._guards.request import use_request_class
@@ -299,6 +300,43 @@ class ApiErrors:
         for app in self._apps:
             if at_first_request not in app.before_request_funcs[None]:  # it has run
                 guard_views(app, app.extensions["apierrors"])
+
+    def declare_guard(
+        self,
+        guard: Callable[..., Any],
+        *errors: type[Exception],
+        authenticates: bool = False,
+        condition: str = "",
+        security: Mapping[str, Any] | None = None,
+        except_: Collection[str] = (),
+    ) -> None:
+        """Say what a guard means that is not made with this extension. It changes nothing.
+
+        The catalogue, the reference page, OpenAPI, and the commands then know the guard on each
+        view, with or without arguments.
+
+        :param guard: A decorator of views, or a function of ``before_request``. A class or an
+            object whose calls decorate views will do, too.
+        :param errors: The classes of exceptions that say how the guard refuses a request, such as
+            ``Unauthorized`` and ``Forbidden``. The guard itself can answer in any way.
+        :param authenticates: Whether only authenticated requests pass.
+        :param condition: What a request needs, in a sentence for the reference page, such as
+            ``"Needs an API key."``.
+        :param security: The OpenAPI security schemes by their names. A request satisfies one of
+            them.
+        :param except_: The endpoints that the guard lets pass, as ``flask routes`` shows them.
+        :raises TypeError: if the guard cannot be called, or if an error is no class of exceptions.
+        """
+        self._hooks.declared_guards += (
+            declared_guard(
+                guard,
+                errors,
+                exceptions=except_,
+                authenticates=authenticates,
+                condition=condition,
+                security=security or {},
+            ),
+        )
 
     def hide(self, *endpoints: str) -> None:
         """Leave endpoints out of the reference page and OpenAPI. They answer as before.

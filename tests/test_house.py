@@ -43,7 +43,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "_guards": (
         ("bearer", "body", "json_body", "key_set", "options", "raises"),
-        ("guard", "request", "schemes"),
+        ("foreign", "guard", "request", "schemes"),
         ("authentication", "media_types", "scope"),
     ),
     "_limits": (

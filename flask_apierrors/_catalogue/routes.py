@@ -10,9 +10,10 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.marks import Mark, mark_in, marks_of
+from .._core.marks import Mark, mark_in
 from .._core.state import AppState
 from .._core.text import paragraphs
+from .._guards.foreign import marks_at
 from .._guards.scope import guard_views
 from .._limits.quotas import Quota
 from .._limits.wiring import quotas_at
@@ -91,7 +92,7 @@ def _routes(state: AppState) -> Iterator[Route]:
         if not _is_api(rule, view, state):
             continue
         for method in _own_methods(rule):
-            marks = tuple(mark_in(state, mark) for mark in _marks(view, method))
+            marks = tuple(mark_in(state, mark) for mark in marks_at(rule.endpoint, method, state))
             limits = limits_at(rule.endpoint, method, state)
             yield Route(
                 rule.rule,
@@ -132,17 +133,6 @@ def _allowed_methods(app: Flask) -> dict[str, tuple[str, ...]]:
 def _shape(rule: Rule) -> str:
     """Return a rule without the names of its variables, which make no difference to its URLs."""
     return _NAME.sub(">", rule.rule)
-
-
-def _marks(view: Any, method: str) -> tuple[Mark, ...]:
-    """Return the marks of a view and of the method of its class, each once."""
-    marks = marks_of(view) + marks_of(_method_of_class(view, method))
-    return tuple(mark for index, mark in enumerate(marks) if mark not in marks[:index])
-
-
-def _method_of_class(view: Any, method: str) -> Any:
-    cls = getattr(view, "view_class", None)
-    return getattr(cls, method.lower(), None) or getattr(cls, "dispatch_request", None)
 
 
 def _summary(view: Any, method: str) -> str:

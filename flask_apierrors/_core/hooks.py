@@ -30,6 +30,8 @@ class Hooks:
     limiter: Any = None
     #: The guards of ``errors.guard``: see ``_guards.scope``.
     scopes: tuple[Any, ...] = ()
+    #: The guards of ``errors.declare_guard``: see ``_guards.foreign``.
+    declared_guards: tuple[Any, ...] = ()
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()
 

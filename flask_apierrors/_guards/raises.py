@@ -20,16 +20,26 @@ def raises(*errors: type[Exception]) -> Callable[[View], View]:
     :returns: The decorator. It returns the view itself.
     :raises TypeError: for anything but classes of exceptions, and for ``Exception`` itself.
     """
-    for error in errors:
-        is_exception = isinstance(error, type) and issubclass(error, Exception)
-        if not is_exception or error is Exception:
-            raise TypeError(
-                "@raises takes classes of exceptions, such as subclasses of ApiError, not "
-                f"{error!r}."
-            )
+    check_errors(errors, "@raises")
 
     def decorate(view: View) -> View:
         add_mark(view, Mark(RAISES, errors, errors=errors, is_guard=False))
         return view
 
     return decorate
+
+
+def check_errors(errors: tuple[object, ...], name: str) -> None:
+    """Check that errors are declared by their classes.
+
+    :param errors: What an author gave.
+    :param name: To what.
+    :raises TypeError: if one is no class of exceptions, or ``Exception`` itself.
+    """
+    for error in errors:
+        is_exception = isinstance(error, type) and issubclass(error, Exception)
+        if not is_exception or error is Exception:
+            raise TypeError(
+                f"{name} takes classes of exceptions, such as subclasses of ApiError, not "
+                f"{error!r}."
+            )
