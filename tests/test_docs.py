@@ -30,6 +30,7 @@ EXTRAS = {
     "flask_apierrors.jwt": "jwt",
     "flask_apierrors.openapi": "apispec",
     "flask_smorest": "apispec",
+    "flask_jwt_extended": "jwt",
     "async def": "asgiref",
 }
 

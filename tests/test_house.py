@@ -37,8 +37,19 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "fields": (),
     "_libraries": (
-        ("apiflask", "gunicorn", "jsonschema", "marshmallow", "pydantic", "smorest"),
-        ("webargs",),
+        (
+            "apiflask",
+            "closures",
+            "gunicorn",
+            "jsonschema",
+            "marshmallow",
+            "pydantic",
+            "smorest",
+        ),
+        (
+            "jwt_extended",
+            "webargs",
+        ),
         ("extensions", "guards", "validators"),
     ),
     "_guards": (

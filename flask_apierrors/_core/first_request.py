@@ -11,6 +11,8 @@ from .log_records import PackageLogger
 from .road import Handler, register_validators
 from .state import AppState, app_state, current_flask
 
+#: How many classes and codes of one handler the log names.
+_MAX_PLACES = 3
 _logger = PackageLogger()
 
 
@@ -45,13 +47,18 @@ def meet_libraries(app: Flask, state: AppState) -> list[str]:
 
 
 def _handlers_of_author(app: Flask) -> Iterator[str]:
-    """Yield the name of each error handler that is not this package's."""
+    """Yield the name of each error handler that is not this package's, and what it handles."""
+    handled: dict[str, list[str]] = {}
     for blueprint, by_code in app.error_handler_spec.items():
         place = f" of blueprint {blueprint}" if blueprint else ""
         for code, by_class in by_code.items():
             for cls, handler in by_class.items():
                 if not isinstance(handler, Handler):
-                    yield f"{name_of(handler)} (errorhandler({code or cls.__name__}){place})"
+                    what = f"errorhandler({code or cls.__name__}){place}"
+                    handled.setdefault(name_of(handler), []).append(what)
+    for name, places in handled.items():
+        more = [f"and {len(places) - _MAX_PLACES} more"] if len(places) > _MAX_PLACES else []
+        yield f"{name} ({', '.join(places[:_MAX_PLACES] + more)})"
 
 
 def name_of(function: object) -> str:

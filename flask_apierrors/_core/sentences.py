@@ -16,6 +16,7 @@ from .text import as_text
 NAMED = {
     # 401
     "authentication-required": "Authentication is required.",
+    "authentication-failed": "Authentication failed: {reason}.",
     "malformed-authorization": (
         "Authentication failed: the Authorization header does not hold a Bearer token."
     ),
@@ -30,6 +31,9 @@ NAMED = {
     "wrong-signature": (
         "Authentication failed: the Bearer token is invalid: its signature does not match."
     ),
+    "revoked-token": "Authentication failed: the token has been revoked.",
+    "unknown-user": "Authentication failed: the user of the token does not exist.",
+    "fresh-token-required": "Authentication failed: a fresh token is required. Log in again.",
     # 400: validation
     "validation-failed": "{errors}",
     "invalid-field": "Invalid '{name}': {message}",

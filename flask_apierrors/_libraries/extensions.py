@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from .._core.state import Adapter
-from . import smorest
+from . import (
+    jwt_extended,
+    smorest,
+)
 
-ADAPTERS: tuple[Adapter, ...] = (smorest.adapt,)
+ADAPTERS: tuple[Adapter, ...] = (
+    jwt_extended.adapt,
+    smorest.adapt,
+)

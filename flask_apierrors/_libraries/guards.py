@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.marks import Mark
+from . import (
+    jwt_extended,
+)
 
 #: Each takes one wrapper of a view. It returns what the wrapper means, or ``None`` for any other.
-GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = ()
+GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = (jwt_extended.guard_mark,)

@@ -46,8 +46,21 @@ def test_the_handlers_that_win_are_named_once(caplog: pytest.LogCaptureFixture) 
     assert record.levelname == "INFO"
     assert record.getMessage() == (
         "These functions answer errors in a shape of their own: "
-        f"{HERE}.page (errorhandler(404)); "
-        f"{HERE}.page (errorhandler(LookupError) of blueprint shop)"
+        f"{HERE}.page (errorhandler(404), errorhandler(LookupError) of blueprint shop)"
+    )
+
+
+def test_a_handler_of_many_errors_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    app = Flask("app")
+    ApiErrors(app)
+    for code in range(400, 407):
+        if code != 402:
+            app.register_error_handler(code, page)
+    with caplog.at_level(logging.INFO):
+        app.test_client().get("/")
+    (message,) = messages(caplog)
+    assert message.endswith(
+        f" {HERE}.page (errorhandler(400), errorhandler(401), errorhandler(403), and 3 more)"
     )
 
 
