@@ -7,6 +7,7 @@ block is a request to the ``app`` of that program, and the next ``http`` block i
 from __future__ import annotations
 
 import json
+import linecache
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,6 +101,15 @@ def matches(shown: str, sent: str) -> bool:
     return re.fullmatch(pattern, sent, re.DOTALL) is not None
 
 
+def show_source(page: Path) -> None:
+    """Let the catalogue read the Python blocks of a page as one file."""
+    lines: list[str] = []
+    for example in Document.parse(str(page), PythonCodeBlockParser()):
+        lines += ["\n"] * (example.line + example.parsed.line_offset - len(lines))
+        lines += str(example.parsed).splitlines(keepends=True)
+    linecache.cache[str(page)] = (0, None, lines, str(page))
+
+
 def run(page: Path) -> None:
     """Run the Python blocks of a page, then send its requests.
 
@@ -118,6 +128,7 @@ def run(page: Path) -> None:
         str(page), PythonCodeBlockParser(), CodeBlockParser("http", collect), SkipParser()
     )
     document.namespace["__name__"] = page.stem
+    show_source(page)
     for example in document:
         example.evaluate()
     assert not unanswered, "a request is shown without its answer"

@@ -66,7 +66,9 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("wiring",),
     ),
     "_catalogue": (
-        ("model", "routes", "source"),
+        ("model", "routes", "scopes", "source"),
+        ("conditions",),
+        ("exits",),
         ("causes",),
         ("examples",),
         ("catalogue",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextvars import Context
+from itertools import accumulate, chain
 from typing import Any, TypeVar
 
 from flask import Flask, Request
@@ -32,8 +33,10 @@ from .causes import (
     causes_at,
     common_causes,
     possible_kinds,
+    unknown_places,
 )
 from .examples import example_exception
+from .exits import ExitReader, Exits
 from .model import Catalogue, Entry, HeaderField, Occurrence, Operation
 from .routes import NOWHERE, Route, path_of, routes_of
 
@@ -42,8 +45,8 @@ _EXAMPLE_REQUEST_ID = "6f9619ff8b86d011b42d00cf4fc964ff"
 _OWN_CLASSES = (InvalidToken, QuotaExceeded)
 
 _T = TypeVar("_T")
-#: A route where an error occurs, and the name of the cause.
-_Place = tuple[Route, str]
+#: A route where an error occurs, and its cause there.
+_Place = tuple[Route, Cause]
 
 
 def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catalogue:
@@ -66,11 +69,16 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
             for route in routes_of(state)
             if hidden or not is_named(route.endpoint, state.hooks.hidden)
         ]
-        common = common_causes(routes, state)
-        causes = [(route, causes_at(route, common, state)) for route in routes]
+        exits = _exits(routes, state)
+        common = common_causes(routes, chain.from_iterable(exits), state)
+        causes = [
+            (route, causes_at(route, own_exits, common, state))
+            for route, own_exits in zip(routes, exits, strict=True)
+        ]
         explainer = _Explainer(state, root_path)
         errors = tuple(_entries(causes, state, explainer))
-        operations = tuple(_operations(routes, errors))
+        unknown = [unknown_places(own_exits, state) for own_exits in exits]
+        operations = tuple(_operations(zip(routes, unknown, strict=True), errors))
         return Catalogue(operations, errors, explainer.common_headers())
 
     return _in_own_context(app, build)
@@ -119,6 +127,25 @@ def _in_own_context(app: Flask, function: Callable[[], _T]) -> _T:
     return Context().run(call)
 
 
+def _exits(routes: Iterable[Route], state: AppState) -> list[Exits]:
+    """Read in the source which exceptions leave each view, and what runs before it."""
+    app = state.app
+    reader = ExitReader(state.exits)
+    exits = []
+    for route in routes:
+        # The blueprint "admin.users" is inside "admin".
+        blueprints = list(accumulate(route.endpoint.split(".")[:-1], "{}.{}".format))
+        hooks = [
+            hook
+            for functions in (app.url_value_preprocessors, app.before_request_funcs)
+            for name in (None, *blueprints)
+            for hook in functions.get(name, ())
+        ]
+        view = app.view_functions[route.endpoint]
+        exits.append(reader.exits_of(view, route.method, route.endpoint, hooks))
+    return exits
+
+
 def _entries(
     causes: Iterable[tuple[Route, list[Cause]]], state: AppState, explainer: _Explainer
 ) -> list[Entry]:
@@ -127,20 +154,23 @@ def _entries(
     places: dict[str, list[_Place]] = {}
     anywhere = [Cause(bare(404), "routing"), *causes_anywhere(state)]
     for route, causes_here in [(NOWHERE, anywhere), *causes]:
-        for kind, name in causes_here:
-            if kind.code not in kinds or kinds[kind.code].cls is None:
-                kinds[kind.code] = kind
-            places.setdefault(kind.code, []).append((route, name))
+        for cause in causes_here:
+            code = cause.kind.code
+            if code not in kinds or kinds[code].cls is None:
+                kinds[code] = cause.kind
+            places.setdefault(code, []).append((route, cause))
     entries = [explainer.entry(kind, places[type_]) for type_, kind in kinds.items()]
     return sorted(entries, key=lambda entry: (entry.status, entry.code))
 
 
-def _operations(routes: Iterable[Route], errors: Iterable[Entry]) -> Iterable[Operation]:
+def _operations(
+    routes: Iterable[tuple[Route, tuple[str, ...]]], errors: Iterable[Entry]
+) -> Iterable[Operation]:
     occurrences: dict[tuple[str, str, str], list[Occurrence]] = {}
     for entry in errors:
         for item in entry.occurrences:
             occurrences.setdefault((item.endpoint, item.rule, item.method), []).append(item)
-    for route in routes:
+    for route, unknown in routes:
         yield Operation(
             route.rule,
             route.method,
@@ -149,6 +179,7 @@ def _operations(routes: Iterable[Route], errors: Iterable[Entry]) -> Iterable[Op
             tuple(mark for mark in route.marks if mark.is_guard),
             route.limits.texts,
             tuple(occurrences.get((route.endpoint, route.rule, route.method), ())),
+            unknown,
         )
 
 
@@ -165,9 +196,9 @@ class _Explainer:
 
     def entry(self, kind: Kind, places: list[_Place]) -> Entry:
         """Explain an error that occurs at these places."""
-        route = _example_route(places)
-        req = self._request(route)
-        problem = self._problem(kind, route, req)
+        example_route = _example_route(places)
+        req = self._request(example_route)
+        problem = self._problem(kind, example_route, req)
         meaning, action, retry = _explanation(kind)
         problem_example, _ = self._body(problem, req, PROBLEM_JSON)
         example, media_type = self._body(problem, req, "*/*")
@@ -186,9 +217,7 @@ class _Explainer:
             media_type=media_type,
             anywhere=any(place is NOWHERE for place, _ in places),
             occurrences=tuple(
-                _occurrence(kind, place, cause, retry)
-                for place, cause in places
-                if place is not NOWHERE
+                _occurrence(route, cause, retry) for route, cause in places if route is not NOWHERE
             ),
         )
 
@@ -268,15 +297,18 @@ def _header_field(name: str, value: str) -> HeaderField:
 def _example_route(places: list[_Place]) -> Route:
     """Return the route whose example says most: one with a guard or a limit that is known."""
     for route, cause in places:
-        is_guard = any(mark.name == cause and mark.is_guard for mark in route.marks)
-        if is_guard or (cause == RATE_LIMIT and route.limits.quotas):
+        is_guard = any(mark.name == cause.name and mark.is_guard for mark in route.marks)
+        if is_guard or (cause.name == RATE_LIMIT and route.limits.quotas):
             return route
     return places[0][0] if places else NOWHERE
 
 
-def _occurrence(kind: Kind, route: Route, cause: str, retry: Retry) -> Occurrence:
+def _occurrence(route: Route, cause: Cause, retry: Retry) -> Occurrence:
+    kind, name, place = cause
     rule = retry_for(retry, route.method)
-    return Occurrence(route.endpoint, route.method, route.rule, kind.status, kind.code, cause, rule)
+    return Occurrence(
+        route.endpoint, route.method, route.rule, kind.status, kind.code, name, rule, place
+    )
 
 
 def _explanation(kind: Kind) -> Explanation:

@@ -17,7 +17,8 @@ from .._libraries.validators import validation_errors
 from .._limits.rate_limit import RATE_LIMIT
 from .._limits.refusals import QuotaExceeded
 from .._limits.wiring import refuses_without_storage
-from .model import CONVERT
+from .exits import Exit
+from .model import CONVERT, SOURCE
 from .routes import Limits, Route, is_selective, limits_at
 
 #: The cause of the 503 of a maintenance.
@@ -39,17 +40,23 @@ class Cause(NamedTuple):
 
     kind: Kind
     name: str
+    #: Where the source raises the error.
+    place: str = ""
 
 
-def causes_at(route: Route, common: Iterable[Cause], state: AppState) -> list[Cause]:
+def causes_at(
+    route: Route, exits: Iterable[Exit], common: Iterable[Cause], state: AppState
+) -> list[Cause]:
     """Return what can go wrong at a route: the first cause of each error.
 
+    :param exits: The exits of the view.
     :param common: The result of :func:`common_causes`.
     """
     causes = [
         Cause(kind, mark.name) for mark in route.marks for kind in _kinds_of_mark(mark, state)
     ]
     causes += _causes_of_limits(route.limits, state)
+    causes += _causes_in_source(exits, state)
     if is_selective(route.rule):
         causes.append(Cause(bare(404), "routing"))
     causes.append(Cause(bare(405), "method"))
@@ -70,12 +77,47 @@ def _causes_of_limits(limits: Limits, state: AppState) -> list[Cause]:
     return causes
 
 
-def common_causes(routes: Iterable[Route], state: AppState) -> list[Cause]:
+def _causes_in_source(exits: Iterable[Exit], state: AppState) -> Iterator[Cause]:
+    for each in exits:
+        yield from (Cause(kind, SOURCE, each.place) for kind in _kinds_of_exit(each, state))
+
+
+def unknown_places(exits: Iterable[Exit], state: AppState) -> tuple[str, ...]:
+    """Return where a view raises something that nobody knows the answer to."""
+    return tuple(
+        each.place
+        for each in exits
+        if each.error is None
+        or (_is_answer(each.error, state) and not any(_kinds_of_exit(each, state)))
+    )
+
+
+def _kinds_of_exit(each: Exit, state: AppState) -> Iterator[Kind]:
+    """Yield what an exception in the source becomes. One that nothing answers is a crash."""
+    error = each.error
+    if error is None or not _is_answer(error, state):
+        return
+    if each.status is not None and issubclass(error, HTTPException):
+        yield _kind_of_class(error, state, each.status)
+    else:
+        yield from _kinds_of_error(error, state)
+
+
+def _is_answer(cls: type[BaseException], state: AppState) -> bool:
+    if issubclass(cls, HTTPException):
+        return cls.code is None or cls.code >= 400
+    return issubclass(cls, validation_errors()) or _converted_base(cls, state) is not None
+
+
+def common_causes(routes: Iterable[Route], exits: Iterable[Exit], state: AppState) -> list[Cause]:
     """Return what can go wrong at every route.
 
-    A converted exception can come from every view, unless some views declare that they raise it.
+    A converted exception can come from every view, unless it is known which views raise it.
     """
-    raised = (cls for route in routes for mark in route.marks for cls in mark.errors)
+    raised: list[type[BaseException]] = [
+        cls for route in routes for mark in route.marks for cls in mark.errors
+    ]
+    raised += [each.error for each in exits if each.error is not None]
     declared = {_converted_base(cls, state) for cls in raised}
     causes = causes_anywhere(state)
     for cls in state.hooks.converters:
@@ -105,7 +147,7 @@ def _kinds_of_mark(mark: Mark, state: AppState) -> Iterator[Kind]:
         yield from _kinds_of_error(cls, state)
 
 
-def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
+def _kinds_of_error(cls: type[BaseException], state: AppState) -> Iterator[Kind]:
     """Return what an exception class becomes: the answers of its converter, else what it is."""
     base = _converted_base(cls, state)
     if base is not None:
@@ -119,7 +161,7 @@ def _kinds_of_error(cls: type[Exception], state: AppState) -> Iterator[Kind]:
         yield bare(500)
 
 
-def _converted_base(cls: type[Exception], state: AppState) -> type[Exception] | None:
+def _converted_base(cls: type[BaseException], state: AppState) -> type[Exception] | None:
     """Return the nearest base class that has a converter."""
     return next((base for base in cls.__mro__ if base in state.hooks.converters), None)
 
@@ -136,13 +178,18 @@ def _declared_answers(converter: Any) -> Iterator[type[HTTPException]]:
             yield cls
 
 
-def _kind_of_class(cls: type[HTTPException], state: AppState) -> Kind:
-    """Return the error that a class becomes. A 500 shows its class only if it is public."""
+def _kind_of_class(cls: type[HTTPException], state: AppState, status: int | None = None) -> Kind:
+    """Return the error that a class becomes. A 500 shows its class only if it is public.
+
+    :param status: The status, for a class without one.
+    """
     if cls is ValidationFailed:
         return Kind(state.config.validation_status, "validation-failed")
     if issubclass(cls, ValidationFailed) and cls.type:
         return Kind(state.config.validation_status, code_of_type(cls.type), cls)
-    status = cls.code if isinstance(cls.code, int) and 400 <= cls.code <= 599 else 500
+    status = status or cls.code or 500
+    if not 400 <= status <= 599:
+        return bare(500)
     if issubclass(cls, ApiError) and cls.type and (status != 500 or cls.public):
         return Kind(status, code_of_type(cls.type), cls)
     return bare(status)

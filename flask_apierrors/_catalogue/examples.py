@@ -20,7 +20,7 @@ def example_exception(kind: Kind, route: Route, state: AppState) -> Exception:
     if kind.cls is not None:
         # An author's __init__ may need arguments. That of ApiError is enough for an example.
         exc = kind.cls.__new__(kind.cls)
-        ApiError.__init__(exc)
+        ApiError.__init__(exc, status=kind.status)
         return exc
     if kind.code == "validation-failed":
         return example_error()

@@ -12,6 +12,8 @@ from .._guards.raises import RAISES
 
 #: The cause of an error that ``errors.convert`` makes.
 CONVERT = "convert"
+#: The cause of an error that was found in the source.
+SOURCE = "source"
 #: The causes of errors that an author declared. The others come and go with a guard, a limit or a
 #: setting.
 DECLARED_CAUSES = (RAISES, CONVERT)
@@ -44,10 +46,14 @@ class Occurrence:
     #: The code of the error. :meth:`Catalogue.error` finds its entry.
     code: str
     #: What makes the error possible: the name of a guard, the name of a configuration key, or
-    #: ``routing``, ``method``, ``raises``, ``convert``, ``unavailable_when`` or ``crash``.
+    #: ``routing``, ``method``, ``raises``, ``source``, ``convert``, ``unavailable_when`` or
+    #: ``crash``.
     cause: str
     #: Whether a client may send the same request again: ``never`` or ``after-delay``.
     retry: Retry
+    #: For an error that was found in the source, where it is raised, such as ``views.py:12``.
+    #: It is for you: the reference page does not show it.
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,10 @@ class Operation:
     limits: tuple[str, ...]
     #: The errors that the operation can answer, by status and name.
     errors: tuple[Occurrence, ...]
+    #: Where the source raises an exception without saying which one, such as ``views.py:12``: the
+    #: operation can answer errors that are not among ``errors``. It names the view itself if its
+    #: source cannot be read.
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

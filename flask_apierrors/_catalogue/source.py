@@ -33,7 +33,7 @@ def place_of(function: Callable[..., Any]) -> str:
     code = getattr(_unwrap(function), "__code__", None)
     if code is None:
         return getattr(function, "__qualname__", repr(function))
-    return _place(code.co_filename, code.co_firstlineno)
+    return place(code.co_filename, code.co_firstlineno)
 
 
 def _unwrap(function: Callable[..., Any]) -> Any:
@@ -43,7 +43,7 @@ def _unwrap(function: Callable[..., Any]) -> Any:
         return function
 
 
-def _place(filename: str, line: int) -> str:
+def place(filename: str, line: int) -> str:
     try:
         path = os.path.relpath(filename) if os.path.isabs(filename) else filename
     except (OSError, ValueError):  # the working folder is gone, or on another drive
@@ -64,7 +64,7 @@ def foreign_bodies(function: Callable[..., Any]) -> Iterator[ForeignBody]:
         status = _error_status(status_node)
         if status is not None and body is not None and _has_error(body) is False:
             line = first_line + node.lineno - 1
-            yield ForeignBody(_place(function.__code__.co_filename, line), status)
+            yield ForeignBody(place(function.__code__.co_filename, line), status)
 
 
 def _parse(function: Callable[..., Any]) -> tuple[ast.AST | None, int]:

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import update_wrapper
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -150,6 +150,7 @@ def _format_operations(contents: Catalogue) -> str:
             f"Guards: {', '.join(map(_format_guard, operation.guards)) or 'none'}",
             f"Limits: {', '.join(operation.limits) or 'none'}",
             f"Errors: {', '.join(_error_names(operation))}",
+            *_source_lines(operation),
         )
         methods.setdefault(block, []).append(operation.method)
     return "\n\n".join(
@@ -163,14 +164,25 @@ def _format_guard(mark: Mark) -> str:
 
 
 def _error_names(operation: Operation) -> list[str]:
-    """The statuses. Errors that the author declared have their names, too."""
-    from .._catalogue.model import DECLARED_CAUSES
+    """The statuses. Errors that the author declared or raises have their names, too."""
+    from .._catalogue.model import DECLARED_CAUSES, SOURCE
 
     texts = set()
     for error in operation.errors:
-        is_own = error.cause in DECLARED_CAUSES and error.code != code_of_status(error.status)
+        is_own = error.cause in (*DECLARED_CAUSES, SOURCE) and error.code != code_of_status(
+            error.status
+        )
         texts.add(f"{error.status} {error.code}" if is_own else str(error.status))
     return sorted(texts)
+
+
+def _source_lines(operation: Operation) -> Iterator[str]:
+    """Where the source raises errors, and where it does not say which."""
+    places = [f"{error.status} at {error.place}" for error in operation.errors if error.place]
+    if places:
+        yield f"Found in the source: {', '.join(places)}"
+    if operation.unknown:
+        yield f"Unknown: what is raised at {', '.join(operation.unknown)}"
 
 
 # -- openapi

@@ -57,6 +57,8 @@ class AppState:
     displaced: dict[type[Exception], Callable[..., Any]] = field(default_factory=dict)
     #: Response classes of the app, and the faster ones that can stand in for them.
     stand_ins: dict[type[Response], type[Response]] = field(default_factory=dict)
+    #: The exits of functions that were read in the source: see ``_catalogue.exits``.
+    exits: dict[Any, Any] = field(default_factory=dict)
     #: The limits of the app: see ``_limits``.
     rate_limits: Any = None
     #: Whether a proxy named a client, and the app ignored it.

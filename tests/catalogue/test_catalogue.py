@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, g, request
+from flask import Blueprint, Flask, abort, g, request
 from flask.json.provider import DefaultJSONProvider
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, Forbidden, NotFound
@@ -413,6 +415,174 @@ def test_errors_and_operations_agree(app: Flask) -> None:
         (e.status, e.code) for e in contract.errors
     )
     assert {entry.retry for entry in contract.errors} <= set(RETRIES)
+
+
+# -- what the source raises
+
+
+def test_an_error_in_the_source_is_found_with_its_place(make_app: MakeApp) -> None:
+    app = make_app()
+
+    @app.get("/x")
+    def x() -> str:
+        abort(409)
+
+    (error,) = (error for error in operation(app).errors if error.cause == "source")
+    assert (error.status, error.code) == (409, "conflict")
+    assert error.place.endswith(f"test_catalogue.py:{x.__code__.co_firstlineno + 2}")
+    assert operation(app).unknown == ()
+
+
+def test_a_class_in_the_source_has_its_own_entry(make_app: MakeApp) -> None:
+    class Unlisted(ApiError, NotFound):
+        """The vessel is in no list."""
+
+    app = make_app()
+
+    @app.get("/x")
+    def x() -> str:
+        raise Unlisted
+
+    assert catalogue(app).error("unlisted").meaning == "The vessel is in no list."
+
+
+def test_what_a_view_declares_is_not_found_again(make_app: MakeApp) -> None:
+    app = make_app()
+
+    @app.get("/x")
+    @raises(Conflict)
+    def x() -> str:
+        abort(409)
+
+    assert [error.cause for error in operation(app).errors if error.status == 409] == ["raises"]
+
+
+def test_a_converted_exception_in_the_source_is_what_it_becomes(make_app: MakeApp) -> None:
+    class Taken(Exception): ...
+
+    class Lost(Exception): ...
+
+    errors = ApiErrors()
+    errors.convert(Taken, to=Conflict)
+    errors.convert(Forbidden, to=NotFound)
+    errors.convert(Lost)(lambda exc: NotFound())
+    app = make_app(errors)
+
+    @app.get("/x")
+    def x(number: int = 1) -> str:
+        if number:
+            abort(403)
+        raise Taken
+
+    @app.get("/y")
+    def y() -> str:
+        raise Lost
+
+    @app.get("/z")
+    def z() -> str:
+        raise KeyError
+
+    def statuses(rule: str) -> list[int]:
+        return [error.status for error in operation(app, rule).errors]
+
+    assert statuses("/x") == [404, 405, 409, 500]
+    assert statuses("/y") == statuses("/z") == [405, 500]
+    (place,) = operation(app, "/y").unknown  # nobody knows what the converter returns
+    assert place.endswith(f"test_catalogue.py:{y.__code__.co_firstlineno + 2}")
+
+
+def test_statuses_in_the_source_can_be_unusual(make_app: MakeApp) -> None:
+    class Own(ApiError):
+        """An error of many statuses."""
+
+    app = make_app(APIERRORS_VALIDATION_STATUS=422)
+
+    @app.get("/x")
+    def x(number: int = 1) -> str:
+        if number == 1:
+            raise ApiError("text", status=499)
+        if number == 2:
+            raise Own("text", status=498)
+        if number == 3:
+            raise Own("text", status=302)
+        raise ValidationError("text")
+
+    pairs = [(error.status, error.code) for error in operation(app).errors]
+    assert pairs[1:] == [
+        (422, "validation-failed"),
+        (498, "own"),
+        (499, "status-499"),
+        (500, "internal-server-error"),
+    ]
+
+
+def test_an_example_has_the_status_of_the_source(make_app: MakeApp) -> None:
+    class Own(ApiError):
+        """An error of many statuses."""
+
+    app = make_app()
+
+    @app.get("/x")
+    def x() -> str:
+        raise Own("text", status=498)
+
+    assert catalogue(app).error("own").problem_example["status"] == 498
+
+
+def test_what_the_source_does_not_say_is_unknown(make_app: MakeApp) -> None:
+    app = make_app()
+
+    @app.get("/x")
+    def x(code: int = 404) -> str:
+        abort(code)
+
+    (place,) = operation(app).unknown
+    assert place.endswith(f"test_catalogue.py:{x.__code__.co_firstlineno + 2}")
+
+
+def test_what_runs_before_a_view_belongs_to_its_blueprint(make_app: MakeApp) -> None:
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+    inner.add_url_rule("/inner", "x", view)
+    outer.add_url_rule("/outer", "x", view)
+
+    @inner.before_request
+    def only_inside() -> None:
+        abort(401)
+
+    @outer.url_value_preprocessor
+    def only_known(endpoint: str | None, values: Any) -> None:
+        abort(410)
+
+    app = make_app()
+    app.add_url_rule("/x", "x", view)
+    app.before_request(lambda: abort(423))
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+
+    def found(rule: str) -> set[int]:
+        return {error.status for error in operation(app, rule).errors if error.cause == "source"}
+
+    assert found("/x") == {423}
+    assert found("/outer") == {423, 410}
+    assert found("/inner") == {423, 410, 401}
+
+
+def test_a_thousand_views_are_read_in_seconds(make_app: MakeApp, tmp_path: Path) -> None:
+    lines = ["from flask import abort", "def check(number):", "    if number: abort(410)"]
+    for number in range(1000):
+        lines += [f"def view_{number}(n=0):", "    check(n)", "    try:", "        abort(404)"]
+        lines += ["    except KeyError:", "        raise", "    return {'a': [n, {'b': n}]}"] * 1
+    file = tmp_path / "many.py"
+    file.write_text("\n".join(lines))
+    names: dict[str, Any] = {"__name__": "many"}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    app = make_app()
+    for number in range(1000):
+        app.add_url_rule(f"/{number}", view_func=names[f"view_{number}"])
+    begin = time.perf_counter()
+    operations = catalogue(app).operations
+    assert time.perf_counter() - begin < 3
+    assert {error.status for error in operations[-1].errors} >= {404, 410}
 
 
 def test_an_app_without_api_errors_has_no_catalogue() -> None:

@@ -72,14 +72,14 @@ def causes_of(app: Flask, rule: str = "/x", method: str = "GET") -> list[Cause]:
     with app.app_context():
         routes = routes_of(state)
         (route,) = (route for route in routes if (route.rule, route.method) == (rule, method))
-        causes = causes_at(route, common_causes(routes, state), state)
+        causes = causes_at(route, (), common_causes(routes, (), state), state)
     assert len({cause.kind.code for cause in causes}) == len(causes)
     return causes
 
 
 def errors_of(app: Flask, rule: str = "/x", method: str = "GET") -> set[tuple[int, str, str]]:
     """The errors of a route, without the 405 and the 500 that every route has."""
-    errors = {(kind.status, kind.code, name) for kind, name in causes_of(app, rule, method)}
+    errors = {(kind.status, kind.code, name) for kind, name, _ in causes_of(app, rule, method)}
     every = {(405, "method-not-allowed", "method"), (500, "internal-server-error", "crash")}
     assert every <= errors
     return errors - every

@@ -1,0 +1,427 @@
+"""Finds in the source which exceptions leave a view. It runs nothing of what it reads."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from inspect import getattr_static
+from linecache import getlines
+from pathlib import Path
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from werkzeug.exceptions import Aborter, HTTPException, default_exceptions
+
+from .._core.errors import ApiError
+from .conditions import Facts, facts_of, truth_of
+from .scopes import (
+    DEFINITIONS,
+    UNKNOWN,
+    FunctionNode,
+    Inner,
+    Instance,
+    Method,
+    PythonFunction,
+    Scope,
+    attribute_of,
+    body_of,
+    callable_of,
+)
+from .source import place, place_of
+
+#: How many calls deep a view is followed.
+_MAX_DEPTH = 8
+#: The arguments by which functions named ``abort`` take the status.
+_STATUS_ARGUMENTS = ("code", "status", "status_code", "http_status_code")
+#: The end of the names of methods such as ``first_or_404``.
+_OR_STATUS = re.compile("_or_([45][0-9]{2})")
+_TRY = tuple(vars(ast)[name] for name in ("Try", "TryStar") if hasattr(ast, name))
+#: What a function can get as an argument and do something with.
+_BOUND = (int, type, Instance, Method, FunctionType)
+_PACKAGE = __package__.partition(".")[0]
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
+
+
+class Exit(NamedTuple):
+    """An exception that leaves a function."""
+
+    #: The class, or ``None`` if the source does not say which one.
+    error: type[BaseException] | None
+    #: Where it is raised, such as ``views.py:12``.
+    place: str
+    #: The status, if it is not that of the class.
+    status: int | None = None
+
+
+Exits = tuple[Exit, ...]
+#: What ``except`` clauses caught, by the name there. ``None``: what the innermost one caught.
+_Caught = Mapping[str | None, Exits]
+#: The exits of functions, and how deep each was followed.
+Results = dict[Any, tuple[int, Exits]]
+#: The functions of each file, by their names and their first lines.
+_Trees = dict[str, dict[tuple[str, int], FunctionNode]]
+
+
+class _Home(NamedTuple):
+    """The package of a view, and the folder that it is in."""
+
+    package: str
+    folder: str
+
+    def has(self, function: FunctionType) -> bool:
+        """Whether a function is of the same project."""
+        package = _package_of(function)
+        if package in (self.package, _PACKAGE):
+            return package == self.package
+        file = function.__code__.co_filename
+        return file.startswith(self.folder) and not _INSTALLED.search(file)
+
+
+def _package_of(function: FunctionType) -> str:
+    return str(function.__module__).partition(".")[0]
+
+
+def _home_of(function: FunctionType) -> _Home:
+    package = _package_of(function)
+    file = getattr(sys.modules.get(package), "__file__", None)
+    if file is None:
+        return _Home(package, "\0")  # no file is in this folder
+    folder = Path(file).parent
+    return _Home(package, f"{folder.parent if Path(file).stem == '__init__' else folder}{os.sep}")
+
+
+class ExitReader:
+    """Reads the exits of views. It keeps the syntax trees of their files while it is in use.
+
+    :param results: What was read before.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._trees: _Trees = {}
+
+    def exits_of(
+        self,
+        view: Callable[..., Any],
+        method: str,
+        endpoint: str = "",
+        hooks: Iterable[Callable[..., Any]] = (),
+    ) -> Exits:
+        """Return the exits of a view, with its decorators and what it calls in its project.
+
+        :param method: The method of the request.
+        :param endpoint: The endpoint of the view.
+        :param hooks: Functions that run before the view. Those of other projects are left out.
+        """
+        facts = facts_of(endpoint, method)
+        handler = _handler_of(view, method)
+        unread = (Exit(None, place_of(view)),)
+        if handler is None:
+            return unread
+        walk = _Walk(self._results, self._trees, _home_of(_function_of(handler)))
+        callees = [callable_of(function) for function in (*hooks, view)]
+        if isinstance(handler, Method):
+            dispatch = attribute_of(handler.receiver, "dispatch_request")
+            callees += [handler, callable_of(dispatch)]
+        try:
+            exits = [each for callee in callees for each in walk.follow(callee, {}, facts)]
+        except RecursionError:
+            return unread
+        if walk.node_of(_function_of(handler)) is None:
+            exits += unread
+        return tuple(dict.fromkeys(exits))
+
+
+def _handler_of(view: Any, method: str) -> PythonFunction | None:
+    """Return the innermost function of a view. For a class, it is that of the method."""
+    cls = getattr(view, "view_class", None)
+    if isinstance(cls, type):
+        names = (method.lower(), *(("get",) if method == "HEAD" else ()), "dispatch_request")
+        methods = (attribute_of(Instance(cls), name) for name in names)
+        return next((function for function in methods if isinstance(function, Method)), None)
+    *_, callee = [None, *_layers(callable_of(view))]
+    return callee
+
+
+def _layers(callee: PythonFunction | None) -> Iterator[PythonFunction]:
+    """Yield a function and what it wraps, the outermost decorator first."""
+    seen: set[object] = set()
+    while callee is not None and callee not in seen:  # it can wrap itself
+        seen.add(callee)
+        yield callee
+        callee = _wrapped_by(_function_of(callee))
+
+
+def _function_of(callee: PythonFunction) -> FunctionType:
+    return callee.function if isinstance(callee, Method) else callee
+
+
+class _Walk:
+    """A walk through the functions of one project."""
+
+    def __init__(self, results: Results, trees: _Trees, home: _Home) -> None:
+        self._results = results
+        self._trees = trees
+        self._home = home
+
+    def node_of(self, function: FunctionType) -> FunctionNode | None:
+        """Return the syntax tree of a function, if its source can be read."""
+        code = function.__code__
+        if code.co_filename not in self._trees:
+            self._trees[code.co_filename] = _parse(code.co_filename, function.__globals__)
+        return self._trees[code.co_filename].get((code.co_name, code.co_firstlineno))
+
+    def own(self, callee: PythonFunction | None) -> PythonFunction | None:
+        """Return a function of the project: this one, or the first that it wraps."""
+        return next((each for each in _layers(callee) if self._home.has(_function_of(each))), None)
+
+    def follow(
+        self,
+        callee: PythonFunction | None,
+        arguments: Mapping[str, Any],
+        facts: Facts,
+        depth: int = _MAX_DEPTH,
+    ) -> Exits:
+        """Return the exits of a function, if it is of the project or wraps one that is."""
+        callee = self.own(callee)
+        if callee is None or not depth:
+            return ()
+        key = (callee, self._home, frozenset(arguments.items()), frozenset(facts.items()))
+        read_depth, exits = self._results.get(key, (0, ()))
+        if read_depth < depth:
+            self._results[key] = (depth, ())  # it may call itself
+            exits = tuple(dict.fromkeys(self._read(callee, arguments, facts, depth)))
+            self._results[key] = (depth, exits)
+        return exits
+
+    def _read(
+        self, callee: PythonFunction, arguments: Mapping[str, Any], facts: Facts, depth: int
+    ) -> Iterator[Exit]:
+        function = _function_of(callee)
+        node = self.node_of(function)
+        wrapped = _wrapped_by(function)
+        if node is not None:
+            scope = Scope(function, node, _receiver(callee) | dict(arguments))
+            yield from _Body(self, scope, facts, depth).exits(body_of(node), {})
+            if wrapped in scope.calls:
+                return
+        # A decorator may hand the function to another one, which calls it.
+        yield from self.follow(wrapped, {}, facts, depth)
+
+
+def _wrapped_by(function: FunctionType) -> PythonFunction | None:
+    """Return what a decorator wraps."""
+    return callable_of(getattr_static(function, "__wrapped__", None))
+
+
+def _receiver(callee: PythonFunction) -> dict[str, Any]:
+    """Return the first argument of a method by its name."""
+    if isinstance(callee, Method) and callee.function.__code__.co_argcount:
+        return {callee.function.__code__.co_varnames[0]: callee.receiver}
+    return {}
+
+
+def _parse(filename: str, names: dict[str, Any]) -> dict[tuple[str, int], FunctionNode]:
+    """Return the functions of a file by their names and their first lines."""
+    try:
+        tree = ast.parse("".join(getlines(filename, names)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    functions: dict[tuple[str, int], FunctionNode] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            functions[node.name, first] = node
+        elif isinstance(node, ast.Lambda):
+            functions["<lambda>", node.lineno] = node
+    return functions
+
+
+class _Body:
+    """The statements of a function."""
+
+    def __init__(self, walk: _Walk, scope: Scope, facts: Facts, depth: int) -> None:
+        self._walk = walk
+        self._scope = scope
+        self._facts = facts
+        self._depth = depth
+
+    def exits(self, nodes: Iterable[ast.AST], caught: _Caught) -> list[Exit]:
+        """Return the exits of statements and expressions.
+
+        :param caught: What ``raise`` without an exception raises again.
+        """
+        exits: list[Exit] = []
+        for node in nodes:
+            if isinstance(node, ast.If) and (truth := self._truth(node)) is not None:
+                taken = node.body if truth else node.orelse
+                exits += self.exits(taken, caught)
+                if taken and isinstance(taken[-1], ast.Return | ast.Raise):
+                    break
+            elif isinstance(node, _TRY):
+                exits += self._exits_of_try(node, caught)
+            elif isinstance(node, ast.With) and (errors := self._suppressed(node)):
+                exits += [
+                    each for each in self.exits(node.body, caught) if not _catches(errors, each)
+                ]
+            elif not isinstance(node, DEFINITIONS):
+                if isinstance(node, ast.Raise):
+                    exits += self._exits_of_raise(node, caught)
+                elif isinstance(node, ast.Call):
+                    exits += self._exits_of_call(node)
+                exits += self.exits(ast.iter_child_nodes(node), caught)
+        return exits
+
+    def _truth(self, node: ast.If) -> bool | None:
+        return truth_of(node.test, self._facts, self._scope) if self._facts else None
+
+    def _place(self, node: ast.expr | ast.stmt) -> str:
+        return place(self._scope.function.__code__.co_filename, node.lineno)
+
+    # -- try
+
+    def _exits_of_try(self, node: Any, caught: _Caught) -> list[Exit]:
+        left = self.exits(node.body, caught)
+        exits = self.exits([*node.orelse, *node.finalbody], caught)
+        for handler in node.handlers:
+            errors = self._errors_of(handler.type)
+            own = tuple(each for each in left if _catches(errors, each))
+            left = [each for each in left if each not in own]
+            names = {None: own} | ({handler.name: own} if handler.name else {})
+            exits += self.exits(handler.body, {**caught, **names})
+        return left + exits
+
+    def _errors_of(self, node: ast.expr | None) -> tuple[type[BaseException], ...]:
+        """Return the classes of an ``except`` clause."""
+        if node is None:
+            return (BaseException,)
+        return tuple(_classes(self._scope.values(node)))
+
+    def _suppressed(self, node: ast.With) -> tuple[type[BaseException], ...]:
+        """Return the classes that ``contextlib.suppress`` catches in a ``with`` statement."""
+        calls = [
+            item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)
+        ]
+        arguments = [
+            argument
+            for call in calls
+            if any(value is suppress for value in self._scope.values(call.func))
+            for argument in call.args
+        ]
+        return tuple(error for argument in arguments for error in self._errors_of(argument))
+
+    # -- raise
+
+    def _exits_of_raise(self, node: ast.Raise, caught: _Caught) -> Iterator[Exit]:
+        name = node.exc.id if isinstance(node.exc, ast.Name) else None
+        if node.exc is None or name in caught:
+            yield from caught.get(name, ())
+            return
+        for value in self._scope.values(node.exc):
+            yield self._exit_of(value, node)
+
+    def _exit_of(self, value: Any, node: ast.stmt | ast.expr) -> Exit:
+        """Return the exit by an exception or by a class of exceptions."""
+        cls = value if isinstance(value, type) else type(value)
+        status = None
+        if isinstance(value, Instance):
+            cls, status = value.cls, value.status
+        if not issubclass(cls, BaseException):
+            return Exit(None, self._place(node))
+        if not issubclass(cls, HTTPException) or cls.code is not None:
+            return Exit(cls, self._place(node))
+        if status is not None and issubclass(cls, ApiError):
+            # The class that the error has then: that of its status.
+            return Exit(type(ApiError.__new__(cls, status=status)), self._place(node), status)
+        return Exit(None, self._place(node))
+
+    # -- calls
+
+    def _exits_of_call(self, node: ast.Call) -> Iterator[Exit]:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        for value in self._scope.values(node.func):
+            callee = callable_of(value)
+            own = self._walk.own(callee)
+            if isinstance(value, Inner):
+                yield from self._exits_of_inner(value)
+            elif own is not None:
+                self._scope.calls.add(callee)
+                is_view = callee == _wrapped_by(self._scope.function)
+                facts = self._facts if is_view else {}
+                arguments = self._bind(own, node)
+                yield from self._walk.follow(own, arguments, facts, self._depth - 1)
+            elif _is_abort(value):
+                yield from self._exits_of_abort(node, is_certain=True)
+            elif value is UNKNOWN and name == "abort":
+                yield from self._exits_of_abort(node, is_certain=False)
+            elif match := _OR_STATUS.search(name):
+                yield from self._exit_of_status(int(match[1]), node)
+
+    def _exit_of_status(self, status: int, node: ast.Call) -> Iterator[Exit]:
+        if status in default_exceptions:
+            yield Exit(default_exceptions[status], self._place(node))
+
+    def _exits_of_abort(self, node: ast.Call, *, is_certain: bool) -> Iterator[Exit]:
+        named = (keyword.value for keyword in node.keywords if keyword.arg in _STATUS_ARGUMENTS)
+        argument = next(iter((*node.args, *named)), None)
+        if argument is None:
+            return
+        for value in self._scope.values(argument):
+            if isinstance(value, int):
+                yield from self._exit_of_status(int(value), node)
+            elif is_certain:
+                yield Exit(None, self._place(node))
+
+    def _exits_of_inner(self, inner: Inner) -> Iterator[Exit]:
+        if self._depth:
+            scope = Scope(self._scope.function, inner.node, {}, self._scope, self._scope.calls)
+            yield from _Body(self._walk, scope, {}, self._depth - 1).exits(body_of(inner.node), {})
+
+    def _bind(self, callee: PythonFunction, call: ast.Call) -> dict[str, Any]:
+        """Return the parameters whose values are known: numbers, classes and functions."""
+        function = _function_of(callee)
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount]
+        # Some of the arguments of f(*arguments) have no place that is known.
+        starred = [isinstance(argument, ast.Starred) for argument in call.args]
+        positional = call.args[: [*starred, True].index(True)]
+        values: dict[str, Any] = {}
+        if not any(starred) and all(keyword.arg for keyword in call.keywords):
+            defaults = function.__defaults__ or ()
+            values |= zip(names[len(names) - len(defaults) :], defaults, strict=True)
+            values |= function.__kwdefaults__ or {}
+        named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        offset = isinstance(callee, Method)
+        named |= zip(names[offset:], positional, strict=False)
+        values |= {name: self._value(argument) for name, argument in named.items()}
+        return {name: value for name, value in values.items() if isinstance(value, _BOUND)}
+
+    def _value(self, node: ast.expr) -> Any:
+        """Return the value of an expression, if it has only one."""
+        values = self._scope.values(node)
+        return values[0] if len(values) == 1 else UNKNOWN
+
+
+def _is_abort(value: Any) -> bool:
+    """Whether an object is an ``abort``: Flask's, Werkzeug's, or one of another framework."""
+    function = value.function if isinstance(value, Method) else value
+    if isinstance(function, FunctionType):
+        return function.__name__ == "abort"
+    return isinstance(value, Aborter)
+
+
+def _classes(values: Iterable[Any]) -> Iterator[type[BaseException]]:
+    """Yield the classes of exceptions among objects and tuples of objects."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _classes(value)
+        elif isinstance(value, type) and issubclass(value, BaseException):
+            yield value
+
+
+def _catches(errors: tuple[type[BaseException], ...], exit: Exit) -> bool:
+    return issubclass(exit.error or Exception, errors)
