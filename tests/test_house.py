@@ -47,6 +47,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "smorest",
         ),
         (
+            "httpauth",
             "jwt_extended",
             "webargs",
         ),

@@ -426,7 +426,7 @@ def _fill(response: Response, req: Request, app: AppState) -> Response:
     if response.direct_passthrough or not response.is_sequence:
         return response  # a file or a stream
     exc: ApiError | None = None
-    if not any(response.response):
+    if not any(response.response) or any(is_one(response) for is_one in app.default_responses):
         exc = ApiError(status=response.status_code)
     elif app.config.adopt and request_state(req, app).adopts:
         exc = adopt(response, app.config.adopt, app.config.max_errors)

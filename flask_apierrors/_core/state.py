@@ -55,6 +55,8 @@ class AppState:
     converters: dict[type[Exception], Converter] = field(default_factory=dict)
     #: The default handlers of other libraries, which answer outside the API.
     displaced: dict[type[Exception], Callable[..., Any]] = field(default_factory=dict)
+    #: Each tells whether a response is the default of another library, whose body is replaced.
+    default_responses: list[Callable[[Response], bool]] = field(default_factory=list)
     #: Response classes of the app, and the faster ones that can stand in for them.
     stand_ins: dict[type[Response], type[Response]] = field(default_factory=dict)
     #: The exits of functions that were read in the source: see ``_catalogue.exits``.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from .._core.state import Adapter
 from . import (
+    httpauth,
     jwt_extended,
     smorest,
 )
 
 ADAPTERS: tuple[Adapter, ...] = (
+    httpauth.adapt,
     jwt_extended.adapt,
     smorest.adapt,
 )

@@ -7,8 +7,12 @@ from typing import Any
 
 from .._core.marks import Mark
 from . import (
+    httpauth,
     jwt_extended,
 )
 
 #: Each takes one wrapper of a view. It returns what the wrapper means, or ``None`` for any other.
-GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = (jwt_extended.guard_mark,)
+GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = (
+    httpauth.guard_mark,
+    jwt_extended.guard_mark,
+)
