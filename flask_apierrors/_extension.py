@@ -47,6 +47,7 @@ from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
 from ._guards.foreign import declared_guard
 from ._guards.guard import run_checks
+from ._guards.misuse import check_hooks, log_guards_above_routes
 from ._guards.options import options_response
 from ._guards.request import use_request_class
 from ._guards.scope import check_scopes, guard_views, make_scope
@@ -108,9 +109,7 @@ class ApiErrors:
                 "each app."
             )
         config = Config.from_mapping(app.config)
-        state = AppState(
-            weakref.ref(app), config, self._hooks, VALIDATORS, ADAPTERS, (guard_views, check_scopes)
-        )
+        state = AppState(weakref.ref(app), config, self._hooks, VALIDATORS, ADAPTERS, _FIRST_STEPS)
         app.extensions["apierrors"] = state
         self._apps.add(app)
         use_request_class(app)
@@ -402,6 +401,9 @@ class ApiErrors:
         response = flask_app.make_response(error_response(exc, req, state))
         response.headers.remove("WWW-Authenticate")
         return response
+
+
+_FIRST_STEPS = (check_hooks, guard_views, check_scopes, log_guards_above_routes)
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:

@@ -56,7 +56,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_guards": (
         ("bearer", "body", "json_body", "key_set", "options", "raises"),
         ("foreign", "guard", "request", "schemes"),
-        ("authentication", "media_types", "scope"),
+        ("authentication", "media_types", "misuse", "scope"),
     ),
     "_limits": (
         ("clients", "drivers", "memory", "quotas"),

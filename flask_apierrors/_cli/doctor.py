@@ -22,11 +22,10 @@ from .._catalogue.model import CONVERT, Operation
 from .._catalogue.source import foreign_bodies, place_of
 from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.first_request import meet_libraries
-from .._core.marks import Mark, marks_of
 from .._core.state import AppState
 from .._extension import ApiErrors
 from .._guards.authentication import AUTHENTICATED
-from .._guards.guard import marks_above
+from .._guards.misuse import guards_above_routes
 from .._limits.flask_limiter import has_native_limits, is_native, limiters_of, native_limiter_of
 from .._limits.plans import configured_limit
 from .._limits.quotas import Quota
@@ -163,8 +162,9 @@ def _is_similar(path: str, other: str) -> bool:
 
 
 def _guards_above_route(facts: _Facts) -> Iterator[Finding]:
+    lost = {endpoint: marks for endpoint, _, marks in guards_above_routes(facts.app)}
     for endpoint, view in facts.app.view_functions.items():
-        names = [mark.name for mark in _lost_marks(view, facts)]
+        names = [mark.name for mark in lost.get(endpoint, ())]
         names += ["Limiter.limit"] if _has_lost_native_limit(view, facts) else []
         if names:
             decorators = ", ".join(f"@{name}" for name in dict.fromkeys(names))
@@ -175,24 +175,6 @@ def _guards_above_route(facts: _Facts) -> Iterator[Finding]:
                 " a decorator above the route decorator has no effect.",
                 "Move the route decorator to the top, above all others.",
             )
-
-
-def _lost_marks(view: Any, facts: _Facts) -> list[Mark]:
-    """The guards above a route.
-
-    It is no mistake if another endpoint serves the function with them.
-    """
-    lost = marks_above(view)
-    if not lost:
-        return []
-    function = inspect.unwrap(view)
-    marks = [
-        mark
-        for other in facts.app.view_functions.values()
-        if other is not view and inspect.unwrap(other) is function
-        for mark in marks_of(other)
-    ]
-    return [mark for mark in lost if mark not in marks]
 
 
 def _has_lost_native_limit(view: Any, facts: _Facts) -> bool:

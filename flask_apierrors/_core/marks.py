@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flask import Blueprint, Flask
+
 if TYPE_CHECKING:
     from .state import AppState
 
@@ -76,6 +78,26 @@ def marks_of_view(view: object, method: str) -> list[Mark]:
     if handler is None and method == "HEAD":
         handler = getattr(cls, "get", None)
     return [mark for function in (view, handler) for mark in marks_of(function)]
+
+
+def check_view(view: object, name: str) -> None:
+    """Check that a decorator stands on a view.
+
+    :param name: The name of the decorator.
+    :raises TypeError: if it would have no effect there.
+    """
+    if isinstance(view, type):
+        raise TypeError(
+            f"@{name} stands on the class {view.__name__}. Write `decorators = [{name}]` in the "
+            "class, with the arguments of the decorator, or decorate its methods."
+        )
+    if isinstance(view, Flask | Blueprint):
+        raise TypeError(
+            f"@{name} cannot decorate an app or a blueprint. Write errors.guard(blueprint, {name}),"
+            " with the arguments of the decorator."
+        )
+    if not callable(view):
+        raise TypeError(f"@{name} decorates a view, not {view!r}.")
 
 
 def add_mark(view: object, mark: Mark) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, overload
 
-from flask import Request
+from flask import Blueprint, Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
@@ -57,7 +57,7 @@ def requires_auth(*schemes: Any) -> Any:
     :returns: The guarded view, or a decorator for names.
     :raises TypeError: for anything else.
     """
-    if len(schemes) == 1 and callable(schemes[0]):
+    if len(schemes) == 1 and (callable(schemes[0]) or isinstance(schemes[0], Blueprint)):
         return _guard(schemes[0], ())
     if not schemes or not all(isinstance(name, str) for name in schemes):
         raise TypeError(

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
 
-from .._core.marks import Mark, View, add_mark, marks_of
+from .._core.marks import Mark, View, add_mark, check_view, marks_of
 from .._core.state import (
     RequestState,
     current_flask,
@@ -71,8 +71,9 @@ def guard(view: View, mark: Mark, *checks: Check) -> View:
     :param mark: What the guard means, for the catalogue, the reference page and OpenAPI.
     :param checks: What runs before the view.
     :returns: The guarded view.
-    :raises TypeError: if a check is ``async def``.
+    :raises TypeError: if a check is ``async def``, or ``view`` is a class, a blueprint, or an app.
     """
+    check_view(view, mark.name)
     for check in checks:
         if iscoroutinefunction(check.run):
             raise TypeError(

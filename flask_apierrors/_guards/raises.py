@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._core.marks import Mark, View, add_mark
+from .._core.marks import Mark, View, add_mark, check_view
 
 #: The name of the marks that :func:`raises` leaves.
 RAISES = "raises"
@@ -23,6 +23,7 @@ def raises(*errors: type[Exception]) -> Callable[[View], View]:
     check_errors(errors, "@raises")
 
     def decorate(view: View) -> View:
+        check_view(view, RAISES)
         add_mark(view, Mark(RAISES, errors, errors=errors, is_guard=False))
         return view
 

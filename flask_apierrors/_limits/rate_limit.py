@@ -13,6 +13,7 @@ from .._core.marks import Mark, View, marks_of_view
 from .._core.state import RequestState, current_request
 from .._guards.authentication import known_principal
 from .._guards.guard import Check, Order, guard
+from .._guards.misuse import MissingLimit
 
 #: The name of the marks that :func:`rate_limit` leaves.
 RATE_LIMIT = "rate_limit"
@@ -80,7 +81,13 @@ def rate_limit(limit: str | Callable[..., str | None], **options: Any) -> Callab
             counting.count_declaration(declaration, req, state)
 
     mark = Mark(RATE_LIMIT, (limit, declaration), is_guard=False)
-    return lambda view: guard(view, mark, Check(Order.RATE_LIMIT, check))
+
+    def decorate(view: View) -> View:
+        return guard(view, mark, Check(Order.RATE_LIMIT, check))
+
+    if callable(limit):
+        decorate.required_methods = MissingLimit(limit)  # type: ignore[attr-defined]
+    return decorate
 
 
 def _without_argument(limit: Callable[..., str | None]) -> Callable[[], str | None]:
