@@ -49,6 +49,8 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "httpauth",
             "jwt_extended",
+            "login",
+            "principal",
             "webargs",
         ),
         ("extensions", "guards", "validators"),

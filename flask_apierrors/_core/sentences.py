@@ -34,6 +34,7 @@ NAMED = {
     "revoked-token": "Authentication failed: the token has been revoked.",
     "unknown-user": "Authentication failed: the user of the token does not exist.",
     "fresh-token-required": "Authentication failed: a fresh token is required. Log in again.",
+    "fresh-login-required": "Authentication failed: a fresh login is required. Log in again.",
     # 400: validation
     "validation-failed": "{errors}",
     "invalid-field": "Invalid '{name}': {message}",

@@ -6,11 +6,15 @@ from .._core.state import Adapter
 from . import (
     httpauth,
     jwt_extended,
+    login,
+    principal,
     smorest,
 )
 
 ADAPTERS: tuple[Adapter, ...] = (
     httpauth.adapt,
     jwt_extended.adapt,
+    login.adapt,
+    principal.adapt,
     smorest.adapt,
 )

@@ -9,10 +9,14 @@ from .._core.marks import Mark
 from . import (
     httpauth,
     jwt_extended,
+    login,
+    principal,
 )
 
 #: Each takes one wrapper of a view. It returns what the wrapper means, or ``None`` for any other.
 GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = (
     httpauth.guard_mark,
     jwt_extended.guard_mark,
+    login.guard_mark,
+    principal.guard_mark,
 )
