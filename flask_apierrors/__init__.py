@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ._core.errors import ApiError, FieldError, InvalidToken, Problem, ValidationFailed
 from ._core.marks import Mark
+from ._core.state import request_id
 from ._extension import ApiErrors
 from ._guards.authentication import current_principal, requires_auth, requires_permissions
 from ._guards.guard import Check, Order, guard
@@ -51,6 +52,7 @@ __all__ = [
     "produces",
     "raises",
     "rate_limit",
+    "request_id",
     "requires_auth",
     "requires_json",
     "requires_permissions",

@@ -117,8 +117,7 @@ class ApiErrors:
         _register_handlers(app, state)
         wrap_method(app, handle_exception, "handle_exception")
         wrap_method(app, options_response, "make_default_options_response")
-        # The first of these functions runs last. It completes what all others leave.
-        app.after_request_funcs.setdefault(None, []).insert(0, partial(finish, app=state))
+        wrap_method(app, partial(finish, state), "process_response")
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
         use_rate_limits(app, state)

@@ -21,7 +21,7 @@ HOUSE = Path(flask_apierrors.__file__).parent
 #: A module imports only from the wings below its own, and in its own wing from lower floors.
 WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_core": (
-        ("identifiers", "pointer", "request_headers", "statuses", "text"),
+        ("identifiers", "pointer", "request_headers", "statuses", "text", "trace_context"),
         ("http", "messages", "sentences"),
         ("accept", "errors", "header_fields", "missing_key"),
         ("scheme",),

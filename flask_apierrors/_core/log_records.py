@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import current_app, has_request_context
 
-from .state import current_request, request_id
+from .state import current_request, request_id_of
 from .text import printable
 
 #: The messages of a crash: Flask's, which this package writes too, and that of a failed answer.
@@ -63,7 +63,7 @@ class RecordFactory:
         record = self._factory(*args, **options)
         app = current_app.extensions.get("apierrors") if has_request_context() else None
         if app is not None:
-            identifier = request_id(current_request(), app)
+            identifier = request_id_of(current_request(), app)
             vars(record)[_ID] = identifier or "-"
             if record.exc_info:
                 _complete_crash(record, identifier)

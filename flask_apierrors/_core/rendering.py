@@ -18,7 +18,7 @@ from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
 from .http import HeaderPairs, OneVary, header_pairs
 from .sentences import Sentence
-from .state import AppState, current_flask, request_id
+from .state import AppState, current_flask, request_id_of
 from .text import as_json
 
 _JSON = "application/json"
@@ -97,7 +97,7 @@ def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
     elif type_ == ABOUT_BLANK and page is not None:
         type_ = page
     path = _quote_path(req.root_path + req.path)
-    identifier = request_id(req, app)
+    identifier = request_id_of(req, app)
     return problem._replace(
         type=type_,
         instance=path if identifier is None else f"{path}#{quote(identifier, safe=_FRAGMENT)}",

@@ -33,13 +33,16 @@ from .state import (
     app_state,
     current_flask,
     current_request,
-    request_id,
+    request_id_of,
     request_state,
 )
 from .statuses import STATUSES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+#: The attribute of a response that has the request ID which this package added.
+_IDENTIFIED = "_apierrors_request_id"
 
 
 def handle(exc: Exception, app: AppState) -> Any:
@@ -363,8 +366,14 @@ def _finalize(answer: Response, context: list[Any], exc: Exception, app: AppStat
 # -- what leaves the app
 
 
-def finish(response: Response, app: AppState) -> Response:
-    """Complete each response: this runs after all other functions of ``after_request``."""
+def finish(app: AppState, process: Callable[..., Response], *args: Any) -> Response:
+    """Complete each response, after all functions of ``after_request`` and the session's cookie.
+
+    :param process: :meth:`flask.Flask.process_response`, which this wraps. A function of
+        ``after_request`` would cost three times as much: Flask asks whether each is ``async def``.
+    :param args: The response. Flask 3.2 passes the app context before it.
+    """
+    response = process(current_flask(), *args)
     req = current_request()
     state: RequestState | None = getattr(req, REQUEST_STATE, None)
     if state is not None:
@@ -372,13 +381,37 @@ def finish(response: Response, app: AppState) -> Response:
             state.complete(response, state)
         if state.negotiated_type is not None and not is_ready(response):
             _vary_on_accept(response.headers)
-    if isinstance(response, ReadyResponse) and len(vars(response)) == 1:  # is_ready, in place
+    if not isinstance(response, ReadyResponse):
+        if app.config.url_prefixes and not app.config.covers(req.path):
+            return response
+        if response.status_code < 400:
+            _identify(response, req, app)
+            return response
+    elif len(vars(response)) == 1:  # is_ready, in place
         if app.config.request_id_header is not None:
-            response.identify(app.config.request_id_header, request_id(req, app) or "")
+            response.identify(app.config.request_id_header, request_id_of(req, app) or "")
         return response
-    if is_whole(response) or (response.status_code >= 400 and app.config.covers(req.path)):
-        return complete(response, req, app)
-    return response
+    return complete(response, req, app)
+
+
+def _identify(response: Response, req: Request, app: AppState) -> None:
+    """Add the request ID, unless the author has set the header.
+
+    A response that is kept, in a cache or in a variable, has the ID of an earlier request. It is
+    replaced.
+    """
+    name, identifier = app.config.request_id_header, request_id_of(req, app)
+    if name is None or identifier is None:
+        return
+    headers = response.headers
+    for field, value in headers:  # `getlist` takes three times as long
+        if field.lower() == name.lower():
+            if value != vars(response).get(_IDENTIFIED):
+                return
+            headers.remove(name)
+            break
+    headers.add(name, identifier)
+    object.__setattr__(response, _IDENTIFIED, identifier)  # of a ready one, it stays ready
 
 
 def _vary_on_accept(headers: Headers) -> None:
@@ -393,10 +426,11 @@ def _vary_on_accept(headers: Headers) -> None:
 def complete(response: Response, req: Request, app: AppState) -> Response:
     """Give an error the fields that it lacks, and a body if it has none, whoever made it.
 
-    A 401 needs a challenge, a 405 its methods (RFC 9110 sections 15.5.2 and 15.5.6). A complete
-    error, and a response that is no error, stay as they are.
+    A 401 needs a challenge, a 405 its methods (RFC 9110 sections 15.5.2 and 15.5.6). A response
+    that is no error gets the request ID.
     """
     if not is_error(response):
+        _identify(response, req, app)
         return response
     is_own = is_whole(response)
     if not is_own:
@@ -415,9 +449,7 @@ def complete(response: Response, req: Request, app: AppState) -> Response:
             # The author, or an extension, may have added another after ours.
             headers[name] = headers.getlist(name)[-1]
         headers.setdefault(name, value)
-    identifier = request_id(req, app)
-    if identifier is not None:
-        headers.setdefault(app.config.request_id_header or "", identifier)
+    _identify(response, req, app)
     return response
 
 

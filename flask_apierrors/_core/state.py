@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Request, Response, current_app, has_request_context, request
 
 from .config import Config
 from .hooks import Converter, Hooks
 from .identifiers import IDENTIFIERS
 from .scheme import Scheme
 from .text import as_text
+from .trace_context import trace_id_of
 from .validation import Validator
 
-#: The attribute of a request that has its state.
-REQUEST_STATE = "_apierrors"
+#: The attributes of a request that have its state, and its ID. Most requests have only an ID.
+REQUEST_STATE, _REQUEST_ID = "_apierrors", "_apierrors_request_id"
 #: Printable ASCII without spaces, quotes and brackets, which would forge fields of a log line.
 _SAFE_ID = re.compile(r"[!#$%&*+,./0-9:;=?@A-Z^_a-z|~-]{1,128}")
 
@@ -100,7 +101,6 @@ class RequestState:
     """
 
     app: AppState
-    request_id: str | None = None
     #: Whether the author's function need not be asked for the ID again.
     is_id_final: bool = False
     #: Whether the credentials were verified. One of the next two may have the result.
@@ -159,35 +159,49 @@ def environ_key(name: str) -> str:
     return "HTTP_" + name.upper().replace("-", "_")
 
 
-def request_id(req: Request, app: AppState) -> str | None:
-    """Return the identifier of a request: the author's, the client's, or a random one.
+def request_id() -> str | None:
+    """Return the ID of the current request, as its response and its log records have it.
 
-    :returns: ``None`` if request ids are off.
+    :returns: ``None`` outside a request, in an app without an ``ApiErrors``, or if request IDs are
+        off.
+    """
+    app = current_app.extensions.get("apierrors") if has_request_context() else None
+    return None if app is None else request_id_of(current_request(), app)
+
+
+def request_id_of(req: Request, app: AppState) -> str | None:
+    """Return the ID of a request: the author's, the client's, that of its trace, or a random one.
+
+    :returns: ``None`` if request IDs are off.
     """
     name = app.config.request_id_header
     if name is None:
         return None
-    state = request_state(req, app)
-    if app.hooks.request_id_from is not None and not state.is_id_final:
-        _ask_for_id(app.hooks.request_id_from, state)
-    if state.request_id is None:
-        sent = req.environ.get(environ_key(name))
+    hook = app.hooks.request_id_from
+    own_id = None if hook is None else _ask_for_id(hook, request_state(req, app))
+    identifier: str | None = own_id or getattr(req, _REQUEST_ID, None)
+    if identifier is None:
+        environ = req.environ
+        sent, traceparent = environ.get(environ_key(name)), environ.get("HTTP_TRACEPARENT")
         if sent and _SAFE_ID.fullmatch(sent):
-            state.request_id = sent
-        else:
-            state.request_id = next(IDENTIFIERS.left, None) or IDENTIFIERS.refill()
-    return state.request_id
+            identifier = sent
+        elif traceparent:
+            identifier = trace_id_of(traceparent)
+        identifier = identifier or next(IDENTIFIERS.left, None) or IDENTIFIERS.refill()
+    setattr(req, _REQUEST_ID, identifier)
+    return identifier
 
 
-def _ask_for_id(hook: Callable[[], object], state: RequestState) -> None:
+def _ask_for_id(hook: Callable[[], object], state: RequestState) -> str | None:
     """Ask the author's function for the ID, until it knows it."""
+    if state.is_id_final:
+        return None
     state.is_id_final = True  # a function that logs would be asked again
     try:
         value = hook()
     except Exception:
         state.app.app.logger.exception("The @errors.request_id_from function failed")
-        return
+        return None
     identifier = "" if value is None else as_text(value)
     state.is_id_final = bool(_SAFE_ID.fullmatch(identifier))
-    if state.is_id_final:
-        state.request_id = identifier
+    return identifier if state.is_id_final else None

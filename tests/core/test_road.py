@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 import pytest
-from flask import Blueprint, Flask, Request, Response, abort, make_response, request
+from flask import Blueprint, Flask, Request, Response, abort, make_response, redirect, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.signals import got_request_exception, request_finished
 from werkzeug.exceptions import (
@@ -171,9 +171,114 @@ def test_an_aborted_response_gets_the_fields_that_it_lacks() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 304, 399])
-def test_a_response_that_is_no_error_gets_no_field(status: int) -> None:
-    fields = get(lambda: ("", status)).headers.keys()
-    assert set(fields) <= {"Content-Type", "Content-Length"}
+def test_a_response_that_is_no_error_gets_the_request_id_alone(status: int) -> None:
+    headers = get(lambda: ("", status), {"X-Request-ID": "r-1"}).headers
+    assert set(headers.keys()) - {"Content-Type", "Content-Length"} == {"X-Request-ID"}
+    assert headers.getlist("X-Request-ID") == ["r-1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("HEAD", "/x", 200),
+        ("OPTIONS", "/x", 200),
+        ("GET", "/stream", 200),
+        ("GET", "/redirect", 302),
+        ("GET", "/dir", 308),
+        ("GET", "/static/test_road.py", 200),
+        ("GET", "/own", 200),
+        ("GET", "/aborted", 202),
+        ("HEAD", "/nope", 404),
+        ("DELETE", "/x", 405),
+    ],
+)
+def test_every_response_of_the_api_has_the_request_id(method: str, path: str, status: int) -> None:
+    app = Flask(__name__, static_folder=Path(__file__).parent, static_url_path="/static")
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", lambda: "ok")
+    app.add_url_rule("/dir/", "dir", lambda: "ok")
+    app.add_url_rule("/stream", "stream", lambda: (part for part in "ab"))
+    app.add_url_rule("/redirect", "redirect", lambda: redirect("/x"))
+    app.add_url_rule("/own", "own", lambda: TEXT_APP)
+    app.add_url_rule("/aborted", "aborted", lambda: abort(Response("", 202)))
+    response = app.test_client().open(path, method=method, headers={"X-Request-ID": "r-1"})
+    assert response.status_code == status
+    assert response.headers.getlist("X-Request-ID") == ["r-1"]
+    response.close()
+
+
+def TEXT_APP(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"of a WSGI app"]
+
+
+def test_a_file_that_is_not_modified_has_the_request_id() -> None:
+    app = Flask(__name__, static_folder=Path(__file__).parent, static_url_path="/static")
+    ApiErrors(app)
+    client = app.test_client()
+    with client.get("/static/test_road.py") as response:
+        etag = response.headers["ETag"]
+    with client.get("/static/test_road.py", headers={"If-None-Match": etag}) as response:
+        assert response.status_code == 304
+        assert len(response.headers["X-Request-ID"]) == 32
+
+
+def test_outside_the_prefixes_no_response_gets_the_request_id() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=("/api",))
+    app.add_url_rule("/api/x", "api", lambda: "ok")
+    client = app.test_client()
+    assert "X-Request-ID" in client.get("/api/x").headers
+    assert "X-Request-ID" not in client.get("/x").headers
+    assert "X-Request-ID" not in client.get("/nope").headers
+
+
+def test_without_request_ids_no_response_gets_one() -> None:
+    assert "X-Request-ID" not in get(lambda: "ok", APIERRORS_REQUEST_ID_HEADER=None).headers
+
+
+def test_an_id_that_the_author_sets_is_kept() -> None:
+    headers = get(lambda: ("ok", {"x-request-id": "mine"}), {"X-Request-ID": "r-1"}).headers
+    assert headers.getlist("X-Request-ID") == ["mine"]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("is_pickled", [False, True])
+def test_a_response_that_is_kept_has_the_id_of_each_request(is_pickled: bool, status: int) -> None:
+    shared = Response("shared", status)
+    kept: list[Any] = []
+    app, _ = make(lambda: pickle.loads(kept[-1]) if kept else shared)
+    if is_pickled:
+        app.after_request(lambda response: kept.append(pickle.dumps(response)) or response)  # type: ignore[func-returns-value]
+    for identifier in ("first", "second"):
+        headers = app.test_client().get("/x", headers={"X-Request-ID": identifier}).headers
+        assert headers.getlist("X-Request-ID") == [identifier]
+
+
+def test_an_error_that_the_author_makes_a_success_has_the_request_id() -> None:
+    app, _ = make(lambda: abort(404))
+
+    @app.after_request
+    def succeed(response: Response) -> Response:
+        response.status_code = 200
+        return response
+
+    response = app.test_client().get("/x")
+    assert response.status_code == 200
+    assert len(response.headers["X-Request-ID"]) == 32
+
+
+def test_the_request_id_comes_after_the_session_is_saved() -> None:
+    saved: list[bool] = []
+
+    class Interface(SecureCookieSessionInterface):
+        def save_session(self, app: Flask, session: Any, response: Response) -> None:
+            saved.append("X-Request-ID" in response.headers)
+
+    app, _ = make(lambda: "ok")
+    app.secret_key = "k"
+    app.session_interface = Interface()
+    assert "X-Request-ID" in app.test_client().get("/x").headers
+    assert saved == [False]
 
 
 def test_outside_the_prefixes_a_returned_error_gets_no_field() -> None:
