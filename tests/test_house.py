@@ -44,6 +44,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "jsonschema",
             "marshmallow",
             "pydantic",
+            "restful",
             "smorest",
         ),
         (
@@ -51,6 +52,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "jwt_extended",
             "login",
             "principal",
+            "restx",
             "webargs",
         ),
         ("extensions", "guards", "validators"),

@@ -60,7 +60,8 @@ class _Facts:
         #: Everything that the API serves, hidden endpoints included.
         self.operations: tuple[Operation, ...] = catalogue(app, hidden=True).operations
         self.state: AppState = app.extensions["apierrors"]
-        meet_libraries(app, self.state)
+        #: The author's functions in other libraries that answer errors.
+        self.winners = meet_libraries(app, self.state)
         hooks = (getattr(hook, "__self__", None) for hook in app.before_request_funcs.get(None, ()))
         limiters = (
             *limiters_of(app),
@@ -325,6 +326,14 @@ def _hiding_handlers(facts: _Facts) -> Iterator[Finding]:
                 " The reference page and OpenAPI do not show its response.",
                 "Remove it, or end it with `return errors.handle(error)`.",
             )
+    for name in facts.winners:
+        yield Finding(
+            "hiding-handler",
+            name,
+            "This answers errors instead of the contract."
+            " The reference page and OpenAPI do not show its response.",
+            "Remove it, or let it return `errors.handle(error)`.",
+        )
 
 
 def _handlers(

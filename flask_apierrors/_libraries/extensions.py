@@ -8,6 +8,8 @@ from . import (
     jwt_extended,
     login,
     principal,
+    restful,
+    restx,
     smorest,
 )
 
@@ -16,5 +18,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     jwt_extended.adapt,
     login.adapt,
     principal.adapt,
+    restful.adapt,
+    restx.adapt,
     smorest.adapt,
 )

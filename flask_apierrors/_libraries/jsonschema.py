@@ -14,7 +14,7 @@ from .._core.errors import FieldError
 from .._core.origin import find, is_internal, likely_location
 from .._core.sentences import NAMED, Sentence
 from .._core.text import as_json
-from .._core.validation import Invalid, Message, describe_errors, field_error
+from .._core.validation import Invalid, Message, Path, describe_errors, field_error
 
 
 class JsonSchema:
@@ -33,12 +33,15 @@ class JsonSchema:
         """Describe a ``ValidationError``."""
         if not isinstance(exc, self.exceptions()):
             return None
-        return describe_errors(_field_errors(exc, req, config), config.max_errors, config.text_of)
+        return describe_errors(field_errors(exc, req, config), config.max_errors, config.text_of)
 
 
-def _field_errors(error: Any, req: Request, config: Config) -> list[FieldError]:
-    """Make an error for each field that is missing or unknown, or else for the value itself."""
-    path = tuple(error.absolute_path)
+def field_errors(error: Any, req: Request, config: Config, root: Path = ()) -> list[FieldError]:
+    """Make an error for each field that is missing or unknown, or else for the value itself.
+
+    :param root: The path of the validated value in the request.
+    """
+    path = (*root, *error.absolute_path)
     place = find(path, lambda node: bool(node == error.instance), req)
     location, path = place or (likely_location(req), path)
     message = _message(error, config)

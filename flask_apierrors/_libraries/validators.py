@@ -6,9 +6,18 @@ from .._core.validation import Validator
 from .jsonschema import JsonSchema
 from .marshmallow import Marshmallow
 from .pydantic import Pydantic
+from .restful import Restful
+from .restx import Restx
 from .webargs import Webargs
 
-VALIDATORS: tuple[Validator, ...] = (Marshmallow(), Webargs(), Pydantic(), JsonSchema())
+VALIDATORS: tuple[Validator, ...] = (
+    Marshmallow(),
+    Restx(),
+    Restful(),
+    Webargs(),
+    Pydantic(),
+    JsonSchema(),
+)
 
 
 def validation_errors() -> tuple[type[Exception], ...]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
+import pytest
 from flask import Flask
 
 from flask_apierrors import ApiErrors
-from flask_apierrors._core.state import AppState
+from flask_apierrors._core.state import Adapter, AppState
 from flask_apierrors._libraries import extensions
 
 
@@ -28,3 +30,14 @@ def test_an_adapter_meets_the_app_once_and_before_its_first_request() -> None:
     for _ in range(2):
         app.test_client().get("/")
     assert met == [(app, state)]
+
+
+@pytest.mark.parametrize("adapt", extensions.ADAPTERS, ids=lambda adapt: adapt.__module__)
+def test_an_adapter_imports_no_library(adapt: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = adapt.__module__.rpartition(".")[2]
+    for name in [name for name in sys.modules if name.startswith(f"flask_{library}")]:
+        monkeypatch.delitem(sys.modules, name)
+    app = Flask("app")
+    ApiErrors(app)
+    assert list(adapt(app, app.extensions["apierrors"])) == []
+    assert f"flask_{library}" not in sys.modules
