@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-import flask_restful  # type: ignore[import-untyped]
+import flask_restful
 import pytest
 from flask import Blueprint, Flask, abort, request
 from flask.views import MethodView

@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import Any
 
 import apiflask
-import flask_restful  # type: ignore[import-untyped]
+import flask_restful
 import pytest
 from apifairy import authenticate  # type: ignore[import-untyped]
 from flask import Blueprint, Flask
