@@ -299,6 +299,20 @@ class ApiErrors:
             if at_first_request not in app.before_request_funcs[None]:  # it has run
                 guard_views(app, app.extensions["apierrors"])
 
+    def require_guards(self, *, except_: Collection[str] = ()) -> None:
+        """Let no endpoint be open by mistake: each needs a guard that authenticates.
+
+        This is checked before the first request, when all views exist. If the check fails, each
+        request is a 500, and the log lists the endpoints.
+
+        :param except_: The endpoints that are open, as ``flask routes`` shows them. Those in the
+            ``except_`` of a guard count, too.
+        :raises TypeError: if ``except_`` is a text.
+        """
+        if isinstance(except_, str):
+            raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
+        self._hooks.unguarded = (*(self._hooks.unguarded or ()), *except_)
+
     def declare_guard(
         self,
         guard: Callable[..., Any],
@@ -402,7 +416,14 @@ class ApiErrors:
         return response
 
 
-_FIRST_STEPS = (check_hooks, guard_views, check_scopes, log_guards_above_routes)
+def _check_guards(app: Flask, state: AppState) -> None:
+    if state.hooks.unguarded is not None:
+        from ._catalogue.unguarded import check_guards
+
+        check_guards(app, state)
+
+
+_FIRST_STEPS = (check_hooks, guard_views, check_scopes, log_guards_above_routes, _check_guards)
 
 
 def _register_handlers(app: Flask, state: AppState) -> None:

@@ -77,7 +77,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("causes",),
         ("examples",),
         ("catalogue",),
-        ("reference",),
+        ("reference", "unguarded"),
     ),
     "openapi": (),
     "_extension": (),

@@ -329,11 +329,7 @@ def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
     """
     from .doctor import diagnose
 
-    findings = [
-        finding
-        for finding in diagnose(app)
-        if not any(_is_ignored(finding, rule) for rule in ignore)
-    ]
+    findings = diagnose(app, ignore)
     if as_json:
         _print_json(
             [{name: getattr(finding, name) for name in finding.__slots__} for finding in findings]
@@ -342,11 +338,6 @@ def doctor(app: Flask, ignore: tuple[str, ...], as_json: bool) -> None:
         _print(_format_findings(findings) or "Nothing found.")
     if findings:
         sys.exit(1)
-
-
-def _is_ignored(finding: Finding, rule: str) -> bool:
-    code, _, where = rule.partition(":")
-    return finding.code == code and where in finding.where
 
 
 def _format_findings(findings: Iterable[Finding]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -18,8 +18,9 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from .._catalogue.catalogue import catalogue
-from .._catalogue.model import CONVERT, Operation
+from .._catalogue.model import Operation
 from .._catalogue.source import foreign_bodies, place_of
+from .._catalogue.unguarded import place_of_operation, possible_guards, unguarded
 from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.first_request import meet_libraries
 from .._core.state import AppState
@@ -55,8 +56,10 @@ class Finding:
 class _Facts:
     """An app, and what the checks read about it."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, ignored: Collection[str]) -> None:
         self.app = app
+        #: The rules of ``--ignore``.
+        self.ignored = ignored
         #: Everything that the API serves, hidden endpoints included.
         self.operations: tuple[Operation, ...] = catalogue(app, hidden=True).operations
         self.state: AppState = app.extensions["apierrors"]
@@ -99,14 +102,26 @@ class _Facts:
         )
 
 
-def diagnose(app: Flask) -> tuple[Finding, ...]:
+def diagnose(app: Flask, ignored: Collection[str] = ()) -> tuple[Finding, ...]:
     """Run all checks. The findings are sorted by code and place.
 
+    :param ignored: What is left out: codes, or codes and a part of the place, ``code:text``.
     :raises RuntimeError: when the app has no ``ApiErrors``.
     """
-    facts = _Facts(app)
+    facts = _Facts(app, ignored)
     with app.app_context():
-        return tuple(sorted({finding for check in CHECKS for finding in check(facts)}))
+        findings = {finding for check in CHECKS for finding in check(facts)}
+    return tuple(
+        finding
+        for finding in sorted(findings)
+        if not is_ignored(finding.code, finding.where, ignored)
+    )
+
+
+def is_ignored(code: str, where: str, ignored: Iterable[str]) -> bool:
+    """Return whether a finding is left out."""
+    rules = (rule.partition(":") for rule in ignored)
+    return any(code == ignored_code and text in where for ignored_code, _, text in rules)
 
 
 # -- the scope of the contract
@@ -385,19 +400,57 @@ def _foreign_shapes(facts: _Facts) -> Iterator[Finding]:
 # -- authentication
 
 
-def _unguarded_writes(facts: _Facts) -> Iterator[Finding]:
-    for operation in facts.operations:
-        # A class that is converted into a 401 can be raised anywhere: it says nothing of this view.
-        checked = any(guard.authenticates for guard in operation.guards) or any(
-            error.status == 401 and error.cause != CONVERT for error in operation.errors
+def _unguarded(facts: _Facts) -> Iterator[Finding]:
+    """Group the operations by what may guard them, unknown to the catalogue."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for operation in unguarded(facts.operations, facts.state):
+        code = "unguarded-write" if operation.method in _WRITES else "unguarded"
+        where = place_of_operation(operation)
+        is_asked = code == "unguarded-write" or facts.state.hooks.unguarded is not None
+        if is_asked and not is_ignored(code, where, facts.ignored):
+            groups.setdefault((code, possible_guards(operation, facts.state)), []).append(where)
+    for (code, guards), places in groups.items():
+        endpoints = "this endpoint" if len(places) == 1 else f"these {len(places)} endpoints"
+        subject = "it" if len(places) == 1 else "they"
+        writes = f", and {subject} may change data" if code == "unguarded-write" else ""
+        yield Finding(
+            code,
+            ", ".join(places),
+            f"Anyone can call {endpoints}{writes}.",
+            _remedy_of_unguarded(guards),
         )
-        if operation.method in _WRITES and not checked:
+
+
+def _remedy_of_unguarded(guards: tuple[str, ...]) -> str:
+    remedy = (
+        "Put @requires_auth on the view, or guard the whole app with errors.guard(app,"
+        " requires_auth, except_=(...)), where except_ names what is open on purpose."
+    )
+    if not guards:
+        return remedy
+    name = guards[0].partition(" ")[0]
+    return (
+        f"If {' or '.join(guards)} authenticates clients, declare that with"
+        f" errors.declare_guard({name}, Unauthorized, authenticates=True). Otherwise: {remedy}"
+    )
+
+
+def _idle_guards(facts: _Facts) -> Iterator[Finding]:
+    """Patterns of ``errors.guard`` that name no endpoint."""
+    for scope in facts.state.hooks.scopes:
+        for pattern in scope.idle_patterns(facts.app):
             yield Finding(
-                "unguarded-write",
-                f"{operation.method} {operation.rule} ({operation.endpoint})",
-                "Anyone can call this endpoint, and it may change data.",
-                "Put @requires_auth or @requires_permissions on the view. If the view authenticates"
-                " in its own way, declare that with @raises(Unauthorized).",
+                "idle-guard",
+                f"errors.guard({pattern!r}, ...)",
+                "No endpoint has this name, so each request is a 500: a view could be open.",
+                "Correct the name. `flask apierrors routes` lists all endpoints.",
+            )
+        for pattern in scope.idle_exceptions(facts.app):
+            yield Finding(
+                "idle-guard",
+                f"errors.guard(..., except_=({pattern!r},))",
+                "No endpoint has this name, so none is left open.",
+                "Correct the name (`flask apierrors routes` lists all endpoints), or remove it.",
             )
 
 
@@ -429,6 +482,7 @@ CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
     _unread_forwarded,
     _hiding_handlers,
     _foreign_shapes,
-    _unguarded_writes,
+    _unguarded,
+    _idle_guards,
     _no_verifier,
 )

@@ -32,6 +32,8 @@ class Hooks:
     scopes: tuple[Any, ...] = ()
     #: The guards of ``errors.declare_guard``: see ``_guards.foreign``.
     declared_guards: tuple[Any, ...] = ()
+    #: Patterns of the endpoints that need no guard. ``None``: no endpoint has to have one.
+    unguarded: tuple[str, ...] | None = None
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()
 

@@ -27,6 +27,11 @@ class DeclaredGuard(NamedTuple):
     #: Patterns of the endpoints that it leaves open.
     exceptions: tuple[str, ...]
 
+    @property
+    def authenticates(self) -> bool:
+        """Whether only authenticated requests pass."""
+        return self.mark.authenticates
+
     def made(self, layer: Any) -> bool:
         """Return whether this is a layer of a view, or made it."""
         if layer is self.guard or (isinstance(self.guard, type) and isinstance(layer, self.guard)):
@@ -133,19 +138,31 @@ def _inside(layer: Any) -> Any:
 
 
 def marks_at(endpoint: str, method: str, app: AppState) -> tuple[Mark, ...]:
-    """Return the marks of everything that guards an endpoint, each once.
-
-    These are the functions of ``before_request``, and the layers of the view and of the method of
-    its class.
-    """
-    view = app.app.view_functions.get(endpoint)
-    cls = getattr(view, "view_class", None)
-    handler = getattr(cls, method.lower(), None) or getattr(cls, "dispatch_request", None)
+    """Return the marks of everything that guards an endpoint, each once."""
     marks: list[Mark] = []
-    for function in (view, handler, *_of_resource(cls, method), *_before(endpoint, app)):
+    for function in _functions_at(endpoint, method, app):
         for layer in layers_of(function):
             marks += (*marks_of(layer), *_foreign_marks(layer, endpoint, app))
     return tuple(mark for index, mark in enumerate(marks) if mark not in marks[:index])
+
+
+def unknown_layers(endpoint: str, method: str, app: AppState) -> Iterator[Any]:
+    """Yield the decorators and the functions of ``before_request`` that may be guards."""
+    before = list(_before(endpoint, app))
+    for function in _functions_at(endpoint, method, app):
+        *layers, last = layers_of(function)
+        for layer in layers if function not in before else (*layers, last):
+            if not marks_of(layer) and not any(_foreign_marks(layer, endpoint, app)):
+                yield layer
+
+
+def _functions_at(endpoint: str, method: str, app: AppState) -> list[Any]:
+    """Return what runs at an endpoint: its view, a method of its class, and what is before it."""
+    view = app.app.view_functions.get(endpoint)
+    cls = getattr(view, "view_class", None)
+    handler = getattr(cls, method.lower(), None) or getattr(cls, "dispatch_request", None)
+    functions = (view, handler, *_of_resource(cls, method), *_before(endpoint, app))
+    return [function for function in functions if function is not None]
 
 
 def _foreign_marks(layer: Any, endpoint: str, app: AppState) -> Iterator[Mark]:

@@ -14,6 +14,7 @@ from flask import Blueprint, Flask
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.hooks import is_named
 from .._core.log_records import PackageLogger
+from .._core.marks import marks_of
 from .._core.state import AppState
 from .guard import unremembered
 
@@ -31,6 +32,8 @@ class Scope(NamedTuple):
     where: weakref.ref[Flask] | Blueprint | tuple[str, ...]
     decorators: tuple[Decorator, ...]
     exceptions: tuple[str, ...]
+    #: Whether only authenticated requests pass, as far as that is known.
+    authenticates: bool
 
     def holds_at(self, endpoint: str, app: Flask) -> bool:
         """Return whether an endpoint is guarded.
@@ -66,9 +69,8 @@ def make_scope(where: object, guards: tuple[Decorator, ...], except_: Iterable[s
         raise TypeError("guard takes decorators, as in errors.guard(app, requires_auth).")
     if isinstance(except_, str):
         raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
-    for decorator in guards:
-        _check(decorator)
-    return Scope(_place(where), guards, tuple(except_))
+    authenticates = [_authenticates(_try(decorator)) for decorator in guards]
+    return Scope(_place(where), guards, tuple(except_), any(authenticates))
 
 
 def _place(where: Any) -> weakref.ref[Flask] | Blueprint | tuple[str, ...]:
@@ -86,8 +88,8 @@ def _place(where: Any) -> weakref.ref[Flask] | Blueprint | tuple[str, ...]:
     )
 
 
-def _check(decorator: Decorator) -> None:
-    """Try a guard on a view.
+def _try(decorator: Decorator) -> Any:
+    """Return a view with a guard.
 
     :raises TypeError: if it is no decorator of views, or lacks its arguments.
     """
@@ -100,6 +102,12 @@ def _check(decorator: Decorator) -> None:
             f"{decorator!r} does not guard views. Give decorators, with their arguments: "
             'errors.guard(app, requires_auth, rate_limit("10/second")).'
         )
+    return guarded
+
+
+def _authenticates(guarded: Any) -> bool:
+    marks = marks_of(guarded)
+    return not marks or any(mark.authenticates for mark in marks)
 
 
 def _takes_nothing(view: Callable[..., Any]) -> bool:

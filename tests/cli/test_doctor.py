@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -594,6 +594,60 @@ def test_an_unguarded_write_is_found(method: str) -> None:
     app, _ = make()
     app.add_url_rule("/x/<name>", "x", lambda name: "x", methods=["GET", method])
     assert findings(app) == [("unguarded-write", f"{method} /x/<name>")]
+
+
+def test_unguarded_writes_of_one_cause_are_one_finding() -> None:
+    app, errors = make()
+
+    def permission(view: Any) -> Any:
+        @wraps(view)
+        def wrapper() -> Any:
+            return view()
+
+        return wrapper
+
+    for number in range(3):
+        app.add_url_rule(f"/x{number}", f"x{number}", permission(lambda: ""), methods=["POST"])
+        app.add_url_rule(f"/y{number}", f"y{number}", lambda: "", methods=["PUT"])
+    declarable, bare = sorted(diagnose(app), key=lambda finding: finding.where)
+    assert declarable.where == "POST /x0 (x0), POST /x1 (x1), POST /x2 (x2)"
+    assert declarable.problem == "Anyone can call these 3 endpoints, and they may change data."
+    assert declarable.remedy.startswith("If ")
+    assert "test_doctor.py:" in declarable.remedy
+    assert "Unauthorized, authenticates=True). Otherwise: Put @requires_auth" in declarable.remedy
+    assert bare.where == "PUT /y0 (y0), PUT /y1 (y1), PUT /y2 (y2)"
+    assert bare.remedy.startswith("Put @requires_auth")
+    (left,) = diagnose(app, ["unguarded-write:(x", "unguarded-write:y0", "unguarded-write:y1"])
+    assert left.where == "PUT /y2 (y2)"
+    assert diagnose(app, ["unguarded-write"]) == ()
+    errors.declare_guard(permission, Unauthorized, authenticates=True)
+    assert [finding.where for finding in diagnose(app)] == [bare.where]
+
+
+def test_unguarded_reads_are_found_if_guards_are_required() -> None:
+    app, errors = make()
+    app.add_url_rule("/x", "x", lambda: "x", methods=["GET", "POST"])
+    errors.require_guards()
+    assert findings(app) == [("unguarded", "GET /x"), ("unguarded-write", "POST /x")]
+    assert "Anyone can call this endpoint." in {finding.problem for finding in diagnose(app)}
+
+
+def test_what_is_left_open_on_purpose_is_no_finding() -> None:
+    app, errors = make()
+    app.add_url_rule("/login", "login", lambda: "", methods=["POST"])
+    app.add_url_rule("/x", "x", lambda: "", methods=["POST"])
+    errors.guard(app, requires_auth, except_=("login",))
+    assert findings(app) == []
+
+
+def test_patterns_of_guards_that_match_no_endpoint_are_found() -> None:
+    app, errors = make()
+    app.add_url_rule("/x", "x", lambda: "")
+    errors.guard(("x", "admin.*"), requires_auth, except_=("z",))
+    assert [(finding.code, finding.where) for finding in diagnose(app)] == [
+        ("idle-guard", "errors.guard('admin.*', ...)"),
+        ("idle-guard", "errors.guard(..., except_=('z',))"),
+    ]
 
 
 def test_a_converted_401_guards_only_where_it_is_declared() -> None:
