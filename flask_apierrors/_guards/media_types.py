@@ -52,7 +52,7 @@ def requires_json(view: View) -> View:
     :param view: The view, ``async def`` or not.
     :returns: The guarded view.
     """
-    return guard(view, _REQUIRES_JSON, _JSON_TYPE, Check(Order.JSON, _check_json))
+    return guard(view, REQUIRES_JSON, _JSON_TYPE, Check(Order.JSON, _check_json))
 
 
 def produces(*media_types: str) -> Callable[[View], View]:
@@ -115,7 +115,7 @@ def _refuse_content_type(
 
 
 _JSON_TYPE = _content_type_check(_JSON, _is_json)
-_REQUIRES_JSON = Mark(
+REQUIRES_JSON = Mark(
     "requires_json",
     statuses=(415, 400),
     condition="Accepts a body of `application/json`.",

@@ -1,0 +1,1 @@
+"""The test kit: what users run in their own suites."""
