@@ -71,7 +71,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("wiring",),
     ),
     "_catalogue": (
-        ("model", "routes", "scopes", "source"),
+        ("classes", "model", "routes", "scopes", "source"),
         ("conditions",),
         ("exits",),
         ("causes",),

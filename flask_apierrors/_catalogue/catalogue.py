@@ -87,15 +87,15 @@ def catalogue(app: Flask, *, hidden: bool = False, root_path: str = "") -> Catal
 def find(app: Flask, name: str, *, root_path: str = "") -> Entry | None:
     """Explain an error by its name, even if no endpoint is known to answer it.
 
-    These are the types of this package, all subclasses of ``ApiError``, and the statuses from 400
-    to 599. The entry names no operations.
+    These are the types of this package, the app's own subclasses of ``ApiError``, and the statuses
+    from 400 to 599. The entry names no operations.
 
     :returns: ``None`` if there is no such error.
     """
     state = _state(app)
 
     def explain() -> Entry | None:
-        for kind in possible_kinds(state):
+        for kind in possible_kinds(routes_of(state), state):
             if kind.code == name:
                 return _Explainer(state, root_path).entry(kind, [])
         return None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from werkzeug.exceptions import HTTPException
 
-from .._core.errors import ApiError, ValidationFailed, code_of_status, code_of_type
+from .._core.errors import ApiError, InvalidToken, ValidationFailed, code_of_status, code_of_type
 from .._core.hooks import is_named
 from .._core.http import BODILESS_METHODS
 from .._core.marks import Mark
@@ -17,6 +17,7 @@ from .._libraries.validators import validation_errors
 from .._limits.rate_limit import RATE_LIMIT
 from .._limits.refusals import QuotaExceeded
 from .._limits.wiring import refuses_without_storage
+from .classes import classes_of
 from .exits import Exit
 from .model import CONVERT, SOURCE
 from .routes import Limits, Route, is_selective, limits_at
@@ -195,22 +196,22 @@ def _kind_of_class(cls: type[HTTPException], state: AppState, status: int | None
     return bare(status)
 
 
-def possible_kinds(state: AppState) -> Iterator[Kind]:
+def possible_kinds(routes: Iterable[Route], state: AppState) -> Iterator[Kind]:
     """Return everything that the app could answer, even at no known route: the author's first."""
-    for cls in _subclasses(ApiError):
+    declared = {cls for route in routes for mark in route.marks for cls in mark.errors}
+    own = {cls for cls in declared if issubclass(cls, ApiError)} | classes_of(state)
+    # The most derived first. An error that was raised with a status has a derived class.
+    derived = (
+        each
+        for cls in own
+        for each in cls.__subclasses__()
+        if (each.__module__, each.type) == (cls.__module__, cls.type)
+    )
+    for cls in sorted({*own, *derived}, key=lambda cls: (-len(cls.__mro__), cls.__qualname__)):
         if cls.code:
             yield _kind_of_class(cls, state)
         else:
             yield Kind(500, code_of_type(cls.type) if cls.type else code_of_status(500), cls)
     yield Kind(state.config.validation_status, "validation-failed")
+    yield from (_kind_of_class(cls, state) for cls in (InvalidToken, QuotaExceeded))
     yield from map(bare, range(400, 600))
-
-
-def _subclasses(cls: type[ApiError]) -> Iterator[type[ApiError]]:
-    """Return all subclasses, the most derived first.
-
-    An error that was raised with a status has a derived class of that status.
-    """
-    for subclass in cls.__subclasses__():
-        yield from _subclasses(subclass)
-        yield subclass

@@ -96,11 +96,12 @@ def _view(state: AppState) -> Callable[..., Any]:
 
     def reference(name: str | None = None) -> Any:
         req = current_request()
-        if name is not None and _STATUS.fullmatch(name):
-            return redirect(page_url(state, req.root_path, code_of_status(int(name))))
         media_type = _media_type(req.environ.get("HTTP_ACCEPT"))
         with lock:  # of several first visitors, one makes a page
-            page = site_at(req.root_path.strip("/")).page(name, media_type)
+            site = site_at(req.root_path.strip("/"))
+            if name is not None and _STATUS.fullmatch(name):
+                return redirect(page_url(state, req.root_path, site.code_of(int(name))))
+            page = site.page(name, media_type)
         if page is None:
             exc = ApiError(Sentence("unknown-error"), status=404)
             return render(to_problem(exc, req, state), req, state)
@@ -154,6 +155,12 @@ class _Site:
         self._root_path = f"/{root_path}" if root_path else ""
         self._catalogue = catalogue(state.app, root_path=self._root_path)
         self._pages: dict[tuple[str | None, str], _Page] = {}
+
+    def code_of(self, status: int) -> str:
+        """Return the code of an error that the app answers with a status."""
+        bare = code_of_status(status)
+        codes = [entry.code for entry in self._catalogue.errors if entry.status == status]
+        return bare if bare in codes or not codes else codes[0]
 
     def page(self, name: str | None, media_type: str) -> _Page | None:
         """Return the overview, or the page of an error. ``None``: there is no such error."""

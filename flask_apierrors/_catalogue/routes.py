@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flask import Flask
+from flask.views import MethodView
 from werkzeug.routing import Rule
 
 from .._core.config import REFERENCE_ENDPOINT
@@ -16,7 +17,7 @@ from .._core.text import paragraphs
 from .._guards.foreign import marks_at
 from .._guards.scope import guard_views
 from .._limits.quotas import Quota
-from .._limits.wiring import quotas_at
+from .._limits.wiring import quotas_at, varies_at
 
 #: The usual order of the methods. Others come last.
 _RANKS = {
@@ -33,15 +34,14 @@ class Limits(NamedTuple):
     """The rate limits of a route."""
 
     quotas: tuple[Quota, ...] = ()
-    #: Whether a limit depends on the request, so that none is known without one.
-    unknown: bool = False
+    #: Whether a function returns a limit, so that it is not known before the request.
+    varies: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The limits in words."""
-        if self.unknown:
-            return ("depends on the request",)
-        return tuple(quota.text for quota in self.quotas)
+        texts = [quota.text for quota in self.quotas]
+        return (*texts, "depends on who asks") if self.varies else tuple(texts)
 
 
 class Route(NamedTuple):
@@ -91,7 +91,7 @@ def _routes(state: AppState) -> Iterator[Route]:
         view = state.app.view_functions.get(rule.endpoint)
         if not _is_api(rule, view, state):
             continue
-        for method in _own_methods(rule):
+        for method in _own_methods(rule, view):
             marks = tuple(mark_in(state, mark) for mark in marks_at(rule.endpoint, method, state))
             limits = limits_at(rule.endpoint, method, state)
             yield Route(
@@ -113,13 +113,20 @@ def _is_api(rule: Rule, view: Any, state: AppState) -> bool:
     return state.config.covers(rule.rule)
 
 
-def _own_methods(rule: Rule) -> set[str]:
-    """Return the methods of the author, without the HEAD and OPTIONS that are added to them."""
+def _own_methods(rule: Rule, view: Any) -> set[str]:
+    """Return the methods of the author.
+
+    These are without the HEAD and OPTIONS that are added to them, and without the methods that a
+    rule has, but its class does not.
+    """
     methods = set(rule.methods or ())
     if "GET" in methods:
         methods.discard("HEAD")
     if getattr(rule, "provide_automatic_options", False):
         methods.discard("OPTIONS")
+    cls = getattr(view, "view_class", None)
+    if getattr(cls, "dispatch_request", None) is MethodView.dispatch_request:
+        methods = {method for method in methods if hasattr(cls, method.lower())}
     return methods
 
 
@@ -143,6 +150,6 @@ def _summary(view: Any, method: str) -> str:
 def limits_at(endpoint: str | None, method: str, state: AppState) -> Limits:
     """Return the limits of an endpoint, or of a request without a route."""
     try:
-        return Limits(quotas_at(endpoint, method, state))
-    except Exception:  # a function of the author's returns the limit, and it needs a request
-        return Limits(unknown=True)
+        return Limits(quotas_at(endpoint, method, state), varies_at(endpoint, method, state))
+    except Exception:  # a function of the author's needs a request
+        return Limits(varies=True)

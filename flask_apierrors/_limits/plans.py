@@ -107,7 +107,7 @@ class Plans:
         return quotas
 
     def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
-        """Return all quotas of an endpoint, for the catalogue.
+        """Return the quotas of an endpoint, for the catalogue: those that no function returns.
 
         :raises Exception: if a function needs a request to return its limit.
         """
@@ -120,9 +120,13 @@ class Plans:
             quotas += self._reader.of_view(self._state.app, endpoint, identity, method)
         view = self._state.app.view_functions.get(identity)
         for declaration in declarations_of(view, method):
-            if declaration.holds_for(method):
+            if declaration.holds_for(method) and not callable(declaration.limit):
                 quotas += self.quotas_of(declaration, identity, method)
         return tuple(quotas)
+
+    def lifts_declarations(self, endpoint: str | None, method: str) -> bool:
+        """Return whether the limits that are declared for a view of an endpoint do not hold."""
+        return self.plan(endpoint, endpoint or "", method).lifts_declarations
 
 
 def method_of(req: Request) -> str:

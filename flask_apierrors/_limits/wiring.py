@@ -228,6 +228,15 @@ def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[Quota
     return counting.plans.quotas_at(endpoint, method) if counting else ()
 
 
+def varies_at(endpoint: str | None, method: str, state: AppState) -> bool:
+    """Return whether a function returns a limit of an endpoint, which depends on the request."""
+    declarations = declarations_of(state.app.view_functions.get(endpoint or ""), method)
+    if not any(callable(each.limit) and each.holds_for(method) for each in declarations):
+        return False
+    counting = rate_limits_of(state).active()
+    return counting is not None and not counting.plans.lifts_declarations(endpoint, method)
+
+
 def refuses_without_storage(state: AppState) -> bool:
     """Return whether a limited request gets a 503 while the storage is down."""
     counting = rate_limits_of(state).active()

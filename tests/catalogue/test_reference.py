@@ -722,3 +722,34 @@ def test_an_app_that_only_sends_problem_json_shows_no_other_body(
     overview = get(app, "/errors", accept).text
     assert "members of problem details" in overview
     assert "to get problem details" not in overview
+
+
+def test_a_status_leads_to_what_the_app_answers_with_it(make_app: MakeApp) -> None:
+    app = make_app(
+        APIERRORS_REFERENCE_URL="/errors",
+        APIERRORS_VALIDATION_STATUS=422,
+        RATELIMIT_DEFAULT="1/second",
+    )
+    app.add_url_rule("/x", view_func=raises(ValidationError)(lambda: ""))
+    client = app.test_client()
+    for status, code in ((422, "validation-failed"), (429, "quota-exceeded"), (418, "im-a-teapot")):
+        response = client.get(f"/errors/{status}")
+        assert response.location == f"/errors/{code}"
+        assert client.get(response.location).status_code == 200
+
+
+def test_the_page_does_not_say_where_the_source_raises_an_error(make_app: MakeApp) -> None:
+    app = make_app(APIERRORS_REFERENCE_URL="/errors")
+
+    @app.get("/x")
+    def x(code: int = 404) -> str:
+        if code == 404:
+            abort(409)
+        abort(code)
+
+    client = app.test_client()
+    for accept in ("text/html", "application/json", "text/markdown"):
+        for url in ("/errors", "/errors/conflict"):
+            text = client.get(url, headers={"Accept": accept}).text
+            assert "Conflict" in text
+            assert ".py" not in text

@@ -218,8 +218,9 @@ def limits_of(app: Flask, rule: str = "/x", method: str = "GET") -> tuple[str, .
         ([rate_limit("10/second")], {"APIERRORS_RATE_LIMITS": {"x": "3/hour"}}, ("3 per 1 hour",)),
         ([], {"RATELIMIT_APPLICATION": "7/day"}, ("7 per 1 day",)),
         ([rate_limit("10/second", methods=["GET"])], {}, ("10 per 1 second",)),
-        ([rate_limit(lambda: "4/second")], {}, ("4 per 1 second",)),
-        ([rate_limit(lambda: request.args["limit"])], {}, ("depends on the request",)),
+        ([rate_limit(lambda: "4/second")], {}, ("depends on who asks",)),
+        ([], {"RATELIMIT_DEFAULT": lambda: request.args["limit"]}, ("depends on who asks",)),
+        ([rate_limit(lambda: request.args["limit"])], {}, ("depends on who asks",)),
     ],
 )
 def test_limits_from_every_source_are_known(
@@ -252,7 +253,7 @@ def test_a_url_without_a_route_only_has_the_limits_of_the_whole_app(make_app: Ma
 
 def test_a_limit_that_depends_on_the_request_is_unknown_without_one(make_app: MakeApp) -> None:
     route = all_routes(limited_app(make_app, rate_limit(lambda: request.args["limit"])))[0]
-    assert (route.method, route.limits) == ("GET", Limits(unknown=True))
+    assert (route.method, route.limits) == ("GET", Limits(varies=True))
 
 
 # -- rules
@@ -315,3 +316,20 @@ def test_a_rule_that_is_not_selective_accepts_every_text(converters: list[str], 
     assert path_of(rule) == "".join(f"/{{v{index}}}" for index in range(len(converters)))
     routing = Map([Rule(rule, endpoint="view")]).bind("localhost")
     assert is_selective(rule) or routing.test(f"/{text}" * len(converters))
+
+
+def test_a_method_that_a_class_does_not_have_is_no_operation(make_app: MakeApp) -> None:
+    class Vessel(MethodView):
+        def get(self) -> str:
+            return ""
+
+    class Anything(MethodView):
+        def dispatch_request(self, **variables: Any) -> str:
+            return ""
+
+    app = make_app()
+    methods = ["GET", "POST", "DELETE"]
+    app.add_url_rule("/x", view_func=Vessel.as_view("x"), methods=methods)
+    app.add_url_rule("/y", view_func=Anything.as_view("y"), methods=["POST"])
+    routes = [(route.method, route.rule) for route in all_routes(app)]
+    assert routes == [("GET", "/x"), ("POST", "/y")]
