@@ -40,11 +40,11 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "apiflask",
             "closures",
+            "frames",
             "gunicorn",
             "jsonschema",
             "marshmallow",
             "pydantic",
-            "restful",
             "smorest",
         ),
         (
@@ -52,9 +52,10 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "jwt_extended",
             "login",
             "principal",
-            "restx",
+            "restful",
             "webargs",
         ),
+        ("restx",),
         ("extensions", "guards", "validators"),
     ),
     "_guards": (

@@ -326,6 +326,8 @@ def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Respo
         return flask_handle(flask_app, *args)
     if not is_answer(exc):
         register_validators(flask_app, app)  # one may have been imported since the app was made
+        mistakes = (find(exc, current_request()) for find in app.client_mistakes)
+        exc = next(filter(None, mistakes), exc)
     if not is_answer(exc):
         return _handle_crash(flask_handle, context, exc, app)
     try:

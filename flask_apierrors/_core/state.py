@@ -58,6 +58,10 @@ class AppState:
     displaced: dict[type[Exception], Callable[..., Any]] = field(default_factory=dict)
     #: Each tells whether a response is the default of another library, whose body is replaced.
     default_responses: list[Callable[[Response], bool]] = field(default_factory=list)
+    #: Each returns the answer to a crash of another library that is the client's mistake.
+    client_mistakes: list[Callable[[Exception, Request], Exception | None]] = field(
+        default_factory=list
+    )
     #: Response classes of the app, and the faster ones that can stand in for them.
     stand_ins: dict[type[Response], type[Response]] = field(default_factory=dict)
     #: The exits of functions that were read in the source: see ``_catalogue.exits``.

@@ -11,6 +11,7 @@ from . import (
     restful,
     restx,
     smorest,
+    webargs,
 )
 
 ADAPTERS: tuple[Adapter, ...] = (
@@ -21,4 +22,5 @@ ADAPTERS: tuple[Adapter, ...] = (
     restful.adapt,
     restx.adapt,
     smorest.adapt,
+    webargs.adapt,
 )

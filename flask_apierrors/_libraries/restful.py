@@ -6,12 +6,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from traceback import walk_tb
-from types import FunctionType
 from typing import Any
 
 from flask import Flask, Request, Response
-from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
 from .._core.errors import ApiError, FieldError, ValidationFailed
@@ -20,6 +17,7 @@ from .._core.origin import likely_location
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask, current_request
 from .._core.validation import Invalid, Message, describe_errors, field_error
+from .frames import variables_of
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:
@@ -45,11 +43,8 @@ class Restful:
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe the messages by argument."""
-        module = sys.modules.get("flask_restful.reqparse")
-        if module is None or not isinstance(exc, HTTPException):
-            return None
-        messages = vars(exc).get("data", {}).get("message")
-        return describe_arguments(exc, messages, module, req, config)
+        messages = data_of(exc).get("message")
+        return describe_arguments(exc, messages, "flask_restful.reqparse", req, config)
 
 
 # -- the answers of an Api. Flask-RESTX, which began as a copy, has the same methods.
@@ -105,20 +100,28 @@ def _challenge(response: Response, api: Any) -> Response:
 # -- the argument parser
 
 
+def data_of(exc: Exception) -> Mapping[str, Any]:
+    """Return what the ``abort`` of a library hangs on an exception."""
+    data = vars(exc).get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
 def describe_arguments(
-    exc: HTTPException, messages: object, module: Any, req: Request, config: Config
+    exc: Exception, messages: object, module: str, req: Request, config: Config
 ) -> ApiError | None:
     """Describe the messages of an argument parser.
 
     :param messages: A text by the name of each argument. Anything else is not the parser's.
-    :param module: The library's module ``reqparse``.
+    :param module: The name of the library's module ``reqparse``.
     """
+    if not isinstance(messages, Mapping):
+        return None
     arguments = {
         argument.name: argument
-        for variables in variables_of(exc, module.RequestParser.parse_args)
+        for variables in variables_of(exc, module, "parse_args")
         for argument in variables["self"].args
     }
-    if not isinstance(messages, Mapping) or not arguments.keys() >= messages.keys():
+    if not arguments.keys() >= messages.keys():
         return None
     errors = [
         _argument_error(arguments[name], text, req, config) for name, text in messages.items()
@@ -126,19 +129,13 @@ def describe_arguments(
     return failed_validation(exc, errors, config)
 
 
-def failed_validation(exc: HTTPException, errors: list[FieldError], config: Config) -> ApiError:
+def failed_validation(exc: Exception, errors: list[FieldError], config: Config) -> ApiError:
     """Return what to answer, with a status that an author chose."""
-    if exc.code == 400:
+    status: int = exc.code  # type: ignore[attr-defined]
+    if status == 400:
         return ValidationFailed(*errors)
     invalid = describe_errors(errors, config.max_errors, config.text_of)
-    return ApiError(invalid.sentence, status=exc.code, errors=invalid.errors)
-
-
-def variables_of(exc: Exception, function: FunctionType) -> Iterator[Mapping[str, Any]]:
-    """Yield the local variables of each call of a function that an exception went through."""
-    for frame, _ in walk_tb(exc.__traceback__):
-        if frame.f_code is function.__code__:
-            yield frame.f_locals
+    return ApiError(invalid.sentence, status=status, errors=invalid.errors)
 
 
 def _argument_error(argument: Any, text: str, req: Request, config: Config) -> FieldError:

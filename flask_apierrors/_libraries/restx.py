@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, Request
-from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
 from .._core.errors import ApiError, FieldError, ValidationFailed
@@ -15,8 +14,9 @@ from .._core.first_request import name_of
 from .._core.road import Handler, register_handler
 from .._core.state import AppState, current_flask
 from .._core.validation import Invalid
+from .frames import variables_of
 from .jsonschema import field_errors
-from .restful import apis_of, describe_arguments, failed_validation, variables_of, yields
+from .restful import apis_of, data_of, describe_arguments, failed_validation, yields
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:
@@ -75,25 +75,21 @@ class Restx:
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe what does not fit a model, or the messages by argument."""
-        module: Any = sys.modules.get("flask_restx")
-        if module is None or not isinstance(exc, HTTPException):
-            return None
-        for variables in variables_of(exc, module.model.ModelBase.validate):
-            index = _index_of_item(exc, module)
+        messages = data_of(exc).get("errors")
+        for variables in variables_of(exc, "flask_restx.model", "validate") if messages else ():
+            index = _index_of_item(exc)
             errors = [
                 error
                 for cause in variables["validator"].iter_errors(variables["data"])
                 for error in field_errors(cause, req, config, index)
             ]
             return failed_validation(exc, errors, config)
-        messages = vars(exc).get("data", {}).get("errors")
-        return describe_arguments(exc, messages, module.reqparse, req, config)
+        return describe_arguments(exc, messages, "flask_restx.reqparse", req, config)
 
 
-def _index_of_item(exc: Exception, module: Any) -> tuple[int, ...]:
+def _index_of_item(exc: Exception) -> tuple[int, ...]:
     """Return the index of the item of a list that does not fit the model."""
-    function = module.Resource._Resource__validate_payload
-    for variables in variables_of(exc, function):
+    for variables in variables_of(exc, "flask_restx.resource", "__validate_payload"):
         if variables["collection"]:
             return (
                 next(i for i, item in enumerate(variables["data"]) if item is variables["obj"]),

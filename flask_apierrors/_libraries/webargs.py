@@ -1,19 +1,21 @@
-"""webargs: the messages that it keeps on the exception that it aborts with."""
+"""webargs: the messages of its exceptions, and the JSON that it parses itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from json import JSONDecodeError
 from typing import Any
 
-from flask import Request
+from flask import Flask, Request
 from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
 from .._core.errors import ApiError, FieldErrors
 from .._core.sentences import Sentence
+from .._core.state import AppState
 from .._core.validation import Invalid, describe
+from .frames import variables_of, went_through
 from .marshmallow import MarshmallowDialect, is_validation_error
 
 #: webargs' names of locations -> OpenAPI's ``in``. ``None`` is the body.
@@ -29,6 +31,33 @@ LOCATIONS: dict[str, str | None] = {
     "path": "path",
     "view_args": "path",
 }
+
+
+def adapt(app: Flask, state: AppState) -> Iterable[str]:
+    """Answer what JSON does to webargs, which takes only a syntax error for the client's."""
+    if malformed_json not in state.client_mistakes:
+        state.client_mistakes.append(malformed_json)
+    return ()
+
+
+def malformed_json(exc: Exception, req: Request) -> ApiError | None:
+    """Return what is wrong with a body that webargs failed to parse.
+
+    An integer of too many digits is a ``ValueError``. What is nested too deeply is a
+    ``RecursionError``, and some of it fails only in a schema.
+    """
+    is_number = isinstance(exc, ValueError) and any(variables_of(exc, "webargs.core", "parse_json"))
+    is_deep = isinstance(exc, RecursionError) and went_through(exc, "webargs.core")
+    return _refusal(req) if (is_number or is_deep) and req.is_json else None
+
+
+def _refusal(req: Request) -> ApiError | None:
+    """Return how this package refuses a JSON body, which says what is wrong with it."""
+    try:
+        req.get_json(force=True)
+    except ApiError as refusal:
+        return refusal
+    return None
 
 
 class Webargs:
@@ -54,13 +83,16 @@ class Webargs:
         if not isinstance(messages, Mapping):
             return None
         cause: Any = attributes.get("exc")
-        if isinstance(cause, (JSONDecodeError, UnicodeDecodeError)):
-            try:
-                req.get_json(force=True)
-            except ApiError as refusal:  # it says where the JSON is malformed, which webargs keeps
-                return refusal
+        if isinstance(cause, JSONDecodeError):
+            return _refusal(req) or _syntax_error(cause)
         validated = cause.data if is_validation_error(cause) else None
         return describe_locations(messages, config.max_errors, validated, config.text_of)
+
+
+def _syntax_error(cause: Any) -> ApiError:
+    """Say what webargs alone refuses: a byte order mark."""
+    problem = Sentence("json-syntax", reason=cause.msg, line=cause.lineno, column=cause.colno)
+    return ApiError(Sentence("malformed-json", problem=problem), status=400)
 
 
 def describe_locations(

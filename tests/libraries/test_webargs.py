@@ -202,12 +202,58 @@ def test_a_compressed_body_of_webargs_is_a_415(api: Flask) -> None:
     assert (response.status_code, response.headers["Accept-Encoding"]) == (415, "identity")
 
 
-def test_json_that_webargs_alone_refuses_keeps_its_text(api: Flask) -> None:
+def test_json_that_webargs_alone_refuses_says_where(api: Flask) -> None:
     # webargs decodes a byte order mark as text.
     response = api.test_client().post(
         "/order", data=b"\xef\xbb\xbf{}", content_type="application/json"
     )
-    assert (response.status_code, response.get_json()["error"]) == (400, "Invalid JSON body.")
+    assert (response.status_code, response.get_json()["error"]) == (
+        400,
+        "Malformed JSON: Unexpected UTF-8 BOM (decode using utf-8-sig) at line 1 column 1.",
+    )
+
+
+DEPTH = b"[" * 5_000
+NESTED = b'{"child":' * 150 + b"1" + b"}" * 150
+
+
+@pytest.mark.parametrize("body", [DEPTH, b'{"child":' + DEPTH, b'{"limit":' + b"9" * 5_000 + b"}"])
+def test_json_that_crashes_webargs_is_refused_as_by_get_json(
+    api: Flask, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.add_url_rule("/own", view_func=lambda: request.get_json(), methods=["POST"])
+    own, webargs = (
+        api.test_client().post(path, data=body, content_type="application/json")
+        for path in ("/own", "/order")
+    )
+    assert webargs.status_code == 400
+    assert webargs.get_json() == own.get_json()
+    assert not caplog.records
+
+
+def test_json_that_is_too_deep_for_a_schema_is_refused(make_app: Callable[..., Flask]) -> None:
+    class Node(ma.Schema):
+        child = fields.Nested(lambda: Node())
+
+    app = make_app()
+    app.add_url_rule("/", view_func=use_args(Node())(lambda args: {}), methods=["POST"])
+    response = app.test_client().post("/", data=NESTED, content_type="application/json")
+    assert response.status_code == 400
+    assert response.get_json() == {"error": "Malformed JSON: it is nested too deeply."}
+
+
+def test_a_crash_beside_webargs_is_a_crash(make_app: Callable[..., Flask]) -> None:
+    def crash(value: object) -> None:
+        raise recursion if value == "deep" else ValueError("secret")
+
+    recursion = RecursionError("secret")
+    app = make_app()
+    arguments = {"a": fields.Raw(validate=crash)}
+    app.add_url_rule("/validator", "a", use_args(arguments, location="query")(lambda args: {}))
+    app.add_url_rule("/view", "b", lambda: str(int("x")))
+    for url in ("/validator?a=deep", "/validator?a=x", "/view"):
+        response = app.test_client().get(url)
+        assert (response.status_code, "secret" in response.text) == (500, False)
 
 
 @pytest.mark.parametrize(
