@@ -36,19 +36,16 @@ from ._core.road import (
 from ._core.sentences import Sentence
 from ._core.state import (
     AppState,
-    RequestState,
     app_state,
     current_flask,
     current_request,
-    request_state,
 )
 from ._core.text import has_text
 from ._guards.authentication import synchronous
 from ._guards.bearer import Bearer
 from ._guards.foreign import declared_guard
-from ._guards.guard import run_checks
 from ._guards.misuse import check_hooks, log_guards_above_routes
-from ._guards.options import options_response
+from ._guards.options import is_unjudged, options_response, refusal_of
 from ._guards.request import use_request_class
 from ._guards.scope import check_scopes, guard_views, make_scope
 from ._libraries.extensions import ADAPTERS
@@ -444,11 +441,14 @@ def _annotate(converter: Converter, answer: type[HTTPException]) -> Converter:
 
 def _check_available() -> None:
     req = current_request()
-    run_checks((_refuse_in_maintenance,), req, request_state(req))
+    if not is_unjudged(req, current_flask()):
+        try:
+            _refuse_in_maintenance(req, app_state())
+        except HTTPException as refusal:
+            raise refusal_of(refusal, req) from None
 
 
-def _refuse_in_maintenance(req: Request, of_request: RequestState) -> None:
-    state = of_request.app
+def _refuse_in_maintenance(req: Request, state: AppState) -> None:
     hook = state.hooks.unavailable_when
     # The reference page stays open: it explains the 503 that all other requests get.
     available = (REFERENCE_ENDPOINT, *state.hooks.available)

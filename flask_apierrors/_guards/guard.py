@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from flask import Request, current_app
-from werkzeug.exceptions import HTTPException
 
 from .._core.marks import Mark, View, add_mark, check_view, marks_of
 from .._core.state import (
@@ -22,7 +21,7 @@ from .._core.state import (
     in_event_loop,
     request_state,
 )
-from .options import is_unjudged, refusal_of
+from .options import is_preflight, is_unjudged, preflight_answer
 
 Run = Callable[[Request, RequestState], object]
 
@@ -133,15 +132,15 @@ def marks_above(view: Callable[..., Any]) -> tuple[Mark, ...]:
 def run_checks(runs: Iterable[Run], req: Request, state: RequestState) -> None:
     """Run checks, unless the request is one for OPTIONS that no guard judges.
 
-    :raises HTTPException: what a check raised. For a preflight, one with Flask's own response.
+    :raises HTTPException: what a check raised. For a preflight, Flask's own response: no guard
+        refuses it, and the view does not expect it.
     """
     if is_unjudged(req, current_flask()):
         return
-    try:
-        for run in runs:
-            run(req, state)
-    except HTTPException as refusal:
-        raise refusal_of(refusal, req) from refusal.__cause__
+    if is_preflight(req):
+        raise preflight_answer()
+    for run in runs:
+        run(req, state)
 
 
 def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..., Any]:

@@ -44,15 +44,17 @@ def _expects_preflights(view: Any) -> bool:
     return options is not None and not any(mark.is_guard for mark in marks_of(options))
 
 
+def preflight_answer() -> HTTPException:
+    """Return what is raised to answer a preflight as Flask does by itself."""
+    return HTTPException(response=current_flask().make_default_options_response())
+
+
 def refusal_of(exc: HTTPException, req: Request) -> HTTPException:
     """Return what is raised to refuse a request.
 
-    A browser does not show a script why a preflight was refused, so a preflight gets what Flask
-    answers by itself. The view, which does not expect it, does not run.
+    A browser tells a script nothing about a preflight that was refused, so none is.
     """
-    if not is_preflight(req):
-        return exc
-    return HTTPException(response=current_flask().make_default_options_response())
+    return preflight_answer() if is_preflight(req) else exc
 
 
 def options_response(make: Callable[..., Response], *args: Any) -> Response:

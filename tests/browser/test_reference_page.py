@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable
 from json import loads
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_core_python.selenium import Axe
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from flask import Flask
+from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
-from werkzeug.serving import make_server
 
 from example_app import create_app
 
@@ -27,53 +25,13 @@ PAGES = (
 )
 SCHEMES = ("light", "dark")
 WIDTHS = (360, 1280)
-_ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-def _program(*names: str) -> str:
-    """Find a program by one of its names."""
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.exit(
-            f"{names[0]} is not in the PATH. On Debian: apt-get install chromium chromium-driver",
-            returncode=3,
-        )
-    return path
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(serve: Callable[[Flask], str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """Run the example API. Return its address."""
     database = tmp_path_factory.mktemp("store") / "telemetry.sqlite"
-    app = create_app({"DATABASE": str(database), "APIERRORS_REFERENCE_URL": "/errors"})
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = _program("chromium", "chromium-browser", "google-chrome")
-    for argument in (*_ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options, ChromeService(_program("chromedriver")))
-    yield driver
-    driver.quit()
+    return serve(create_app({"DATABASE": str(database), "APIERRORS_REFERENCE_URL": "/errors"}))
 
 
 def open_page(
