@@ -48,11 +48,13 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "smorest",
         ),
         (
+            "authlib",
             "httpauth",
             "jwt_extended",
             "login",
             "principal",
             "restful",
+            "security",
             "webargs",
         ),
         ("restx",),

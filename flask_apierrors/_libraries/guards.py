@@ -7,16 +7,20 @@ from typing import Any
 
 from .._core.marks import Mark
 from . import (
+    authlib,
     httpauth,
     jwt_extended,
     login,
     principal,
+    security,
 )
 
 #: Each takes one wrapper of a view. It returns what the wrapper means, or ``None`` for any other.
 GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = (
+    authlib.guard_mark,
     httpauth.guard_mark,
     jwt_extended.guard_mark,
     login.guard_mark,
     principal.guard_mark,
+    security.guard_mark,
 )
