@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ._core.errors import ApiError, FieldError, InvalidToken, Problem, ValidationFailed
 from ._core.marks import Mark
+from ._core.signals import error_answered
 from ._core.state import request_id
 from ._extension import ApiErrors
 from ._guards.authentication import current_principal, requires_auth, requires_permissions
@@ -47,6 +48,7 @@ __all__ = [
     "client_key",
     "consumes",
     "current_principal",
+    "error_answered",
     "guard",
     "negotiated_type",
     "produces",

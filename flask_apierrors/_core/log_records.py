@@ -11,8 +11,9 @@ from flask import current_app, has_request_context
 from .state import current_request, request_id_of
 from .text import printable
 
-#: The messages of a crash: Flask's, which this package writes too, and that of a failed answer.
+#: The message of a crash, which is Flask's, too, and those of an answer and a receiver that fail.
 CRASH, FAILED_ANSWER = "Exception on %s [%s]", "Answering %s [%s] failed"
+FAILED_RECEIVER = "A receiver of error_answered failed for %s [%s]"
 _ID = "_apierrors_request_id"
 
 
@@ -81,7 +82,7 @@ def _with_id(cls: type[logging.LogRecord]) -> type[RequestRecord]:
 def _complete_crash(record: logging.LogRecord, identifier: str | None) -> None:
     """Add the ID to the message of a crash, and keep the path from beginning a line of its own."""
     req = current_request()
-    for template in (CRASH, FAILED_ANSWER):
+    for template in (CRASH, FAILED_ANSWER, FAILED_RECEIVER):
         if record.msg in (template, template % (req.path, req.method)):
             record.msg, record.args = template, (printable(req.path), printable(req.method))
             if identifier is not None:

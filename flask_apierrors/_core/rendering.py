@@ -18,7 +18,8 @@ from .formats import plain, problem_json
 from .header_fields import COMMON_FIELDS
 from .http import HeaderPairs, OneVary, header_pairs
 from .sentences import Sentence
-from .state import AppState, current_flask, request_id_of
+from .signals import error_answered
+from .state import AppState, current_flask, request_id_of, request_state
 from .text import as_json
 
 _JSON = "application/json"
@@ -39,12 +40,14 @@ _CONTENT_TYPES = {media_type: ("Content-Type", media_type) for media_type in (_J
 def render(problem: Problem, req: Request, app: AppState) -> Response:
     """Make the response: RFC 9457 if the app or the client asks for it, else the plain body."""
     flask_app = current_flask()
+    if error_answered.receivers:
+        request_state(req, app).problem = problem
     accept = req.environ.get("HTTP_ACCEPT")
     if app.config.format == "problem" or (accept is not None and wants_problem(accept)):
         media_type = PROBLEM_JSON
-        body = _dumps(problem_json(_locate(problem, req, app)), flask_app)
+        body = _dumps(problem_json(locate(problem, req, app)), flask_app)
     elif app.hooks.format is not None:
-        return _in_own_shape(_locate(problem, req, app), app.hooks.format, app)
+        return _in_own_shape(locate(problem, req, app), app.hooks.format, app)
     else:
         media_type = _JSON
         body = _plain_body(problem, req, app, flask_app)
@@ -60,7 +63,7 @@ def static_500(app: AppState, headers: HeaderPairs = ()) -> Response:
 
 def _plain_body(problem: Problem, req: Request, app: AppState, flask_app: Flask) -> bytes:
     if app.config.members != ("error",):
-        return _dumps(plain(_locate(problem, req, app), app.config.named_members), flask_app)
+        return _dumps(plain(locate(problem, req, app), app.config.named_members), flask_app)
     if type(flask_app.json) is DefaultJSONProvider:
         # The usual body, seven times as fast as by json.dumps.
         return f'{{"error":{_encode(problem.detail)}}}\n'.encode()
@@ -85,7 +88,7 @@ def _in_own_shape(problem: Problem, function: Callable[[Problem], Any], app: App
     return _response(problem.status, data, media_type, fields, app, flask_app)
 
 
-def _locate(problem: Problem, req: Request, app: AppState) -> Problem:
+def locate(problem: Problem, req: Request, app: AppState) -> Problem:
     """Add what only the request knows. Never read ``Host``, which may be an attacker's."""
     config = app.config
     page = None

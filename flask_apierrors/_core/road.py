@@ -6,14 +6,12 @@ Flask calls :func:`handle`. ``error_response`` is the table of contents of every
 from __future__ import annotations
 
 import copyreg
-import traceback
 from collections.abc import Callable
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import Flask, Request, Response
-from flask.signals import got_request_exception
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -22,10 +20,12 @@ from .errors import ApiError
 from .header_fields import FIELDS_OF_EVERY_ERROR
 from .hooks import Converter
 from .http import HeaderPairs, header_pairs, merged_list
-from .log_records import CRASH, FAILED_ANSWER
+from .log_records import FAILED_ANSWER
 from .problem import own_response, to_problem, writes_own_body
 from .ready_response import ReadyResponse, is_error, is_ready, is_whole, status_of
 from .rendering import render, static_500
+from .reports import announce, report
+from .signals import error_answered, note_exception
 from .state import (
     REQUEST_STATE,
     AppState,
@@ -71,6 +71,8 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
     A redirect, and an exception with a response of its own, pass unchanged. An ``ApiError`` with a
     status below 400 is a mistake of its author, and a 500.
     """
+    if error_answered.receivers:
+        note_exception(exc, req, app)
     try:
         converter = find_converter(exc, app)
         converted = exc if converter is None else run_converter(converter, exc, app)
@@ -146,27 +148,11 @@ def _is_crash(exc: Exception) -> bool:
     return isinstance(exc, InternalServerError) and exc.original_exception is not None
 
 
-def report(exc: BaseException, app: AppState, message: str = CRASH) -> None:
-    """Log an exception and send ``got_request_exception``, as Flask does for a crash.
-
-    A log filter or a receiver that raises takes the response from nobody. The log of the server
-    gets its traceback.
-    """
-    req = current_request()
-    try:
-        app.app.logger.error(message, req.path, req.method, exc_info=exc)
-    except Exception:
-        traceback.print_exc(file=req.environ.get("wsgi.errors"))
-    try:
-        got_request_exception.send(app.app, _async_wrapper=app.app.ensure_sync, exception=exc)
-    except Exception:
-        traceback.print_exc(file=req.environ.get("wsgi.errors"))
-
-
 def last_resort(
     failure: Exception, req: Request, app: AppState, headers: HeaderPairs = ()
 ) -> Response:
     """Answer when the answer itself failed: log why, and send a constant body."""
+    note_exception(failure, req, app)
     report(failure, app, FAILED_ANSWER)
     return static_500(app, headers)
 
@@ -324,6 +310,7 @@ def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Respo
     app = app_state()
     if not app.config.covers(current_request().path):
         return flask_handle(flask_app, *args)
+    note_exception(exc, current_request(), app)
     if not is_answer(exc):
         register_validators(flask_app, app)  # one may have been imported since the app was made
         mistakes = (find(exc, current_request()) for find in app.client_mistakes)
@@ -351,7 +338,7 @@ def _handle_crash(
         if failure is exc or propagates:
             raise
         return _finalize(last_resort(failure, req, app), context, failure, app)
-    return complete(response, req, app)
+    return _leave(response, req, app)
 
 
 def _finalize(answer: Response, context: list[Any], exc: Exception, app: AppState) -> Response:
@@ -362,7 +349,15 @@ def _finalize(answer: Response, context: list[Any], exc: Exception, app: AppStat
     except Exception as failure:
         if type(failure) is not type(exc):
             report(failure, app, "Finishing the response to %s [%s] failed")
-    return complete(answer, current_request(), app)
+    return _leave(answer, current_request(), app)
+
+
+def _leave(response: Response, req: Request, app: AppState) -> Response:
+    """Complete what leaves without ``finish``, because a function of ``after_request`` failed."""
+    response = complete(response, req, app)
+    if error_answered.receivers:
+        announce(response, req, app)
+    return response
 
 
 # -- what leaves the app
@@ -389,11 +384,15 @@ def finish(app: AppState, process: Callable[..., Response], *args: Any) -> Respo
         if response.status_code < 400:
             _identify(response, req, app)
             return response
+        response = complete(response, req, app)
     elif len(vars(response)) == 1:  # is_ready, in place
         if app.config.request_id_header is not None:
             response.identify(app.config.request_id_header, request_id_of(req, app) or "")
-        return response
-    return complete(response, req, app)
+    else:
+        response = complete(response, req, app)
+    if error_answered.receivers:
+        announce(response, req, app)
+    return response
 
 
 def _identify(response: Response, req: Request, app: AppState) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from flask import Flask, Request, Response, current_app, has_request_context, request
 
 from .config import Config
+from .errors import Problem
 from .hooks import Converter, Hooks
 from .identifiers import IDENTIFIERS
 from .scheme import Scheme
@@ -118,6 +119,10 @@ class RequestState:
     internal_error: Exception | None = None
     #: Whether a returned error becomes a problem. ``abort(Response(...))`` stays.
     adopts: bool = True
+    #: The last exception and problem, and whether `error_answered` was sent: see `signals`.
+    exception: BaseException | None = None
+    problem: Problem | None = None
+    is_announced: bool = False
     #: What the request took from its quotas, and the function that completes its response.
     charges: list[Any] | None = None
     complete: Callable[[Response, RequestState], None] | None = None
