@@ -2,14 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from ._core.errors import ApiError, FieldError, InvalidToken, Problem, ValidationFailed
+from ._core.errors import (
+    ApiError,
+    FieldError,
+    InvalidCredentials,
+    InvalidToken,
+    Problem,
+    ValidationFailed,
+)
 from ._core.marks import Mark
+from ._core.scheme import Scheme
 from ._core.signals import error_answered
 from ._core.state import request_id
 from ._extension import ApiErrors
-from ._guards.authentication import current_principal, requires_auth, requires_permissions
+from ._guards.authentication import current_principal, requires_auth
 from ._guards.guard import Check, Order, guard
 from ._guards.media_types import consumes, negotiated_type, produces, requires_json
+from ._guards.permissions import requires_permissions
 from ._guards.raises import raises
 from ._limits.clients import client_key
 from ._limits.rate_limit import rate_limit
@@ -37,12 +46,14 @@ __all__ = [
     "Entry",
     "FieldError",
     "HeaderField",
+    "InvalidCredentials",
     "InvalidToken",
     "Mark",
     "Occurrence",
     "Operation",
     "Order",
     "Problem",
+    "Scheme",
     "ValidationFailed",
     "catalogue",
     "client_key",

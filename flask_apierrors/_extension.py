@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from copy import copy
 from datetime import datetime, timedelta
 from functools import partial
+from inspect import iscoroutinefunction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask import Blueprint, Flask, Request, Response
@@ -33,6 +35,7 @@ from ._core.road import (
     use_response_class,
     wrap_method,
 )
+from ._core.scheme import Scheme, check_scheme
 from ._core.sentences import Sentence
 from ._core.state import (
     AppState,
@@ -41,9 +44,12 @@ from ._core.state import (
     current_request,
 )
 from ._core.text import has_text
+from ._guards.api_key import ApiKey, Location
 from ._guards.authentication import synchronous
+from ._guards.basic import Basic
 from ._guards.bearer import Bearer
 from ._guards.foreign import declared_guard
+from ._guards.identify import Identify
 from ._guards.misuse import check_hooks, log_guards_above_routes
 from ._guards.options import is_unjudged, options_response, refusal_of
 from ._guards.request import use_request_class
@@ -60,6 +66,8 @@ _Permissions = Collection[str] | None
 _Reason = int | float | timedelta | datetime | str | None
 # Each hook is typed by what it takes and returns, so that a wrong one fails in a type checker.
 _Verifier = TypeVar("_Verifier", bound=Callable[[str], Any])
+_LoginVerifier = TypeVar("_LoginVerifier", bound=Callable[[str, str], Any])
+_Identity = TypeVar("_Identity", bound=Callable[[], Any])
 _PermissionsHook = TypeVar(
     "_PermissionsHook", bound=Callable[[Any], _Permissions | Awaitable[_Permissions]]
 )
@@ -72,6 +80,11 @@ _Answer = TypeVar(
     | ResponseReturnValue
     | Awaitable[HTTPException]
     | Awaitable[ResponseReturnValue],
+)
+
+
+_SESSION: Mapping[str, Any] = MappingProxyType(
+    {"type": "apiKey", "in": "cookie", "name": "session"}
 )
 
 
@@ -150,8 +163,97 @@ class ApiErrors:
             client. ``None`` means that the token is invalid. The function may be ``async def``.
         :returns: The function.
         """
-        self._hooks.schemes = (Bearer(synchronous(function)),)
+        self._hooks.add_scheme(Bearer(synchronous(function)))
         return function
+
+    def verify_key(
+        self,
+        *,
+        header: str | None = None,
+        query: str | None = None,
+        cookie: str | None = None,
+        name: str = "Key",
+    ) -> Callable[[_Verifier], _Verifier]:
+        """Register the function that verifies API keys.
+
+        It takes a key, which is printable ASCII, and returns the principal, or ``None`` if the key
+        is invalid. It may be ``async def``. Give one of the first three parameters.
+
+        :param header: The name of the header field that has the key, such as ``X-API-Key``.
+        :param query: The name of the query parameter that has it.
+        :param cookie: The name of the cookie that has it.
+        :param name: The name for ``@requires_auth("key")``. An app with several kinds of keys gives
+            each a name of its own.
+        :returns: A decorator, which returns the function.
+        :raises TypeError: without a place, or with several.
+        :raises ValueError: for a name that cannot be one, or if another scheme has it.
+        """
+        places: dict[Location, str | None] = {"header": header, "query": query, "cookie": cookie}
+        chosen = [(place, value) for place, value in places.items() if value is not None]
+        if len(chosen) != 1:
+            raise TypeError('verify_key takes one place, as in verify_key(header="X-API-Key").')
+        ((place, parameter),) = chosen
+
+        def register(function: _Verifier) -> _Verifier:
+            self.add_scheme(ApiKey(synchronous(function), place, parameter, name))
+            return function
+
+        return register
+
+    def verify_basic(self, function: _LoginVerifier) -> _LoginVerifier:
+        """Register the function that verifies usernames and passwords (RFC 7617).
+
+        :param function: Takes a username and a password. Returns the principal, or ``None`` if they
+            are wrong. The function may be ``async def``.
+        :returns: The function.
+        """
+        self._hooks.add_scheme(Basic(synchronous(function)))
+        return function
+
+    @overload
+    def identify(self, function: _Identity) -> _Identity: ...
+
+    @overload
+    def identify(
+        self, *, name: str = ..., security: Mapping[str, Any] = ..., credentials: str = ...
+    ) -> Callable[[_Identity], _Identity]: ...
+
+    def identify(
+        self,
+        function: Any = None,
+        *,
+        name: str = "Session",
+        security: Mapping[str, Any] = _SESSION,
+        credentials: str = "a session",
+    ) -> Any:
+        """Register the function that says whom the app knows already, such as by a session.
+
+        It is asked if a request has no credentials of another scheme.
+
+        :param function: Takes nothing. Returns the principal, or ``None``. The function may be
+            ``async def``.
+        :param name: The name for ``@requires_auth("session")``.
+        :param security: The OpenAPI security scheme. The default is Flask's session cookie.
+        :param credentials: What a client sends, in words.
+        :returns: The function, or a decorator if it is missing.
+        """
+        if function is None:
+            return partial(self.identify, name=name, security=security, credentials=credentials)
+        self.add_scheme(Identify(synchronous(function), name, security, credentials))
+        return function
+
+    def add_scheme(self, scheme: Scheme) -> None:
+        """Register a way to authenticate of your own.
+
+        :param scheme: An instance of a subclass of :class:`Scheme`.
+        :raises TypeError: for anything else.
+        :raises ValueError: for an attribute that cannot be right, or if another scheme has the name
+            or reads the same credentials.
+        """
+        check_scheme(scheme)
+        if iscoroutinefunction(scheme.verify):
+            vars(scheme)["verify"] = synchronous(scheme.verify)
+        self._hooks.add_scheme(scheme)
 
     def permissions_of(self, function: _PermissionsHook) -> _PermissionsHook:
         """Register the function that returns the permissions of a principal.

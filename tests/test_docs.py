@@ -33,6 +33,8 @@ EXTRAS = {
     "flask_smorest": "apispec",
     "flask_jwt_extended": "jwt",
     "async def": "asgiref",
+    "flask_login": "flask_login",
+    "authlib": "authlib",
 }
 
 

@@ -62,9 +62,20 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("extensions", "guards", "validators"),
     ),
     "_guards": (
-        ("bearer", "body", "json_body", "key_set", "options", "raises"),
+        (
+            "api_key",
+            "basic",
+            "bearer",
+            "body",
+            "identify",
+            "json_body",
+            "key_set",
+            "options",
+            "raises",
+        ),
         ("foreign", "guard", "request", "schemes"),
         ("authentication", "media_types", "misuse", "scope"),
+        ("permissions",),
     ),
     "_limits": (
         ("clients", "drivers", "memory", "quotas"),

@@ -12,7 +12,14 @@ from flask import Flask, Request
 from werkzeug.test import create_environ
 
 from .._core.accept import PROBLEM_JSON
-from .._core.errors import ApiError, InvalidToken, Problem, code_of_status, uri_of_type
+from .._core.errors import (
+    ApiError,
+    InvalidCredentials,
+    InvalidToken,
+    Problem,
+    code_of_status,
+    uri_of_type,
+)
 from .._core.formats import plain, problem_json
 from .._core.header_fields import REQUEST_ID, meaning_of
 from .._core.hooks import is_named
@@ -42,7 +49,7 @@ from .routes import NOWHERE, Route, path_of, routes_of
 
 _EXAMPLE_REQUEST_ID = "6f9619ff8b86d011b42d00cf4fc964ff"
 #: Classes of this package. Their docstrings are for authors, not for clients.
-_OWN_CLASSES = (InvalidToken, QuotaExceeded)
+_OWN_CLASSES = (InvalidCredentials, InvalidToken, QuotaExceeded)
 
 _T = TypeVar("_T")
 #: A route where an error occurs, and its cause there.

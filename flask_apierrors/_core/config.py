@@ -47,6 +47,8 @@ class Config:
     validation_status: int = 400
     max_errors: int = 20
     realm: str = "api"
+    #: Further parameters of each challenge.
+    challenge: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     retry_after: int = 30
     request_id_header: str | None = "X-Request-ID"
     reference_url: str | None = None
@@ -80,6 +82,11 @@ class Config:
         if isinstance(members, Mapping):
             return tuple(members.items())
         return tuple((fact, fact) for fact in members)
+
+    @property
+    def challenge_parameters(self) -> tuple[tuple[str, str], ...]:
+        """The parameters of each challenge: the realm comes first."""
+        return (("realm", self.realm), *self.challenge.items())
 
     def covers(self, path: str) -> bool:
         """Whether a path belongs to the API.
@@ -237,10 +244,41 @@ def _whole_number(least: int) -> Callable[[Any], int]:
 
 
 def _realm(value: Any) -> str:
-    is_text = isinstance(value, str) and value and value.isascii() and value.isprintable()
-    if not is_text or set(value) & {'"', "\\"}:
+    if not _is_quotable(value):
         raise ValueError("give a name in printable ASCII, without quotes and backslashes.")
     return str(value)
+
+
+def _is_quotable(value: Any) -> bool:
+    is_text = isinstance(value, str) and value and value.isascii() and value.isprintable()
+    return bool(is_text) and not set(value) & {'"', "\\"}
+
+
+#: What this package writes itself. RFC 9110 section 11.2: each parameter occurs once.
+_OWN_PARAMETERS = ("realm", "charset", "error", "error_description", "error_uri")
+
+
+def _challenge(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "give a dict from the names of parameters to texts, such as "
+            '{"resource_metadata": "https://api.example.com/.well-known/oauth-protected-resource"}.'
+        )
+    names = [str(name).lower() for name in value]
+    for name, text in value.items():
+        if not isinstance(name, str) or not re.fullmatch(TOKEN, name):
+            raise ValueError(f"{name!r} is not the name of a parameter (RFC 9110 section 11.2).")
+        if name.lower() in _OWN_PARAMETERS:
+            remedy = "Set APIERRORS_REALM instead" if name.lower() == "realm" else "Remove it"
+            raise ValueError(f"the extension itself writes {name!r}. {remedy}.")
+        if names.count(name.lower()) > 1:
+            raise ValueError(f"{name!r} is there twice. Each parameter may occur once.")
+        if not _is_quotable(text):
+            raise ValueError(
+                f"the value of {name!r} must be a text in printable ASCII, without quotes and "
+                "backslashes."
+            )
+    return MappingProxyType(dict(value))
 
 
 def _request_id_header(value: Any) -> str | None:
@@ -291,6 +329,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "APIERRORS_VALIDATION_STATUS": _validation_status,
     "APIERRORS_MAX_ERRORS": _whole_number(1),
     "APIERRORS_REALM": _realm,
+    "APIERRORS_CHALLENGE": _challenge,
     "APIERRORS_RETRY_AFTER": _whole_number(0),
     "APIERRORS_REQUEST_ID_HEADER": _request_id_header,
     "APIERRORS_REFERENCE_URL": _reference_url,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from werkzeug.exceptions import BadRequest, HTTPException, Unauthorized, default_exceptions
@@ -257,7 +258,35 @@ def _class_with_status(cls: Any, status: int) -> Any:
     return type(cls.__name__, bases, names)
 
 
-class InvalidToken(ApiError, Unauthorized):
+class InvalidCredentials(ApiError, Unauthorized):
+    """The credentials of the request are invalid.
+
+    Raise it in a function that verifies credentials. The sentence says why.
+
+    :param detail: The sentence. The default is that of the scheme.
+    :param challenge: Parameters of the challenge of the scheme, such as those of RFC 9470 section
+        3: ``{"error": "insufficient_user_authentication", "max_age": 300}``.
+    :param headers: Header fields of the response: a mapping, or pairs.
+    :param extensions: Further members of the problem+json body (RFC 9457 section 3.2).
+    """
+
+    challenge: Mapping[str, Any] = MappingProxyType({})
+    _sentence = Sentence("invalid-credentials")
+
+    def __init__(
+        self,
+        detail: Any = None,
+        *,
+        challenge: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(detail, headers=headers, **extensions)
+        if challenge is not None:
+            self.challenge = challenge
+
+
+class InvalidToken(InvalidCredentials):
     """The Bearer token of the request is invalid or expired.
 
     Raise it in ``verify_token``. The sentence says why. It goes into the body and into the

@@ -37,6 +37,31 @@ class Hooks:
     #: Patterns of the endpoints that are not published.
     hidden: tuple[str, ...] = ()
 
+    def add_scheme(self, scheme: Scheme) -> None:
+        """Add a scheme, or replace the one that has its name and reads the same credentials.
+
+        Schemes whose credentials browsers send by themselves come last.
+
+        :raises ValueError: if two schemes would have one name, or read the same credentials.
+        """
+        others = []
+        for other in self.schemes:
+            has_name = other.name.lower() == scheme.name.lower()
+            reads_same = other.security_scheme == scheme.security_scheme
+            if has_name and not reads_same:
+                raise ValueError(
+                    f"There is a scheme {other.name!r} already, which reads other credentials. "
+                    'Give this one a name of its own: name="...".'
+                )
+            if reads_same and not has_name:
+                raise ValueError(
+                    f"The scheme {other.name!r} reads the same credentials as {scheme.name!r}. "
+                    "Verify them in one function."
+                )
+            if not has_name:
+                others.append(other)
+        self.schemes = tuple(sorted((*others, scheme), key=lambda scheme: scheme.is_ambient))
+
 
 def is_named(endpoint: str | None, patterns: Iterable[str]) -> bool:
     """Whether a pattern, such as ``admin.*``, names an endpoint."""

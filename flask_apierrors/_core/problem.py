@@ -29,7 +29,7 @@ from .errors import (
 from .header_fields import OF_THE_CONNECTION
 from .http import CheckedPairs, HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
 from .missing_key import missing_key
-from .scheme import challenges, sentence_of_401
+from .scheme import challenges, sent_scheme, sentence_of_401
 from .sentences import Sentence, text_of
 from .state import AppState, current_flask
 from .statuses import STATUSES
@@ -283,7 +283,8 @@ def _keeps_fields_in_attributes(cls: Any) -> bool:
 
 def _challenges(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
     """One challenge for each scheme that would do (RFC 9110 section 11.6.1)."""
-    return challenges(app.schemes, exc, req.environ, app.config.realm)
+    sent = sent_scheme(app.schemes, req)
+    return challenges(app.schemes, sent, exc, app.config.challenge_parameters)
 
 
 def _allow(exc: Exception, req: Request, app: AppState) -> HeaderPairs:
@@ -315,7 +316,7 @@ _FIELDS = {"WWW-Authenticate": _challenges, "Allow": _allow, "Retry-After": _ret
 
 
 def _unauthorized(draft: Draft, req: Request, app: AppState) -> Sentence | None:
-    return sentence_of_401(app.schemes, req.environ, draft.headers)
+    return sentence_of_401(app.schemes, sent_scheme(app.schemes, req), req, draft.headers)
 
 
 def _too_many_requests(draft: Draft, req: Request, app: AppState) -> Sentence:

@@ -378,6 +378,8 @@ def finish(app: AppState, process: Callable[..., Response], *args: Any) -> Respo
             state.complete(response, state)
         if state.negotiated_type is not None and not is_ready(response):
             _vary_on_accept(response.headers)
+        if state.is_private and response.status_code < 400:
+            response.headers.setdefault("Cache-Control", "private")
     if not isinstance(response, ReadyResponse):
         if app.config.url_prefixes and not app.config.covers(req.path):
             return response

@@ -17,9 +17,21 @@ NAMED = {
     # 401
     "authentication-required": "Authentication is required.",
     "authentication-failed": "Authentication failed: {reason}.",
-    "malformed-authorization": (
-        "Authentication failed: the Authorization header does not hold a Bearer token."
+    "credentials-required": "Authentication is required: the request needs {credentials}.",
+    "ambiguous-credentials": (
+        "Authentication failed: the request has credentials of more than one kind. Send one."
     ),
+    "invalid-credentials": "Authentication failed: the credentials are invalid.",
+    "malformed-authorization": (
+        "Authentication failed: the Authorization header does not hold {credentials}."
+    ),
+    "missing-header": "Authentication failed: the {name} header is missing.",
+    "missing-query": "Authentication failed: the query parameter {name} is missing.",
+    "missing-cookie": "Authentication failed: the cookie {name} is missing.",
+    "malformed-key": "Authentication failed: the API key is malformed.",
+    "invalid-key": "Authentication failed: the API key is invalid.",
+    "malformed-login": "Authentication failed: the Basic credentials are malformed.",
+    "invalid-login": "Authentication failed: the username or the password is wrong.",
     "malformed-token": "Authentication failed: the Bearer token is malformed.",
     "invalid-token": "Authentication failed: the Bearer token is invalid or expired.",
     "unverifiable-token": "Authentication failed: the Bearer token is invalid.",

@@ -110,8 +110,12 @@ class RequestState:
     is_id_final: bool = False
     #: Whether the credentials were verified. One of the next two may have the result.
     verified: bool = False
-    #: The scheme of the credentials that were sent.
+    #: Whether the credentials were read, and then those that decide, with their scheme.
+    is_read: bool = False
     scheme: Scheme | None = None
+    credentials: Any = field(default=None, repr=False)
+    #: Whether the response is for this client alone, and no cache can know that.
+    is_private: bool = False
     principal: Any = None
     rejection: Exception | None = None
     negotiated_type: str | None = None

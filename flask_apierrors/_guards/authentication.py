@@ -1,15 +1,13 @@
-"""Who sends a request, and what they may do."""
+"""Who sends a request."""
 
 from __future__ import annotations
 
-from collections import UserString
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
     Callable,
     Collection,
     Generator,
-    Mapping,
     Sequence,
 )
 from dataclasses import replace
@@ -23,17 +21,16 @@ from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.errors import ApiError
-from .._core.http import CheckedPairs, has_field, header_pairs
+from .._core.errors import ApiError, InvalidCredentials
+from .._core.http import CheckedPairs, HeaderPairs, has_field, header_pairs
 from .._core.log_records import PackageLogger
 from .._core.marks import Mark, View
-from .._core.scheme import Scheme, challenges, sentence_of_401
+from .._core.scheme import Scheme, challenges, missing_sentence, needed_sentence
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, app_state, current_request, request_state
 from .guard import Check, Order, guard
-from .schemes import accepted, check_accepted, mark_with_schemes
+from .schemes import accepted, mark_with_schemes
 
-_FORBIDDEN = Sentence(403)
 #: Classes that need no further look: most principals are of one.
 _USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
 _logger = PackageLogger()
@@ -68,40 +65,11 @@ def requires_auth(*schemes: Any) -> Any:
 
 
 def _guard(view: View, names: tuple[str, ...]) -> View:
-    check = partial(_check_authenticated, names=names)
+    if not names:
+        return guard(view, AUTHENTICATED, CHECK)
+    lowered = frozenset(name.lower() for name in names)
+    check = partial(check_authenticated, names=lowered)
     return guard(view, replace(AUTHENTICATED, values=names), Check(Order.AUTHENTICATION, check))
-
-
-def requires_permissions(*names: str) -> Callable[[View], View]:
-    """Only call a view for principals that have all these permissions.
-
-    Other principals get a 403 (RFC 6750 section 3.1). Implies :func:`requires_auth`.
-
-    :param names: The names of the permissions.
-    :returns: The decorator.
-    :raises TypeError: without names.
-    """
-    if not names or not all(isinstance(name, str) for name in names):
-        raise TypeError(
-            '@requires_permissions takes names, as in @requires_permissions("measurements:read").'
-        )
-
-    def check(req: Request, state: RequestState) -> None:
-        if req.endpoint == REFERENCE_ENDPOINT:
-            return
-        granted_names = _as_names(
-            (state.app.hooks.permissions_of or permissions_of)(state.principal)
-        )
-        for name in names:
-            if name not in granted_names:
-                raise _forbidden(names, state.app)
-
-    checks = (
-        Check(Order.AUTHENTICATION, _check_authenticated),
-        Check(Order.PERMISSIONS, check),
-    )
-    mark = _permission_mark(names)
-    return lambda view: guard(view, mark, *checks)
 
 
 #: The mark of :func:`requires_auth` without names.
@@ -113,19 +81,73 @@ AUTHENTICATED = Mark(
 )
 
 
-def _permission_mark(names: tuple[str, ...]) -> Mark:
-    *first, last = (f"`{name}`" for name in names)
-    listed = f"permissions {', '.join(first)} and {last}" if first else f"permission {last}"
-    return Mark(
-        "requires_permissions",
-        names,
-        statuses=(401, 403),
-        authenticates=True,
-        permissions=names,
-        implies=(AUTHENTICATED,),
-        resolve=lambda mark, app: mark_with_schemes(mark, app, (), f" with the {listed}"),
-        refusal=lambda status, method, app: _forbidden(names, app) if status == 403 else None,
-    )
+def check_authenticated(req: Request, state: RequestState, names: Collection[str] = ()) -> None:
+    """Check that a request has valid credentials.
+
+    :param names: The names of the schemes that will do, in lower case. Without names, all will.
+    """
+    _verify_once(req, state)
+    if state.principal is not None and (not names or _is_of(state.scheme, names)):
+        return
+    # A guard of the whole app leaves the page open that explains its 401.
+    if req.endpoint != REFERENCE_ENDPOINT:
+        raise _unauthorized(req, state, names)
+
+
+#: The check of each guard that accepts all schemes. A view runs it once.
+CHECK = Check(Order.AUTHENTICATION, check_authenticated)
+
+
+def _is_of(scheme: Scheme | None, names: Collection[str]) -> bool:
+    return scheme is not None and scheme.name.lower() in names
+
+
+def _unauthorized(req: Request, state: RequestState, names: Collection[str]) -> Exception:
+    """Return the 401 of a request, or the failure of its verifier."""
+    app, rejection, sent = state.app, state.rejection, state.scheme
+    if rejection is not None and not _is_refusal(rejection):
+        return rejection
+    schemes = accepted(app, names)
+    if rejection is not None and (sent is None or sent in schemes):
+        return _with_challenges(rejection, schemes, sent, app)
+    if sent is not None:
+        sentence = needed_sentence(schemes)
+    else:
+        if "mod_wsgi.version" in req.environ and any(item.in_authorization for item in schemes):
+            _check_mod_wsgi(req, app)
+        sentence = missing_sentence(schemes, req)
+    fields = challenges(schemes, None, None, app.config.challenge_parameters)
+    return ApiError(sentence, status=401, headers=fields)
+
+
+def _with_challenges(
+    refusal: Exception, schemes: Sequence[Scheme], sent: Scheme | None, app: AppState
+) -> Exception:
+    """Return a copy with its challenges, for handlers of other extensions that know no more.
+
+    It may be shared, so it is not written to.
+    """
+    own: HeaderPairs = ()
+    if isinstance(refusal, ApiError):
+        own = header_pairs(refusal.headers) if refusal.headers else ()
+    if not isinstance(refusal, ApiError) or has_field(own, "WWW-Authenticate"):
+        return refusal
+    cls = type(refusal)
+    copy = cls.__new__(cls)
+    vars(copy).update(vars(refusal))
+    fields = challenges(schemes, sent, refusal, app.config.challenge_parameters)
+    copy.headers = CheckedPairs((*own, *fields))
+    return copy
+
+
+def _check_mod_wsgi(req: Request, app: AppState) -> None:
+    """Warn once if no request has the header: mod_wsgi keeps it from apps by default."""
+    if not app.saw_authorization and "HTTP_AUTHORIZATION" not in req.environ:
+        app.saw_authorization = True
+        _logger.warning(
+            "No request has had an Authorization header so far. mod_wsgi passes the header on only"
+            " if Apache's configuration says: WSGIPassAuthorization On"
+        )
 
 
 def principal_of(req: Request) -> Any:
@@ -155,91 +177,58 @@ def known_principal(req: Request) -> Any:
         return None
 
 
-#: What ``verify_token`` returned for the current request. It is falsy without a valid token.
+#: The client that sent the current request. It is falsy without valid credentials.
 current_principal: Any = LocalProxy(lambda: principal_of(current_request()))
 
 
-def _check_authenticated(req: Request, state: RequestState, names: tuple[str, ...] = ()) -> None:
-    _verify_once(req, state)
-    # A guard of the whole app leaves the page open that explains its 401.
-    if req.endpoint == REFERENCE_ENDPOINT:
-        return
-    if state.principal is not None and (not names or state.scheme in accepted(state.app, names)):
-        return
-    rejection = state.rejection
-    if rejection is not None and not _is_refusal(rejection):
-        raise rejection
-    check_accepted(state.app, names)
-    schemes = accepted(state.app, names)
-    if rejection is None or state.scheme not in schemes:
-        if "mod_wsgi.version" in req.environ:
-            _check_mod_wsgi(req, state.app)
-        fields = challenges(schemes, None, req.environ, state.app.config.realm)
-        sentence = sentence_of_401(schemes, req.environ, ())
-        if sentence is None and names:
-            sentence = Sentence("authentication-required")
-        raise ApiError(sentence, status=401, headers=fields)
-    if isinstance(rejection, ApiError):
-        raise _with_challenges(rejection, schemes, req, state.app)
-    raise rejection
+def read_credentials(req: Request, state: RequestState) -> Scheme | None:
+    """Read the credentials that decide who sends a request, and return their scheme.
 
-
-def _with_challenges(
-    refusal: ApiError, schemes: Sequence[Scheme], req: Request, app: AppState
-) -> ApiError:
-    """Return a copy with its challenges, for handlers of other extensions that know no more.
-
-    It may be shared, so it is not written to.
+    What a client adds to a request comes before what its browser sends by itself. Credentials of
+    two kinds leave open whose request it is, so they are refused.
     """
-    own = refusal.headers and header_pairs(refusal.headers)
-    if own and has_field(own, "WWW-Authenticate"):
-        return refusal
-    cls = type(refusal)
-    copy = cls.__new__(cls)
-    vars(copy).update(vars(refusal))
-    fields = challenges(schemes, refusal, req.environ, app.config.realm)
-    copy.headers = (*own, *fields) if own else fields
-    return copy
-
-
-def _check_mod_wsgi(req: Request, app: AppState) -> None:
-    """Warn once if no request has the header: mod_wsgi keeps it from apps by default."""
-    if not app.saw_authorization and "HTTP_AUTHORIZATION" not in req.environ:
-        app.saw_authorization = True
-        _logger.warning(
-            "No request has had an Authorization header so far. mod_wsgi passes the header on only"
-            " if Apache's configuration says: WSGIPassAuthorization On"
-        )
-
-
-def _forbidden(names: tuple[str, ...], app: AppState) -> ApiError:
-    challenges = [
-        ("WWW-Authenticate", scheme.permission_challenge(names, app.config.realm))
-        for scheme in app.schemes
-    ]
-    return ApiError(_FORBIDDEN, status=403, headers=CheckedPairs(challenges))
+    if state.is_read:
+        return state.scheme
+    state.is_read = True
+    for scheme in state.app.schemes:
+        if state.scheme is not None and scheme.is_ambient:
+            break
+        try:
+            credentials = scheme.credentials(req)
+        except Exception as failure:  # raised where the principal is needed
+            state.scheme, state.rejection, state.verified = scheme, failure, True
+            break
+        if credentials is None:
+            continue
+        if state.scheme is not None:
+            refusal = InvalidCredentials(Sentence("ambiguous-credentials"))
+            state.scheme, state.rejection, state.verified = None, refusal, True
+            break
+        state.scheme, state.credentials = scheme, credentials
+        state.app.saw_authorization = True
+    return state.scheme
 
 
 def _verify_once(req: Request, state: RequestState) -> None:
     if state.verified:
         return
-    for scheme in state.app.schemes:
-        credentials = scheme.credentials(req.environ)
-        if credentials is None:
-            continue
-        state.app.saw_authorization = True
-        state.scheme = scheme
-        try:
-            principal = scheme.verify(credentials)
-            _check_principal(principal)
-            if principal:
-                state.principal = principal
-            else:
-                state.rejection = scheme.refusal()
-        except Exception as failure:  # raised where the principal is needed
-            state.rejection = failure
-        break
+    scheme = read_credentials(req, state)
+    if state.verified:
+        return
     state.verified = True
+    if scheme is None:
+        return
+    try:
+        principal = scheme.verify(state.credentials)
+        _check_principal(principal)
+        if principal:
+            state.principal = principal
+            # RFC 9111 section 3.5 keeps shared caches off what the Authorization header opens.
+            state.is_private = not scheme.in_authorization
+        else:
+            state.rejection = scheme.refusal()
+    except Exception as failure:  # raised where the principal is needed
+        state.rejection = failure
 
 
 #: What a verifier returns by mistake. It would let everyone in.
@@ -262,8 +251,8 @@ def _check_principal(principal: Any) -> None:
         kind = type(principal).__name__
         raise TypeError(
             f"A function that verifies credentials returned a {kind}, which is no principal. "
-            "Return None to refuse a request, or raise InvalidToken to say why. Define a function "
-            "that awaits with `async def`, and do not use `yield` in it."
+            "Return None to refuse a request, or raise InvalidCredentials to say why. Define a "
+            "function that awaits with `async def`, and do not use `yield` in it."
         )
 
 
@@ -276,33 +265,3 @@ def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
     if not iscoroutinefunction(function):
         return function
     return lambda *args: app_state().call(function, *args)
-
-
-def permissions_of(principal: Any) -> Any:
-    """Return the permissions of a principal: its ``permissions``, else its ``scope`` or ``scp``."""
-    for name in ("permissions", "scope", "scp"):
-        permissions = member_of(principal, name)
-        if permissions is not None:
-            return permissions
-    return ()
-
-
-def member_of(principal: Any, name: str) -> Any:
-    """Return a key or an attribute of a principal, or ``None``."""
-    return principal.get(name) if isinstance(principal, Mapping) else getattr(principal, name, None)
-
-
-def _as_names(granted: Any) -> Collection[Any]:
-    """Return the names of permissions. A text must never be searched for a part of it.
-
-    RFC 6749 section 3.3: scopes are separated by U+0020, and by no other space.
-    """
-    if isinstance(granted, str | UserString):
-        return str(granted).split(" ")
-    if isinstance(granted, list | tuple | set | frozenset):
-        return granted
-    if isinstance(granted, Mapping):
-        return [name for name, is_granted in granted.items() if is_granted is True]
-    if isinstance(granted, Collection) and not isinstance(granted, bytes | bytearray | memoryview):
-        return list(granted)
-    return ()

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from flask import Request
 
 from .._core.errors import InvalidToken
-from .._core.http import challenge
-from .._core.scheme import token_challenge
+from .._core.scheme import Scheme, token_parameters
 from .._core.sentences import Sentence
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
-class Bearer:
+class Bearer(Scheme):
     """Bearer tokens in the ``Authorization`` header.
 
     :param verify: The function of ``@errors.verify_token``.
@@ -30,17 +27,19 @@ class Bearer:
         {"type": "http", "scheme": "bearer", "description": "RFC 6750."}
     )
     credentials_name = "a Bearer token"
+    auth_scheme = "Bearer"
+    _invalid = Sentence("invalid-token")
 
     def __init__(self, verify: Callable[[str], Any]) -> None:
         self._verify = verify
 
-    def credentials(self, environ: WSGIEnvironment) -> str | None:
+    def credentials(self, request: Request) -> str | None:
         """Return the token of a request, even if it is malformed (RFC 6750 section 2.1).
 
         Reads the raw field: ``request.authorization`` raises for some input, and gives an empty
         token, or none, for other.
         """
-        authorization: str = environ.get("HTTP_AUTHORIZATION") or ""
+        authorization: str = request.environ.get("HTTP_AUTHORIZATION") or ""
         if authorization[:7].lower() in ("bearer ", "bearer"):
             return authorization[7:].strip(" ")
         return None
@@ -58,31 +57,6 @@ class Bearer:
         """Return the exception for a token that is invalid."""
         return InvalidToken()
 
-    def sentence(self, environ: WSGIEnvironment) -> Sentence | None:
-        """Say that the header has no token, or that its token is invalid."""
-        if not environ.get("HTTP_AUTHORIZATION"):
-            return None
-        is_sent = self.credentials(environ) is not None
-        return Sentence("invalid-token" if is_sent else "malformed-authorization")
-
-    def challenge(self, exc: Exception | None, environ: WSGIEnvironment, realm: str) -> str:
-        """Return the challenge, with an ``error`` if there was a token (RFC 6750 section 3)."""
-        if isinstance(exc, InvalidToken):
-            return token_challenge(exc, realm)
-        is_sent = self.credentials(environ) is not None
-        return _bare_challenge(realm, "invalid_token" if is_sent else None)
-
-    def permission_challenge(self, permissions: tuple[str, ...], realm: str) -> str:
-        """Return the challenge that names the permissions (RFC 6750 section 3.1)."""
-        return _scope_challenge(realm, permissions)
-
-
-@cache
-def _bare_challenge(realm: str, error: str | None) -> str:
-    return challenge("Bearer", realm=realm, error=error)
-
-
-@cache
-def _scope_challenge(realm: str, permissions: tuple[str, ...]) -> str:
-    scope = " ".join(permissions)
-    return challenge("Bearer", realm=realm, error="insufficient_scope", scope=scope)
+    def error_parameters(self, exc: Exception | None) -> Mapping[str, Any]:
+        """Return what is wrong with a token (RFC 6750 section 3)."""
+        return token_parameters(exc)

@@ -13,7 +13,8 @@ from flask import Request
 
 from .._core.log_records import PackageLogger
 from .._core.state import AppState, RequestState, current_request, request_state
-from .._guards.authentication import known_principal, member_of
+from .._guards.authentication import known_principal, read_credentials
+from .._guards.permissions import member_of
 
 _logger = PackageLogger()
 #: Seconds that an address is remembered after its credentials were refused.
@@ -70,7 +71,7 @@ def client_of(req: Request, state: RequestState, sent_from: str | None = None) -
     """Return the client that a request is counted for."""
     sent_from = sent_from or req.remote_addr or "127.0.0.1"
     address = address_key(sent_from) if len(sent_from) <= _MAX_LENGTH else key_part(sent_from)
-    if _has_credentials(req, state):
+    if read_credentials(req, state) is not None:
         if state.verified or address not in state.app.rate_limits.refused:
             return _principal_key(req, state, address) or address
     elif "HTTP_X_FORWARDED_FOR" in req.environ:
@@ -83,13 +84,10 @@ def verify_counted(req: Request, state: RequestState) -> None:
 
     If they are valid, the next request from there is counted for its principal again.
     """
-    if not state.verified and state.app.rate_limits.refused and _has_credentials(req, state):
+    if state.verified or not state.app.rate_limits.refused:
+        return
+    if read_credentials(req, state) is not None:
         _principal_key(req, state, client_of(req, state))
-
-
-def _has_credentials(req: Request, state: RequestState) -> bool:
-    environ = req.environ
-    return any(scheme.credentials(environ) is not None for scheme in state.app.schemes)
 
 
 def _principal_key(req: Request, state: RequestState, address: str) -> str | None:
@@ -107,12 +105,19 @@ def _principal_key(req: Request, state: RequestState, address: str) -> str | Non
     }
     for kind, name in names.items():
         if name is not None and name != "":
-            return _key_of_kind(kind, name)
+            return _key_of_kind(kind, name, state)
     return None
 
 
-def _key_of_kind(kind: str, identifier: Any) -> str:
-    """Return a key that no client of another kind has, nor one whose identifier looks alike."""
+def _key_of_kind(kind: str, identifier: Any, state: RequestState) -> str:
+    """Return a key that no client of another kind has, nor one whose identifier looks alike.
+
+    A user with a session and a service with an API key may have the same number. A principal may
+    be the secret itself, which no storage has to know.
+    """
+    kind = f"{state.scheme.name.lower()}:{kind}" if state.scheme else kind
+    if identifier == state.credentials:
+        return f"{kind}:{_digest(str(identifier))}"
     if isinstance(identifier, str):
         return f"{kind}:{key_part(identifier)}"
     return f"{kind}:{type(identifier).__name__}={key_part(str(identifier))}"
@@ -123,7 +128,11 @@ def key_part(text: str) -> str:
     name = quote(text, safe="@:", errors="surrogatepass")
     if len(name) <= _MAX_LENGTH:
         return name
-    return f"#{hashlib.sha256(name.encode()).hexdigest()}"
+    return _digest(name)
+
+
+def _digest(text: str) -> str:
+    return f"#{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
 
 
 @lru_cache(1_024)

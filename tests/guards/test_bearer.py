@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,8 @@ TOKEN68 = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
 def token_of(authorization: str | None) -> str | None:
     """Return the token that the author's function gets."""
     bearer = Bearer(lambda token: token)
-    credentials = bearer.credentials({"HTTP_AUTHORIZATION": authorization})
+    environ: dict[str, Any] = {"HTTP_AUTHORIZATION": authorization}
+    credentials = bearer.credentials(Request(environ))
     if credentials is None:
         return None
     try:

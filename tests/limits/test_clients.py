@@ -156,7 +156,8 @@ def test_a_port_makes_no_difference(address: IPv4Address | IPv6Address, port: in
 @example("1.2.3.4:")
 @example("::%")
 def test_no_address_looks_like_a_client_of_another_kind(text: str) -> None:
-    assert not re.match(r"(principal|sub|id|key):", address_key(text))
+    assert not re.match(r"[A-Za-z0-9._-]+:(principal|sub|id)", address_key(text))
+    assert not text.startswith("key:") or address_key(text).startswith("key%3A")
 
 
 def test_principals_of_different_kinds_never_share_a_counter(
@@ -183,9 +184,41 @@ def test_principals_of_different_kinds_never_share_a_counter(
 
 def test_an_address_that_a_client_invents_is_no_principal(make_app: Callable[..., Flask]) -> None:
     client = principals_app(make_app, {"t": {"sub": "alice"}, "u": "alice"}).test_client()
-    for name in ("sub:alice", "principal:alice"):
+    for name in ("bearer:sub:alice", "bearer:principal:alice"):
         assert ask(client, None, name) == 200
     assert [ask(client, "t"), ask(client, "u")] == [200, 200]
+
+
+def test_clients_of_two_schemes_never_share_a_counter(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: {"id": 7})
+    errors.verify_key(header="X-API-Key")(lambda key: {"id": 7})
+    app = make_app(errors)
+    app.add_url_rule("/", "v", rate_limit("1/minute")(lambda: client_key()))
+    client = app.test_client()
+    for headers, key in (
+        ({"Authorization": "Bearer x"}, "bearer:id:int=7"),
+        ({"X-API-Key": "x"}, "key:id:int=7"),
+    ):
+        assert client.get("/", headers=headers).text == key
+        assert client.get("/", headers=headers).status_code == 429
+
+
+def test_a_principal_that_is_the_secret_is_counted_by_its_hash(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: {"sub": token})
+    errors.verify_key(header="X-API-Key")(lambda key: key)
+    app = make_app(errors)
+    app.add_url_rule("/", "v", lambda: client_key())
+    client = app.test_client()
+    digest = hashlib.sha256(b"s3cret").hexdigest()
+    for headers, key in (
+        ({"Authorization": "Bearer s3cret"}, f"bearer:sub:#{digest}"),
+        ({"X-API-Key": "s3cret"}, f"key:principal:#{digest}"),
+    ):
+        assert client.get("/", headers=headers).text == key
 
 
 # -- who a request is must not cost more than the limit saves

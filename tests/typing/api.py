@@ -24,12 +24,14 @@ from flask_apierrors import (
     Entry,
     FieldError,
     HeaderField,
+    InvalidCredentials,
     InvalidToken,
     Mark,
     Occurrence,
     Operation,
     Order,
     Problem,
+    Scheme,
     catalogue,
     consumes,
     guard,
@@ -78,6 +80,52 @@ errors.verify_token({"token": "principal"}.get)
 errors.verify_token(lambda token: {"name": token} if token else None)
 errors.verify_token(partial(verify_with_key, "key"))
 errors.verify_token(Verifier())
+
+
+@errors.verify_key(header="X-API-Key")
+def verify_key(key: str) -> object:
+    raise InvalidCredentials("revoked", challenge={"error": "revoked"})
+
+
+errors.verify_key(query="key", name="query-key")({"key": "principal"}.get)
+errors.verify_key(header=5)  # type: ignore[arg-type]
+
+
+@errors.verify_basic
+async def verify_basic(username: str, password: str) -> str | None:
+    return username if password else None
+
+
+@errors.verify_basic  # type: ignore[type-var]
+def verify_username(username: str) -> str:
+    return username
+
+
+@errors.identify
+def identify() -> object:
+    return None
+
+
+@errors.identify(security={"type": "http", "scheme": "bearer"}, credentials="a token")
+async def identify_async() -> object:
+    return None
+
+
+class Signature(Scheme):
+    name = "signature"
+    auth_scheme = "HMAC"
+    security_scheme: Mapping[str, Any] = {"type": "apiKey", "in": "header", "name": "X"}
+
+    def credentials(self, request: Request) -> str | None:
+        return request.headers.get("X-Signature")
+
+    def verify(self, credentials: str) -> object:
+        return credentials
+
+
+errors.add_scheme(Signature())
+errors.add_scheme(Signature)  # type: ignore[arg-type]
+assert_type(verify_key("key"), object)
 
 
 @errors.permissions_of
