@@ -229,6 +229,12 @@ class ApiError(HTTPException):
             self.public = public
         self.extensions = extensions
 
+    def __reduce__(self) -> Any:
+        # A cache or a queue finds the author's class by its name, and not the one made of it. An
+        # author's `__init__` may want arguments that nobody has kept.
+        cls = vars(type(self)).get("_author_class", type(self))
+        return _new, (cls, vars(self)["code"]), vars(self)
+
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
         """Return the header fields, as Werkzeug asks for them.
 
@@ -254,8 +260,13 @@ def _class_with_status(cls: Any, status: int) -> Any:
         "__doc__": cls.__doc__,
         "type": cls.type,
         "title": cls.title,
+        "_author_class": cls,
     }
     return type(cls.__name__, bases, names)
+
+
+def _new(cls: type[ApiError], status: int) -> ApiError:
+    return cls.__new__(cls, status=status)
 
 
 class InvalidCredentials(ApiError, Unauthorized):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -173,10 +173,16 @@ def describe_errors(
     :param most: How many to report. The rest is counted.
     :param text_of: Makes the text of a sentence.
     """
-    reported = FieldErrors(errors[:most], lambda: errors[most:])
+    reported = FieldErrors(map(_resolved, errors[:most]), lambda: map(_resolved, errors[most:]))
     names = [(_name_of(error), None) for error in reported]
     sentences = _sentences(names, reported, text_of)
     return Invalid(reported, sentences, max(0, len(errors) - most), text_of)
+
+
+def _resolved(error: FieldError) -> FieldError:
+    """Make the text of an error whose detail is lazy."""
+    is_text = type(error.detail) is str
+    return error if is_text else replace(error, detail=as_text(error.detail))
 
 
 # -- the tree

@@ -40,7 +40,7 @@ def _refusal(exc: Any) -> ApiError:
         return InvalidToken(text, headers=headers, **body)
     if exc.code in (401, 403) and not has_field(headers, "WWW-Authenticate"):
         # RFC 6750 section 3
-        value = challenge("Bearer", realm=app_state().config.realm, error=error)
+        value = challenge("Bearer", **dict(app_state().config.challenge_parameters), error=error)
         headers += (("WWW-Authenticate", value),)
     return ApiError(text, status=exc.code, headers=headers, **body)
 

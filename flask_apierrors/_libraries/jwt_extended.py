@@ -104,8 +104,8 @@ def _challenge(
     """Return the challenge (RFC 6750 section 3). Without a scheme the app adds its own."""
     if scheme is None:
         return None
-    realm = app_state().config.realm
-    value = challenge(scheme, realm=realm, error=error, error_description=description)
+    parameters = {"error": error, "error_description": description}
+    value = challenge(scheme, **dict(app_state().config.challenge_parameters), **parameters)
     return [("WWW-Authenticate", value)]
 
 

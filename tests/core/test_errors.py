@@ -291,6 +291,24 @@ def test_fields_of_the_same_name_are_all_sent() -> None:
 # -- copies
 
 
+class BerthTaken(ApiError, Conflict):
+    def __init__(self, berth: int) -> None:
+        super().__init__(f"Berth {berth} is taken.", retry_after=5, berth=berth)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BerthTaken(7), ApiError("Taken.", status=409, headers={"X-Own": "1"}, berth=7)],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_cache_keeps_an_error_with_all_that_it_has(error: ApiError) -> None:
+    twin = pickle.loads(pickle.dumps(error))
+    assert type(twin) is type(error)
+    assert isinstance(twin, Conflict)
+    assert vars(twin) == vars(error)
+    assert twin.get_headers() == error.get_headers()
+
+
 def test_an_error_can_be_copied_and_pickled() -> None:
     error = VesselNotFound("text", headers={"X-A": "b"}, retry_after=5, domain="north")
     for twin in (copy(error), pickle.loads(pickle.dumps(error))):
