@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
+from inspect import iscoroutinefunction
 from itertools import permutations
-from typing import Any
+from typing import Any, NamedTuple
 
 import marshmallow as ma
 import pytest
@@ -21,6 +22,7 @@ from flask_apierrors import (
     catalogue,
     produces,
     raises,
+    rate_limit,
     requires_auth,
     requires_json,
     requires_permissions,
@@ -366,6 +368,197 @@ def test_an_authors_guard_is_a_security_scheme(keyed: Flask) -> None:
 
 def test_an_authors_guard_satisfies_the_doctor(keyed: Flask) -> None:
     assert diagnose(keyed) == ()
+
+
+# -- any stack
+
+
+def limited(view: Any) -> Any:
+    """A limit that a request exceeds if it says so."""
+
+    def check(req: Request, state: RequestState) -> None:
+        if "X-Over" in req.headers:
+            abort(429)
+
+    return guard(view, Mark("limited", statuses=(429,)), Check(Order.RATE_LIMIT, check))
+
+
+class Stacked(NamedTuple):
+    """A guard of a random stack, and what it answers, by the order of its checks."""
+
+    decorate: Callable[[Any], Any]
+    checks: dict[Order, Callable[[dict[str, Any]], int | None]]
+
+
+def _refuse_anonymous(sent: dict[str, Any]) -> int | None:
+    return None if sent["principal"] else 401
+
+
+STACKED = {
+    "limited": Stacked(limited, {Order.RATE_LIMIT: lambda sent: 429 if sent["over"] else None}),
+    "requires_auth": Stacked(requires_auth, {Order.AUTHENTICATION: _refuse_anonymous}),
+    "requires_permissions": Stacked(
+        requires_permissions("write"),
+        {
+            Order.AUTHENTICATION: _refuse_anonymous,
+            Order.PERMISSIONS: lambda sent: None if sent["principal"] == "writer" else 403,
+        },
+    ),
+    "requires_json": Stacked(
+        requires_json,
+        {
+            Order.CONTENT_TYPE: lambda sent: None if sent["type"] == "application/json" else 415,
+            Order.JSON: lambda sent: None if sent["body"] == "{}" else 400,
+        },
+    ),
+    "produces": Stacked(
+        produces("text/csv"),
+        {Order.ACCEPT: lambda sent: None if sent["accept"] == "text/csv" else 406},
+    ),
+    "rate_limit": Stacked(rate_limit("1000000/second"), {}),
+}
+#: Credentials, and who they are of. The writer may write.
+CREDENTIALS: list[tuple[dict[str, str], str | None]] = [
+    ({}, None),
+    ({"Authorization": "Bearer forged"}, None),
+    ({"Authorization": "Bearer reader"}, "reader"),
+    ({"Authorization": "Bearer writer"}, "writer"),
+]
+SENT = st.fixed_dictionaries(
+    {
+        "over": st.booleans(),
+        "credentials": st.sampled_from(CREDENTIALS),
+        "type": st.sampled_from(["application/json", "text/plain"]),
+        "body": st.sampled_from(["{}", "{"]),
+        "accept": st.sampled_from(["text/csv", "image/png"]),
+    }
+)
+FOREIGN = ("copies", "copies nothing")
+
+
+def foreign(view: Any, *, copies: bool) -> Any:
+    """A decorator that is not of this package, for a view of either kind."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    async def awaiting_wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await view(*args, **kwargs)
+
+    decorated: Any = awaiting_wrapper if iscoroutinefunction(view) else wrapper
+    return wraps(view)(decorated) if copies else decorated
+
+
+def stack(view: Any, layers: list[str]) -> Any:
+    """Put guards and foreign decorators on a view, the innermost first."""
+    for layer in layers:
+        if layer in FOREIGN:
+            view = foreign(view, copies=layer == "copies")
+        else:
+            view = STACKED[layer].decorate(view)
+    return view
+
+
+def view_of_kind(kind: str, layers: list[str]) -> Any:
+    """Make a view with a stack on it."""
+
+    def plain(*args: Any) -> str:
+        return "ok"
+
+    async def later() -> str:
+        return "ok"
+
+    def stream() -> Iterator[str]:
+        yield "o"
+        yield "k"
+
+    if kind == "method":
+        return type("Single", (MethodView,), {"post": stack(plain, layers)}).as_view("x")  # type: ignore[attr-defined]
+
+    if kind == "class":
+
+        class Whole(MethodView):
+            decorators = [lambda view: stack(view, layers)]  # noqa: RUF012
+
+            def post(self) -> str:
+                return "ok"
+
+        return Whole.as_view("x")
+    views: dict[str, Any] = {"plain": plain, "async": later, "generator": stream}
+    return stack(views[kind], layers)
+
+
+def expected_status(segments: list[list[str]], sent: dict[str, Any]) -> int:
+    """Return the status that the contract asks for: the first refusal of the outermost guards."""
+    for names in segments:
+        checks = [item for name in names for item in STACKED[name].checks.items()]
+        for _, check in sorted(checks, key=lambda item: item[0]):
+            status = check(sent)
+            if status is not None:
+                return status
+    return 200
+
+
+def segments_of(layers: list[str], outside: list[str]) -> list[list[str]]:
+    """Group the guards of a stack by the foreign decorators between them, the outermost first."""
+    segments: list[list[str]] = [[]]
+    for layer in reversed(layers):
+        if layer in FOREIGN:
+            segments.append([])
+        else:
+            segments[-1].append(layer)
+    return [outside + segments[0], *segments[1:]]
+
+
+@given(data=st.data())
+def test_any_stack_anywhere_answers_in_the_order_of_the_contract(data: st.DataObject) -> None:
+    pytest.importorskip("asgiref")
+    errors = ApiErrors()
+    errors.verify_token({"reader": {"sub": "reader"}, "writer": {"scope": "write"}}.get)
+    app = Flask("harbour")
+    kind = data.draw(st.sampled_from(["plain", "async", "generator", "class", "method"]), "kind")
+    layer = st.sampled_from([*STACKED, *FOREIGN])
+    layers = data.draw(st.lists(layer, max_size=6), "layers")
+    blueprint = Blueprint("api", __name__)
+    scopes: dict[str, Any] = {"app": app, "blueprint": blueprint, "pattern": "*.x", "star": "*"}
+    outside = data.draw(
+        st.lists(st.tuples(st.sampled_from([*scopes]), st.sampled_from([*STACKED])), max_size=4),
+        "outside",
+    )
+    is_early = data.draw(st.booleans(), "before the views")
+    if is_early:
+        for scope, name in outside:
+            errors.guard(scopes[scope], STACKED[name].decorate, except_=("open",))
+    errors.init_app(app)
+    blueprint.add_url_rule(
+        "/x", view_func=view_of_kind(kind, layers), endpoint="x", methods=["POST"]
+    )
+    outer = Blueprint("outer", __name__, url_prefix="/outer")
+    outer.register_blueprint(blueprint)
+    for parent in (app, outer):
+        app.register_blueprint(blueprint if parent is app else outer)
+    app.register_blueprint(blueprint, name="second", url_prefix="/second")
+    app.add_url_rule("/open", "open", lambda: "ok")
+    if not is_early:
+        for scope, name in outside:
+            errors.guard(scopes[scope], STACKED[name].decorate, except_=("open",))
+    names_outside = [name for _, name in outside]
+    segments = segments_of(layers, [] if kind == "method" else names_outside)
+    if kind == "method":  # what is outside stands on the view of the class
+        segments.insert(0, names_outside)
+    client = app.test_client(use_cookies=False)
+    requests: list[dict[str, Any]] = data.draw(st.lists(SENT, min_size=1, max_size=3), "requests")
+    for sent in requests:
+        fields, sent["principal"] = sent["credentials"]
+        fields = {**fields, "Accept": sent["accept"], "Content-Type": sent["type"]}
+        fields |= {"X-Over": "1"} if sent["over"] else {}
+        path = data.draw(st.sampled_from(["/x", "/outer/x", "/second/x"]), "path")
+        response = client.post(path, data=sent["body"], headers=fields)
+        assert response.status_code == expected_status(segments, sent), response.text
+        assert (response.status_code == 200) == (response.text == "ok")
+        assert client.get("/open").text == "ok"
+    known = {guard.name for operation in catalogue(app).operations for guard in operation.guards}
+    assert known == {name for names in segments for name in names} - {"rate_limit"}
 
 
 # -- any request
