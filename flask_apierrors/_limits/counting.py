@@ -79,7 +79,12 @@ class Counting:
             self._unchecked = False
         if is_unjudged(req, self._state.app):
             return
-        plan = self._plan(req)
+        try:
+            plan = self._plan(req)
+        except Exception:
+            if self._needs_principal(req):
+                return  # a function that returns a limit wants a principal: the view is a 401
+            raise
         if plan.quotas or (self.settings.fallback_limits and not plan.lifts_declarations):
             self._count(plan.quotas, req, state)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -394,9 +395,14 @@ def _refuse_anonymous(sent: dict[str, Any]) -> int | None:
     return None if sent["principal"] else 401
 
 
+def _refuse_without_key(sent: dict[str, Any]) -> int | None:
+    return None if sent["principal"] and "X-API-Key" in sent["fields"] else 401
+
+
 STACKED = {
     "limited": Stacked(limited, {Order.RATE_LIMIT: lambda sent: 429 if sent["over"] else None}),
     "requires_auth": Stacked(requires_auth, {Order.AUTHENTICATION: _refuse_anonymous}),
+    "requires_key": Stacked(requires_auth("key"), {Order.AUTHENTICATION: _refuse_without_key}),
     "requires_permissions": Stacked(
         requires_permissions("write"),
         {
@@ -423,7 +429,28 @@ CREDENTIALS: list[tuple[dict[str, str], str | None]] = [
     ({"Authorization": "Bearer forged"}, None),
     ({"Authorization": "Bearer reader"}, "reader"),
     ({"Authorization": "Bearer writer"}, "writer"),
+    ({"Authorization": f"Basic {b64encode(b'reader:secret').decode()}"}, "reader"),
+    ({"Authorization": f"Basic {b64encode(b'writer:wrong').decode()}"}, None),
+    ({"Authorization": "Digest writer"}, None),
+    ({"X-API-Key": "writer"}, "writer"),
+    ({"X-API-Key": "forged"}, None),
+    ({"X-Session": "writer"}, "writer"),
+    ({"X-Session": "writer", "Authorization": "Bearer forged"}, None),
 ]
+#: The principals.
+PEOPLE = {"reader": {"sub": "reader"}, "writer": {"scope": "write"}}
+
+
+def errors_with_schemes() -> ApiErrors:
+    """Make an instance with four ways to authenticate side by side."""
+    errors = ApiErrors()
+    errors.verify_token(lambda token: PEOPLE.get(token))
+    errors.verify_key(header="X-API-Key")(lambda key: PEOPLE.get(key))
+    errors.verify_basic(lambda name, password: PEOPLE.get(name) if password == "secret" else None)
+    errors.identify(lambda: PEOPLE.get(request.headers.get("X-Session", "")))
+    return errors
+
+
 SENT = st.fixed_dictionaries(
     {
         "over": st.booleans(),
@@ -513,8 +540,7 @@ def segments_of(layers: list[str], outside: list[str]) -> list[list[str]]:
 @given(data=st.data())
 def test_any_stack_anywhere_answers_in_the_order_of_the_contract(data: st.DataObject) -> None:
     pytest.importorskip("asgiref")
-    errors = ApiErrors()
-    errors.verify_token({"reader": {"sub": "reader"}, "writer": {"scope": "write"}}.get)
+    errors = errors_with_schemes()
     app = Flask("harbour")
     kind = data.draw(st.sampled_from(["plain", "async", "generator", "class", "method"]), "kind")
     layer = st.sampled_from([*STACKED, *FOREIGN])
@@ -549,8 +575,8 @@ def test_any_stack_anywhere_answers_in_the_order_of_the_contract(data: st.DataOb
     client = app.test_client(use_cookies=False)
     requests: list[dict[str, Any]] = data.draw(st.lists(SENT, min_size=1, max_size=3), "requests")
     for sent in requests:
-        fields, sent["principal"] = sent["credentials"]
-        fields = {**fields, "Accept": sent["accept"], "Content-Type": sent["type"]}
+        sent["fields"], sent["principal"] = sent["credentials"]
+        fields = {**sent["fields"], "Accept": sent["accept"], "Content-Type": sent["type"]}
         fields |= {"X-Over": "1"} if sent["over"] else {}
         path = data.draw(st.sampled_from(["/x", "/outer/x", "/second/x"]), "path")
         response = client.post(path, data=sent["body"], headers=fields)
@@ -558,7 +584,8 @@ def test_any_stack_anywhere_answers_in_the_order_of_the_contract(data: st.DataOb
         assert (response.status_code == 200) == (response.text == "ok")
         assert client.get("/open").text == "ok"
     known = {guard.name for operation in catalogue(app).operations for guard in operation.guards}
-    assert known == {name for names in segments for name in names} - {"rate_limit"}
+    names = {name for names in segments for name in names} - {"rate_limit"}
+    assert known == {"requires_auth" if name == "requires_key" else name for name in names}
 
 
 # -- any request

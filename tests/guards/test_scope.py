@@ -228,6 +228,23 @@ def test_each_endpoint_has_its_own_counter(make_app: Callable[..., Flask]) -> No
     assert [statuses(client, f"/{name}", 2) for name in ("x", "y")] == [[200, 429]] * 2
 
 
+@pytest.mark.parametrize("key", ["RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION"])
+def test_a_limit_of_the_app_that_needs_a_principal_is_a_401_without_one(
+    make_app: Callable[..., Flask], key: str
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token({"t0ken": {"limit": "2/day"}}.get)
+    app = make_app(errors, **{key: lambda: current_principal["limit"]})
+    app.add_url_rule("/x", "x", ok)
+    app.add_url_rule("/open", "open", ok)
+    errors.guard(app, requires_auth, except_=("open",))
+    client = app.test_client()
+    for headers in ({}, {"Authorization": "Bearer forged"}):
+        assert client.get("/x", headers=headers).status_code == 401
+    assert statuses(client, "/x", 3, headers=TOKEN) == [200, 200, 429]
+    assert client.get("/open").status_code == 500, "the function is wrong there"
+
+
 def test_a_guard_of_an_author_can_guard_an_app(make_app: Callable[..., Flask]) -> None:
     def requires_badge(view: Any) -> Any:
         check = Check(
