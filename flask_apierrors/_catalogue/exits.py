@@ -30,6 +30,7 @@ from .scopes import (
     attribute_of,
     body_of,
     callable_of,
+    children_of,
 )
 from .source import place, place_of
 
@@ -153,7 +154,7 @@ def _layers(callee: PythonFunction | None) -> Iterator[PythonFunction]:
     while callee is not None and callee not in seen:  # it can wrap itself
         seen.add(callee)
         yield callee
-        callee = _wrapped_by(_function_of(callee))
+        callee = _wrapped_by(callee)
 
 
 def _function_of(callee: PythonFunction) -> FunctionType:
@@ -167,6 +168,8 @@ class _Walk:
         self._results = results
         self._trees = trees
         self._home = home
+        #: How often the walk ended before it was complete.
+        self._cuts = 0
 
     def node_of(self, function: FunctionType) -> FunctionNode | None:
         """Return the syntax tree of a function, if its source can be read."""
@@ -188,14 +191,19 @@ class _Walk:
     ) -> Exits:
         """Return the exits of a function, if it is of the project or wraps one that is."""
         callee = self.own(callee)
-        if callee is None or not depth:
+        if callee is None:
+            return ()
+        if not depth:
+            self._cuts += 1
             return ()
         key = (callee, self._home, frozenset(arguments.items()), frozenset(facts.items()))
         read_depth, exits = self._results.get(key, (0, ()))
         if read_depth < depth:
             self._results[key] = (depth, ())  # it may call itself
+            cuts = self._cuts
             exits = tuple(dict.fromkeys(self._read(callee, arguments, facts, depth)))
-            self._results[key] = (depth, exits)
+            is_complete = self._cuts == cuts
+            self._results[key] = (_MAX_DEPTH if is_complete else depth, exits)
         return exits
 
     def _read(
@@ -203,19 +211,23 @@ class _Walk:
     ) -> Iterator[Exit]:
         function = _function_of(callee)
         node = self.node_of(function)
-        wrapped = _wrapped_by(function)
+        wrapped = _wrapped_by(callee)
         if node is not None:
             scope = Scope(function, node, _receiver(callee) | dict(arguments))
-            yield from _Body(self, scope, facts, depth).exits(body_of(node), {})
-            if wrapped in scope.calls:
+            body = _Body(self, scope, wrapped, facts, depth)
+            yield from body.exits(body_of(node), {})
+            if wrapped is not None and _function_of(wrapped) in scope.calls:
                 return
         # A decorator may hand the function to another one, which calls it.
         yield from self.follow(wrapped, {}, facts, depth)
 
 
-def _wrapped_by(function: FunctionType) -> PythonFunction | None:
-    """Return what a decorator wraps."""
-    return callable_of(getattr_static(function, "__wrapped__", None))
+def _wrapped_by(callee: PythonFunction) -> PythonFunction | None:
+    """Return what a decorator wraps. The function in a method is a method of the same object."""
+    wrapped = callable_of(getattr_static(_function_of(callee), "__wrapped__", None))
+    if isinstance(callee, Method) and isinstance(wrapped, FunctionType):
+        return Method(wrapped, callee.receiver)
+    return wrapped
 
 
 def _receiver(callee: PythonFunction) -> dict[str, Any]:
@@ -227,26 +239,45 @@ def _receiver(callee: PythonFunction) -> dict[str, Any]:
 
 def _parse(filename: str, names: dict[str, Any]) -> dict[tuple[str, int], FunctionNode]:
     """Return the functions of a file by their names and their first lines."""
+    text = "".join(getlines(filename, names))
     try:
-        tree = ast.parse("".join(getlines(filename, names)))
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     functions: dict[tuple[str, int], FunctionNode] = {}
-    for node in ast.walk(tree):
+    has_lambdas = "lambda" in text
+    rest: list[ast.AST] = [tree]
+    while rest:
+        node = rest.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             functions[node.name, first] = node
         elif isinstance(node, ast.Lambda):
             functions["<lambda>", node.lineno] = node
+        # Only lambdas are in expressions, and to look there takes four times as long.
+        rest += ast.iter_child_nodes(node) if has_lambdas else _statements_in(node)
     return functions
+
+
+def _statements_in(node: ast.AST) -> Iterator[ast.AST]:
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        yield from getattr(node, name, ())
 
 
 class _Body:
     """The statements of a function."""
 
-    def __init__(self, walk: _Walk, scope: Scope, facts: Facts, depth: int) -> None:
+    def __init__(
+        self,
+        walk: _Walk,
+        scope: Scope,
+        wrapped: PythonFunction | None,
+        facts: Facts,
+        depth: int,
+    ) -> None:
         self._walk = walk
         self._scope = scope
+        self._wrapped = wrapped
         self._facts = facts
         self._depth = depth
 
@@ -273,7 +304,7 @@ class _Body:
                     exits += self._exits_of_raise(node, caught)
                 elif isinstance(node, ast.Call):
                     exits += self._exits_of_call(node)
-                exits += self.exits(ast.iter_child_nodes(node), caught)
+                exits += self.exits(children_of(node), caught)
         return exits
 
     def _truth(self, node: ast.If) -> bool | None:
@@ -317,9 +348,11 @@ class _Body:
     # -- raise
 
     def _exits_of_raise(self, node: ast.Raise, caught: _Caught) -> Iterator[Exit]:
-        name = node.exc.id if isinstance(node.exc, ast.Name) else None
-        if node.exc is None or name in caught:
-            yield from caught.get(name, ())
+        if node.exc is None:
+            yield from caught.get(None, ())
+            return
+        if isinstance(node.exc, ast.Name) and node.exc.id in caught:
+            yield from caught[node.exc.id]
             return
         for value in self._scope.values(node.exc):
             yield self._exit_of(value, node)
@@ -348,18 +381,29 @@ class _Body:
             own = self._walk.own(callee)
             if isinstance(value, Inner):
                 yield from self._exits_of_inner(value)
-            elif own is not None:
-                self._scope.calls.add(callee)
-                is_view = callee == _wrapped_by(self._scope.function)
-                facts = self._facts if is_view else {}
-                arguments = self._bind(own, node)
-                yield from self._walk.follow(own, arguments, facts, self._depth - 1)
+            elif callee is not None and own is not None:
+                yield from self._exits_of_function(callee, own, node)
             elif _is_abort(value):
                 yield from self._exits_of_abort(node, is_certain=True)
             elif value is UNKNOWN and name == "abort":
                 yield from self._exits_of_abort(node, is_certain=False)
             elif match := _OR_STATUS.search(name):
                 yield from self._exit_of_status(int(match[1]), node)
+
+    def _exits_of_function(
+        self, callee: PythonFunction, own: PythonFunction, node: ast.Call
+    ) -> Exits:
+        """Return the exits of a function of the project.
+
+        :param callee: What is called.
+        :param own: The function of the project in it.
+        """
+        function = _function_of(callee)
+        self._scope.calls.add(function)
+        if self._wrapped is not None and _function_of(self._wrapped) is function:
+            # A view can have many decorators: they are no calls of its own.
+            return self._walk.follow(self._wrapped, {}, self._facts, self._depth)
+        return self._walk.follow(own, self._bind(own, node), {}, self._depth - 1)
 
     def _exit_of_status(self, status: int, node: ast.Call) -> Iterator[Exit]:
         if status in default_exceptions:
@@ -379,7 +423,9 @@ class _Body:
     def _exits_of_inner(self, inner: Inner) -> Iterator[Exit]:
         if self._depth:
             scope = Scope(self._scope.function, inner.node, {}, self._scope, self._scope.calls)
-            yield from _Body(self._walk, scope, {}, self._depth - 1).exits(body_of(inner.node), {})
+            yield from _Body(self._walk, scope, None, {}, self._depth - 1).exits(
+                body_of(inner.node), {}
+            )
 
     def _bind(self, callee: PythonFunction, call: ast.Call) -> dict[str, Any]:
         """Return the parameters whose values are known: numbers, classes and functions."""

@@ -20,6 +20,8 @@ from werkzeug.exceptions import HTTPException
 UNKNOWN: Final[Any] = type("Unknown", (), {"__slots__": ()})()
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+#: Nodes that neither define a name nor call or raise anything.
+_IDLE = (ast.Constant, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
 #: How many expressions are between a name and its value at most.
 _MAX_STEPS = 8
 
@@ -128,10 +130,12 @@ class Scope:
             if self.outer is not None:
                 return self.outer._values_of_name(name, steps)
             return [_global(name, self.function)]
-        values = []
+        values: dict[object, Any] = {}
         for value in self._names[name]:
-            values += self.values(value, steps) if isinstance(value, ast.expr) else [value]
-        return values
+            for each in self.values(value, steps) if isinstance(value, ast.expr) else [value]:
+                # Each assignment can bring the same values again.
+                values[each if isinstance(each, Instance | Inner) else id(each)] = each
+        return list(values.values())
 
     def _result(self, callee: Any, call: ast.Call, steps: int) -> Any:
         """Return what a call makes: an object of a class."""
@@ -160,7 +164,24 @@ def own_nodes(node: FunctionNode) -> Iterator[ast.AST]:
         node_ = rest.pop()
         yield node_
         if not isinstance(node_, DEFINITIONS):
-            rest += list(ast.iter_child_nodes(node_))[::-1]
+            rest += children_of(node_)[::-1]
+
+
+def children_of(node: ast.AST) -> list[ast.AST]:
+    """Return the parts of a statement or an expression, without those that only name or load.
+
+    Many views call the same functions, so each node keeps its list.
+    """
+    children: list[ast.AST] | None = vars(node).get("_children")
+    if children is None:
+        children = [each for each in ast.iter_child_nodes(node) if not _is_idle(each)]
+        vars(node)["_children"] = children
+    return children
+
+
+def _is_idle(node: ast.AST) -> bool:
+    is_loaded = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    return is_loaded or isinstance(node, _IDLE)
 
 
 def body_of(node: FunctionNode) -> list[Any]:
@@ -220,9 +241,11 @@ def attribute_of(value: Any, name: str) -> Any:
         return attribute.__func__
     if isinstance(attribute, classmethod):
         return _method(attribute.__func__, getattr(receiver, "cls", receiver))
-    if isinstance(attribute, FunctionType) and not isinstance(value, type | ModuleType):
-        return _method(attribute, receiver)
-    return attribute
+    is_method = isinstance(value, Instance | _Super) or (
+        not isinstance(value, type | ModuleType)
+        and getattr_static(type(value), name, None) is attribute
+    )
+    return _method(attribute, receiver) if is_method else attribute
 
 
 def _method(function: Any, receiver: Any) -> Any:
@@ -242,6 +265,8 @@ def _inherited(value: _Super, name: str) -> Any:
 
 def callable_of(value: Any) -> PythonFunction | None:
     """Return the function that runs when an object is called, if it is written in Python."""
+    if value is UNKNOWN or value is None:
+        return None
     if isinstance(value, FunctionType | Method):
         return value
     if isinstance(value, MethodType):

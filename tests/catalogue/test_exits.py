@@ -517,7 +517,7 @@ def test_an_error_that_replaces_another_is_the_one_that_leaves() -> None:
         try:
             abort(404)
         except NotFound as error:
-            raise BadGateway from error
+            raise BadGateway("text") from error
 
     assert errors_of(view) == {"BadGateway"}
 
@@ -576,6 +576,51 @@ def test_decorators_of_others_are_looked_through() -> None:
     assert errors_of(rate_limit("1/second")(view)) == {"Gone"}
     assert errors_of(only_for_owners(requires_auth(only_for_owners(view)))) == {"Forbidden", "Gone"}
     assert errors_of(hidden(requires_auth(only_for_owners(view)))) == {"NotFound", "Gone"}
+
+
+def test_a_decorated_method_knows_its_object() -> None:
+    class Vessels(MethodView):
+        @requires_auth
+        @only_for_owners
+        def get(self) -> Any:
+            self.find()
+
+        def find(self) -> None:
+            abort(410)
+
+    assert errors_of(Vessels.as_view("vessels")) == {"Forbidden", "Gone"}
+
+
+def test_decorators_are_no_calls() -> None:
+    def view() -> Any:
+        abort(410)
+
+    decorated: Any = view
+    for _ in range(20):
+        decorated = only_for_owners(decorated)
+    assert errors_of(decorated) == {"Forbidden", "Gone"}
+
+
+def test_calls_are_followed_to_a_depth() -> None:
+    def calling(inner: Any) -> Any:
+        def calls() -> Any:
+            return inner()
+
+        return calls
+
+    functions: list[Any] = [Base.refuse]
+    for _ in range(12):
+        functions.append(calling(functions[-1]))
+    assert errors_of(functions[6]) == {"Forbidden"}
+    assert errors_of(functions[12]) == set()
+
+
+def test_a_file_without_lambdas_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "view.py"
+    file.write_text("if abort:\n    def view(): abort(410)\n")
+    names: dict[str, Any] = {"__name__": "elsewhere", "abort": abort}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    assert errors_of(names["view"]) == {"Gone"}
 
 
 def test_a_decorator_around_itself_ends() -> None:

@@ -275,6 +275,10 @@ def test_attributes_are_found_without_their_owner(value: Any, name: str, attribu
     assert attribute_of(value, name) == attribute
 
 
+def test_a_function_that_an_object_keeps_is_no_method() -> None:
+    assert attribute_of(SimpleNamespace(check=values_in), "check") is values_in
+
+
 def test_a_class_method_that_is_no_function_stays_as_it_is() -> None:
     assert attribute_of(Derived, "odd") is _PRINT
 
