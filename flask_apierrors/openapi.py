@@ -21,6 +21,7 @@ from ._core.header_fields import REQUEST_ID, meaning_of
 from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
 from ._libraries.apiflask import declared_code as code_by_apiflask
+from ._libraries.apiflask import has_own_processor
 from ._libraries.smorest import declared_code as code_by_smorest
 from ._libraries.smorest import has_own_schema, is_default_error
 from ._limits.fields import format_limit, format_policy
@@ -368,7 +369,9 @@ def _declared_code(status: str, response: Any, app: Flask) -> str | None:
     if not re.fullmatch("[45][0-9][0-9]", status):
         return None
     code = None if has_own_schema(app) else code_by_smorest(int(status), response)
-    return code or code_by_apiflask(int(status), response)
+    if code is None and not has_own_processor(app):
+        code = code_by_apiflask(int(status), response)
+    return code
 
 
 def _code(status: Any) -> str:

@@ -39,7 +39,6 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fields": (),
     "_libraries": (
         (
-            "apiflask",
             "closures",
             "frames",
             "gunicorn",
@@ -58,7 +57,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "security",
             "webargs",
         ),
-        ("restx",),
+        ("apiflask", "restx"),
         ("extensions", "guards", "validators"),
     ),
     "_guards": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,15 +90,21 @@ def locate(data: object, req: Request) -> Locate:
 
 
 def find(
-    path: Path, is_value: Callable[[object], bool], req: Request
+    path: Path,
+    is_value: Callable[[object], bool],
+    req: Request,
+    locations: Collection[str | None] | None = None,
 ) -> tuple[str | None, Path] | None:
     """Find a value in what the app read.
 
     :param path: Its path. A step that leads nowhere is a word of the library's, and is left out.
     :param is_value: Whether a value is the one.
+    :param locations: Where to look. ``None``: everywhere.
     :returns: Its location and its path in the request, if it is there.
     """
     for location, source in _plain_sources(req):
+        if locations is not None and location not in locations:
+            continue
         steps: list[str | int] = []
         node = source
         for step in path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from flask import Request
 
-from .errors import ApiError, FieldError, FieldErrors
+from .errors import ApiError, FieldError, FieldErrors, ValidationFailed
 from .pointer import pointer_to, steps_of
 from .sentences import Sentence
 from .text import as_text
@@ -183,6 +183,46 @@ def _resolved(error: FieldError) -> FieldError:
     """Make the text of an error whose detail is lazy."""
     is_text = type(error.detail) is str
     return error if is_text else replace(error, detail=as_text(error.detail))
+
+
+def failed_validation(
+    errors: Sequence[FieldError],
+    status: int,
+    config: Config,
+    headers: Mapping[str, Any] | None = None,
+) -> ApiError:
+    """Return the exception for what another library found wrong.
+
+    :param errors: The errors.
+    :param status: The status of that library. The usual ones become that of the configuration.
+    :param headers: Header fields that the author chose.
+    """
+    if status in (400, 422):
+        failure = ValidationFailed(headers=headers)
+        failure.errors = errors  # type: ignore[assignment] # it may be lazy
+        return failure
+    invalid = describe_errors(errors, config.max_errors, config.text_of)
+    return ApiError(invalid.sentence, status=status, headers=headers, errors=invalid.errors)
+
+
+class LazyErrors(Sequence[FieldError]):
+    """Errors that are made when they are reported: there may be very many.
+
+    :param make: Makes an error.
+    :param parts: What it makes them of.
+    """
+
+    def __init__(self, make: Callable[[Any], FieldError], parts: Sequence[Any]) -> None:
+        self._make = make
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self._make(part) for part in self._parts[index]]
+        return self._make(self._parts[index])
 
 
 # -- the tree

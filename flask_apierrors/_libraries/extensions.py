@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._core.state import Adapter
 from . import (
+    apiflask,
     authlib,
     httpauth,
     jwt_extended,
@@ -17,6 +18,7 @@ from . import (
 )
 
 ADAPTERS: tuple[Adapter, ...] = (
+    apiflask.adapt,
     authlib.adapt,
     httpauth.adapt,
     jwt_extended.adapt,

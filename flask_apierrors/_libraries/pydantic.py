@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Request
 
 from .._core.config import Config
-from .._core.errors import FieldError, FieldErrors
+from .._core.errors import ApiError, FieldError, FieldErrors
 from .._core.origin import find, is_internal, likely_location
+from .._core.state import app_state, current_request
 from .._core.text import as_text
-from .._core.validation import Invalid, Message, describe_errors, field_error
+from .._core.validation import (
+    Invalid,
+    LazyErrors,
+    Message,
+    describe_errors,
+    failed_validation,
+    field_error,
+)
 
 #: Errors that are about what is not there. Their value is that of the parent.
 _MISSING = ("missing", "missing_argument", "missing_keyword_only_argument")
@@ -78,16 +87,43 @@ class Pydantic:
         return invalid._replace(errors=reported, more=len(rest))
 
 
-def _field_error(detail: dict[str, Any], req: Request, config: Config) -> FieldError:
-    path, value = detail["loc"], detail["input"]
+def validation_failed(
+    parts: Iterable[tuple[str | None, Sequence[dict[str, Any]]]],
+    status: int,
+    headers: Mapping[str, Any] | None = None,
+) -> ApiError:
+    """Return the exception for errors that another library keeps by location.
+
+    :param parts: Locations, and the errors of a ``ValidationError`` there.
+    :param status: The status of that library.
+    :param headers: Header fields that the author chose.
+    """
+    req, config = current_request(), app_state().config
+    details = [(detail, location) for location, errors in parts for detail in errors]
+    errors = LazyErrors(lambda part: _field_error(part[0], req, config, part[1:]), details)
+    return failed_validation(errors, status, config, headers)
+
+
+def _field_error(
+    detail: dict[str, Any],
+    req: Request,
+    config: Config,
+    locations: Sequence[str | None] | None = None,
+) -> FieldError:
+    path, value = tuple(detail["loc"]), detail.get("input")
+    if locations == ("header",) and path:
+        path = (str(path[0]).replace("_", "-").title(), *path[1:])
     name = path[-1:] if detail["type"] in _MISSING else ()
     if path[-1:] == ("[key]",):
         path = path[:-1]
-        place = find(path[:-1], lambda node: value in node, req)  # type: ignore[operator]
+        place = find(path[:-1], lambda node: value in node, req, locations)  # type: ignore[operator]
         name = path[-1:]
     else:
-        place = find(path[: len(path) - len(name)], lambda node: node == value, req)
-    location, path = (likely_location(req), path) if place is None else (place[0], place[1] + name)
+        place = find(path[: len(path) - len(name)], lambda node: node == value, req, locations)
+    if place is not None:
+        location, path = place[0], place[1] + name
+    else:
+        location = locations[0] if locations else likely_location(req)
     context = detail.get("ctx", {})
     params = {key: context[key] for key in context if key in _PARAMS}
     message = Message(_text(detail), detail["type"], params or None)

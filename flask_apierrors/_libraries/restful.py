@@ -11,12 +11,12 @@ from typing import Any
 from flask import Flask, Request, Response
 
 from .._core.config import Config
-from .._core.errors import ApiError, FieldError, ValidationFailed
+from .._core.errors import ApiError, FieldError
 from .._core.first_request import name_of
 from .._core.origin import likely_location
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask, current_request
-from .._core.validation import Invalid, Message, describe_errors, field_error
+from .._core.validation import Invalid, Message, failed_validation, field_error
 from .frames import variables_of
 
 
@@ -126,16 +126,7 @@ def describe_arguments(
     errors = [
         _argument_error(arguments[name], text, req, config) for name, text in messages.items()
     ]
-    return failed_validation(exc, errors, config)
-
-
-def failed_validation(exc: Exception, errors: list[FieldError], config: Config) -> ApiError:
-    """Return what to answer, with a status that an author chose."""
-    status: int = exc.code  # type: ignore[attr-defined]
-    if status == 400:
-        return ValidationFailed(*errors)
-    invalid = describe_errors(errors, config.max_errors, config.text_of)
-    return ApiError(invalid.sentence, status=status, errors=invalid.errors)
+    return failed_validation(errors, exc.code, config)  # type: ignore[attr-defined]
 
 
 def _argument_error(argument: Any, text: str, req: Request, config: Config) -> FieldError:

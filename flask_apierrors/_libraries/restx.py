@@ -13,10 +13,10 @@ from .._core.errors import ApiError, FieldError, ValidationFailed
 from .._core.first_request import name_of
 from .._core.road import Handler, register_handler
 from .._core.state import AppState, current_flask
-from .._core.validation import Invalid
+from .._core.validation import Invalid, failed_validation
 from .frames import variables_of
 from .jsonschema import field_errors
-from .restful import apis_of, data_of, describe_arguments, failed_validation, yields
+from .restful import apis_of, data_of, describe_arguments, yields
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:
@@ -83,7 +83,7 @@ class Restx:
                 for cause in variables["validator"].iter_errors(variables["data"])
                 for error in field_errors(cause, req, config, index)
             ]
-            return failed_validation(exc, errors, config)
+            return failed_validation(errors, 400, config)
         return describe_arguments(exc, messages, "flask_restx.reqparse", req, config)
 
 
