@@ -44,7 +44,9 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "gunicorn",
             "jsonschema",
             "marshmallow",
+            "opentelemetry",
             "pydantic",
+            "sentry",
             "smorest",
         ),
         (
