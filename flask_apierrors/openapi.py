@@ -283,6 +283,8 @@ class _Errors:
             self._add("securitySchemes", name, dict(scheme))
         if schemes:
             requirements = [{name: scopes if self._has_scopes else []} for name in schemes]
+            if not any(guard.authenticates for guard in guards):
+                requirements.append({})  # anonymous requests pass, too
             written.setdefault("security", requirements)
 
     def _add_method_not_allowed(self, item: _Object, operations: list[Operation]) -> None:

@@ -47,7 +47,6 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "opentelemetry",
             "pydantic",
             "sentry",
-            "smorest",
         ),
         (
             "authlib",
@@ -57,6 +56,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "principal",
             "restful",
             "security",
+            "smorest",
             "webargs",
         ),
         ("apiflask", "restx"),

@@ -13,6 +13,7 @@ from . import (
     login,
     principal,
     security,
+    smorest,
 )
 
 #: Each takes one wrapper of a view. It returns what the wrapper means, or ``None`` for any other.
@@ -23,4 +24,5 @@ GUARD_MARKS: tuple[Callable[[Callable[..., Any]], Mark | None], ...] = (
     login.guard_mark,
     principal.guard_mark,
     security.guard_mark,
+    smorest.guard_mark,
 )

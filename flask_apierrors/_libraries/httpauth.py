@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from inspect import unwrap
+from itertools import chain
 from typing import Any
 
 from flask import Flask, Response
 
+from .._core.first_request import name_of
 from .._core.marks import Mark
 from .._core.state import AppState
 from .closures import closure_of
+
+_MODULES_OF_DEFAULTS = ("flask_httpauth", "apiflask.security")
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:
@@ -21,7 +26,21 @@ def adapt(app: Flask, state: AppState) -> Iterable[str]:
     """
     if "flask_httpauth" in sys.modules and _is_default not in state.default_responses:
         state.default_responses.append(_is_default)
-    return ()
+    return dict.fromkeys(_handlers_of_author(app))
+
+
+def _handlers_of_author(app: Flask) -> Iterator[str]:
+    """Yield the name of each error handler of an object that guards a view, or all of them."""
+    functions: list[Any] = [*app.view_functions.values()]
+    functions += chain.from_iterable(app.before_request_funcs.values())
+    while functions:
+        function = functions.pop(0)
+        if hasattr(function, "__wrapped__"):
+            functions.insert(0, function.__wrapped__)
+        for auth in _objects_of(function):
+            handler = unwrap(auth.auth_error_callback)
+            if handler.__module__ not in _MODULES_OF_DEFAULTS:
+                yield f"{name_of(handler)} (Flask-HTTPAuth)"
 
 
 def _is_default(response: Response) -> bool:
@@ -35,11 +54,11 @@ def _is_default(response: Response) -> bool:
 
 def guard_mark(wrapper: Callable[..., Any]) -> Mark | None:
     """Tell what ``@auth.login_required`` means, also as APIFlask and APIFairy put it on a view."""
-    variables = closure_of(wrapper, "flask_httpauth", "decorated") or {}
-    if "role" not in variables:
-        return None  # `error_handler` has a wrapper of the same name
+    variables = _variables_of(wrapper)
+    if variables is None:
+        return None
     roles, is_optional = _roles(variables["role"]), bool(variables["optional"])
-    security = dict(map(_security_scheme, _parts(variables["self"])))
+    security = dict(map(_security_scheme, _objects_of(wrapper)))
     condition = f"{'Accepts' if is_optional else 'Needs'} credentials: {' or '.join(security)}."
     if roles and not is_optional:
         condition += f" Needs a role: {' or '.join(roles)}."
@@ -63,8 +82,18 @@ def _roles(role: Any) -> tuple[str, ...]:
     )
 
 
-def _parts(auth: Any) -> list[Any]:
-    """Return the objects that a ``MultiAuth`` tries, or the one."""
+def _variables_of(wrapper: object) -> dict[str, Any] | None:
+    """Return what a wrapper of ``login_required`` knows."""
+    variables = closure_of(wrapper, "flask_httpauth", "decorated") or {}
+    # `error_handler` has a wrapper of the same name.
+    return variables if "role" in variables else None
+
+
+def _objects_of(wrapper: object) -> list[Any]:
+    """Return the object that guards with a wrapper, or those that a ``MultiAuth`` tries."""
+    auth = (_variables_of(wrapper) or {}).get("self")
+    if auth is None:
+        return []
     return [auth.main_auth, *auth.additional_auths] if hasattr(auth, "main_auth") else [auth]
 
 

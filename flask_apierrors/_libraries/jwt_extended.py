@@ -89,7 +89,8 @@ def _without_token(reason: str, scheme: str | None) -> ApiError:
 
 def _sentence_with_reason(text: str) -> Sentence:
     """Say a reason of the library's. It names what the app's configuration does."""
-    return Sentence("authentication-failed", reason=text[:1].lower() + text[1:].rstrip("."))
+    first = text[:1] if text[:2].isupper() else text[:1].lower()  # CSRF stays
+    return Sentence("authentication-failed", reason=first + text[1:].rstrip("."))
 
 
 def _scheme(config: Mapping[str, Any]) -> str | None:

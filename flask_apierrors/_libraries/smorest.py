@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
 
 from .._core.errors import code_of_status
+from .._core.marks import Mark
 from .._core.road import displace_handlers
 from .._core.state import AppState
+from .closures import closure_of
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:
@@ -57,3 +59,23 @@ def _name_of(response: Any) -> Any:
     if isinstance(response, dict):
         return str(response.get("$ref")).removeprefix("#/components/responses/")
     return response
+
+
+def guard_mark(wrapper: Callable[..., Any]) -> Mark | None:
+    """Tell what ``@blueprint.doc(security=...)`` says.
+
+    flask-smorest has no guards. Its users document that another one, or a proxy, authenticates.
+    """
+    if closure_of(wrapper, "flask_smorest.blueprint", "wrapper") is None:
+        return None
+    documented = getattr(wrapper, "_apidoc", {}).get("manual_doc", {}).get("security")
+    if not documented:
+        return None
+    names = tuple(dict.fromkeys(name for requirement in documented for name in requirement))
+    return Mark(
+        "doc",
+        names,
+        statuses=(401,),
+        condition=f"Needs authentication: {' or '.join(names)}.",
+        authenticates={} not in documented,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from base64 import b64encode
 from typing import Any
@@ -158,15 +159,19 @@ def test_it_may_stand_anywhere(protect: Any) -> None:
     assert response.headers.getlist("WWW-Authenticate") == [f"Basic {REALM}"]
 
 
-def test_an_error_handler_of_the_author_wins() -> None:
+def test_an_error_handler_of_the_author_wins(caplog: pytest.LogCaptureFixture) -> None:
     auth = basic_auth()
     app = app_with(auth.login_required(view))
+    app.before_request(MultiAuth(token_auth(), auth).login_required(optional=True)(lambda: None))
 
     def refuse(status: int) -> ResponseReturnValue:
         return "<p>Who are you?</p>", status
 
     auth.error_handler(refuse)
-    response = send(app)
+    with caplog.at_level(logging.INFO, "flask_apierrors"):
+        response = send(app)
+    (record,) = caplog.records
+    assert record.getMessage().count(f".{refuse.__qualname__} (Flask-HTTPAuth)") == 1
     assert (response.text, response.mimetype) == ("<p>Who are you?</p>", "text/html")
     assert response.headers["WWW-Authenticate"] == f"Basic {REALM}"
 

@@ -216,6 +216,10 @@ def test_a_missing_csrf_token_is_named() -> None:
     response = client.post("/me")
     assert response.status_code == 401
     assert response.get_json() == {"error": "Authentication failed: missing CSRF token."}
+    response = client.post("/me", headers={"X-CSRF-TOKEN": "another"})
+    assert response.get_json() == {
+        "error": "Authentication failed: CSRF double submit tokens do not match."
+    }
 
 
 def test_loaders_of_the_author_win(caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ from flask_apierrors import (
     requires_permissions,
 )
 from flask_apierrors._cli.doctor import diagnose
-from flask_apierrors._libraries.smorest import declared_code
+from flask_apierrors._libraries.smorest import declared_code, guard_mark
 from flask_apierrors.openapi import ApiErrorsPlugin
 from tests.documents import Json, accepts, resolved, response_of
 
@@ -237,6 +237,22 @@ def smorest_app(**config: Any) -> tuple[Flask, flask_smorest.Api]:
 
     api.register_blueprint(vessels)
     return app, api
+
+
+def test_what_is_documented_as_secured_is_guarded() -> None:
+    blueprint = flask_smorest.Blueprint("vessels", __name__)
+
+    def mark_of(**doc: Any) -> Any:
+        return guard_mark(blueprint.doc(**doc)(lambda: {}))
+
+    mark = mark_of(security=[{"Bearer": []}, {"Key": []}])
+    assert (mark.name, mark.values, mark.statuses) == ("doc", ("Bearer", "Key"), (401,))
+    assert mark.condition == "Needs authentication: Bearer or Key."
+    assert mark.authenticates
+    assert not mark_of(security=[{"Bearer": []}, {}]).authenticates
+    assert mark_of(security=[]) is mark_of(summary="Vessels") is None
+    assert guard_mark(blueprint.response(204)(lambda: {})) is None
+    assert guard_mark(mark_of) is None
 
 
 def test_its_document_has_the_errors_of_this_package() -> None:
