@@ -406,9 +406,9 @@ def _identify(response: Response, req: Request, app: AppState) -> None:
     name, identifier = app.config.request_id_header, request_id_of(req, app)
     if name is None or identifier is None:
         return
-    headers = response.headers
+    headers, lower_name = response.headers, name.lower()
     for field, value in headers:  # `getlist` takes three times as long
-        if field.lower() == name.lower():
+        if field.lower() == lower_name:
             if value != vars(response).get(_IDENTIFIED):
                 return
             headers.remove(name)

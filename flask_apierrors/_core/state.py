@@ -196,20 +196,17 @@ def request_id_of(req: Request, app: AppState) -> str | None:
     own_id = None if hook is None else _ask_for_id(hook, request_state(req, app))
     identifier: str | None = own_id or getattr(req, _REQUEST_ID, None)
     if identifier is None:
-        identifier = _sent_id(req, name, app)
+        environ = req.environ
+        sent, traceparent = environ.get(environ_key(name)), environ.get("HTTP_TRACEPARENT")
+        if sent and _SAFE_ID.fullmatch(sent):
+            identifier = sent
+        elif app.trace_id is not None:
+            identifier = app.trace_id()
+        if identifier is None and traceparent:
+            identifier = trace_id_of(traceparent)
         identifier = identifier or next(IDENTIFIERS.left, None) or IDENTIFIERS.refill()
     setattr(req, _REQUEST_ID, identifier)
     return identifier
-
-
-def _sent_id(req: Request, name: str, app: AppState) -> str | None:
-    """Return the ID that the client or a proxy sent, or that of the trace."""
-    sent = req.environ.get(environ_key(name))
-    if sent and _SAFE_ID.fullmatch(sent):
-        return sent  # type: ignore[no-any-return]
-    trace_id = app.trace_id() if app.trace_id is not None else None
-    traceparent = req.environ.get("HTTP_TRACEPARENT")
-    return trace_id or (traceparent and trace_id_of(traceparent))
 
 
 def _ask_for_id(hook: Callable[[], object], state: RequestState) -> str | None:

@@ -55,5 +55,7 @@ def _describe_span(crash: BaseException | None) -> None:
     if problem is not None:
         span.set_attribute("error.type", problem.code)
         is_deliberate = exception is None or isinstance(exception, HTTPException)
-        if crash is None and problem.status >= 500 and not is_deliberate:
+        # The author may record it when `got_request_exception` is sent.
+        is_recorded = any(event.name == "exception" for event in getattr(span, "events", ()))
+        if crash is None and problem.status >= 500 and not is_deliberate and not is_recorded:
             span.record_exception(exception)

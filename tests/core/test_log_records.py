@@ -8,11 +8,15 @@ import json
 import logging
 import logging.config
 import logging.handlers
+import os
 import pickle
 import queue
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,3 +263,77 @@ def test_the_logger_of_the_package_is_the_one_of_its_name(
 ) -> None:
     PackageLogger().warning("a warning")
     assert [record.name for record in caplog.records] == ["flask_apierrors"]
+
+
+# -- a crash is logged once, however logging is configured
+
+CRASHING = """
+import logging
+from logging.config import dictConfig
+from flask import Flask
+from flask.logging import default_handler
+from flask_apierrors import ApiErrors
+
+FORMAT = "%(levelname)s [%(request_id)s] %(message)s"
+HANDLER = {{"class": "logging.StreamHandler", "formatter": "f"}}
+CONFIG = {{
+    "version": 1, "formatters": {{"f": {{"format": FORMAT}}}},
+    "handlers": {{"h": HANDLER}}, "root": {{"handlers": ["h"]}},
+}}
+{before}
+app = Flask("shop")
+ApiErrors(app)
+{after}
+app.add_url_rule("/x", "x", lambda: 1 / 0)
+"""
+SETUPS = {
+    "basicConfig before": ("logging.basicConfig(format=FORMAT)", ""),
+    "basicConfig after": ("", "logging.basicConfig(format=FORMAT)"),
+    "dictConfig before": ("dictConfig(CONFIG)", ""),
+    "dictConfig after": ("", "dictConfig(CONFIG)"),
+    "Flask's handler": ("", "default_handler.setFormatter(logging.Formatter(FORMAT))"),
+}
+SEND = "\napp.test_client().get('/x', headers={'X-Request-ID': 'r-1'})"
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_crash_is_logged_once_with_its_id(setup: str) -> None:
+    before, after = SETUPS[setup]
+    command = [sys.executable, "-c", CRASHING.format(before=before, after=after) + SEND]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    lines = run.stderr.splitlines()
+    assert lines[0] == "ERROR [r-1] Exception on /x [GET] (request ID r-1)"
+    assert lines.count("ZeroDivisionError: division by zero") == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a Unix socket")
+def test_gunicorn_logs_a_crash_once_with_its_id(tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn")
+    before, after = SETUPS["dictConfig before"]
+    (tmp_path / "shop.py").write_text(CRASHING.format(before=before, after=after))
+    command = [sys.executable, "-m", "gunicorn", "--bind", "unix:s", "shop:app"]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    server = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+    try:
+        answer = send(tmp_path / "s", b"GET /x HTTP/1.0\r\nX-Request-ID: r-1\r\n\r\n")
+    finally:
+        server.terminate()
+        _, log = server.communicate(timeout=30)
+    assert b"\r\nX-Request-ID: r-1\r\n" in answer
+    assert log.count("ERROR [r-1] Exception on /x [GET] (request ID r-1)\n") == 1
+    assert log.count("ZeroDivisionError: division by zero") == 1
+
+
+def send(path: Path, request: bytes) -> bytes:
+    """Send a request to a Unix socket, as soon as a server listens there."""
+    deadline = time.monotonic() + 30
+    while True:
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(str(path))
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+                continue
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(4096), b""))

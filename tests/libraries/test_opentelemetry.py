@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, abort, request
+from flask.signals import got_request_exception
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from flask_apierrors import ApiErrors, error_answered, request_id
@@ -120,6 +121,18 @@ def test_a_span_has_the_exception_that_became_a_5xx(
     _, span = trace(app)
     names = [event.attributes["exception.type"].split(".")[-1] for event in span.events]
     assert names == exceptions
+
+
+def test_an_exception_that_the_author_records_is_there_once(trace: Trace) -> None:
+    app, errors = make(crash)
+    errors.convert(Lost, to=ServiceUnavailable)
+
+    def record(sender: Flask, exception: BaseException, **_: Any) -> None:
+        sys.modules["opentelemetry.trace"].get_current_span().record_exception(exception)
+
+    with got_request_exception.connected_to(record, app):
+        _, span = trace(app)
+    assert len(span.events) == 1
 
 
 @pytest.mark.parametrize("view", [lambda: abort(404), lambda: abort(503), lambda: ("", 502)])
