@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from ._limits.fields import format_limit, format_policy
 
 #: A part of an OpenAPI document.
 _Object = dict[str, Any]
+_ERROR_STATUS = re.compile("[45][0-9][0-9]")
 
 _LIMIT_FIELDS = (
     HeaderField("RateLimit", meaning_of("RateLimit"), format_limit("endpoint", 9, 1)),
@@ -61,6 +62,7 @@ class ApiErrorsPlugin(BasePlugin):
         """
         self._version = str(spec.openapi_version)
         self._add = _adder_to_apispec(spec)
+        self._security = spec.options.get("security", ())
         self._errors = self._read()
 
     def operation_helper(
@@ -77,7 +79,9 @@ class ApiErrorsPlugin(BasePlugin):
 
     def _read(self) -> _Errors:
         self._rules = _count_rules(self._app)
-        return _Errors(self._app, self._root_path, self._version, self._add)
+        errors = _Errors(self._app, self._root_path, self._version, self._add)
+        errors.security = self._security
+        return errors
 
 
 def add_errors(document: _Object, app: Flask, *, root_path: str = "") -> _Object:
@@ -97,6 +101,7 @@ def add_errors(document: _Object, app: Flask, *, root_path: str = "") -> _Object
     errors = _Errors(
         app, root_path, str(document.get("openapi", "2.0")), _adder_to_document(document)
     )
+    errors.security = document.get("security", ())
     for path, item in document.get("paths", {}).items():
         errors.complete(path, item)
     return document
@@ -175,6 +180,8 @@ class _Errors:
             raise ValueError(
                 f"OpenAPI {version} cannot describe the errors of an app. Use OpenAPI 3.0 or later."
             )
+        #: The requirements for operations that have none of their own.
+        self.security: Sequence[Any] = ()
         self._app = app
         self._root_path = root_path
         self._catalogue = catalogue(app, root_path=root_path)
@@ -211,7 +218,8 @@ class _Errors:
             _code(status): response for status, response in written.get("responses", {}).items()
         }
         retries: dict[str, str] = {}
-        for failure in self._failures(operations, responses, bool(limits)):
+        is_secured = bool(written.get("security", self.security))
+        for failure in self._failures(operations, responses, is_secured, bool(limits)):
             code = str(failure.status)
             responses[code] = self._complete_response(responses.get(code), failure)
             retries[code] = _retry(failure, operations[0].method)
@@ -229,11 +237,19 @@ class _Errors:
     # -- the failures of an operation
 
     def _failures(
-        self, operations: list[Operation], responses: _Object, is_limited: bool
+        self,
+        operations: list[Operation],
+        responses: _Object,
+        is_secured: bool,
+        is_limited: bool,
     ) -> Iterator[_Failure]:
-        """Return the errors by status: those of the catalogue and those of other libraries."""
+        """Return the errors by status: of the catalogue, of other libraries, and of the author."""
         by_status: dict[int, dict[str, Entry]] = {}
         for entry in (*self._entries_of(operations), *self._replace_declared(responses)):
+            by_status.setdefault(entry.status, {})[entry.code] = entry
+        described = {code for code, response in responses.items() if isinstance(response, dict)}
+        described |= {"401"} if is_secured else set()
+        for entry in self._entries_of_author(described - set(map(str, by_status))):
             by_status.setdefault(entry.status, {})[entry.code] = entry
         for status, by_code in by_status.items():
             bare = code_of_status(status)
@@ -254,6 +270,17 @@ class _Errors:
             if entry is not None:
                 del responses[status]
                 yield entry
+
+    def _entries_of_author(self, codes: Iterable[str]) -> Iterator[Entry]:
+        """Return the errors that the app has for responses that only the author described."""
+        for code in sorted(codes):
+            if _ERROR_STATUS.fullmatch(code):
+                bare = find(self._app, code_of_status(int(code)), root_path=self._root_path)
+                yield from (
+                    entry
+                    for entry in (bare, *self._catalogue.errors)
+                    if entry is not None and entry.status == int(code)
+                )
 
     # -- the parts of an operation
 
@@ -368,7 +395,7 @@ class _Errors:
 
 def _declared_code(status: str, response: Any, app: Flask) -> str | None:
     """Return the code of an error response, if another library wrote it."""
-    if not re.fullmatch("[45][0-9][0-9]", status):
+    if not _ERROR_STATUS.fullmatch(status):
         return None
     code = None if has_own_schema(app) else code_by_smorest(int(status), response)
     if code is None and not has_own_processor(app):

@@ -121,6 +121,15 @@ def examples(content: Json) -> Iterator[Any]:
         yield example["value"]
 
 
+def document_of(path: str, responses: Json, **operation: Any) -> Json:
+    """A document with one operation."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "API", "version": "1"},
+        "paths": {path: {"get": {"responses": responses, **operation}}},
+    }
+
+
 # -- what is written
 
 
@@ -432,6 +441,54 @@ def test_a_response_with_only_a_description_gets_content_and_headers(
     assert response["description"] == "The harbour master is asleep."
     assert response["content"].keys() == {"application/json", "application/problem+json"}
     assert "Cache-Control" in response["headers"]
+
+
+def test_each_error_that_an_author_described_gets_its_body_and_headers(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app()
+    app.add_url_rule("/x", view_func=lambda: {})
+
+    @app.get("/y")
+    @raises(VesselNotFound)
+    def y() -> str:
+        return ""
+
+    document = document_of("/x", {"200": {"description": "OK."}, "404": {"description": "Gone."}})
+    responses = add_errors(document, app)["paths"]["/x"]["get"]["responses"]
+    validate(document)
+    assert responses["404"]["description"] == "Gone."
+    assert "X-Request-ID" in responses["404"]["headers"]
+    examples = responses["404"]["content"]["application/json"]["examples"]
+    assert sorted(examples) == ["not-found", "vessel-not-found"]
+    assert responses["200"] == {"description": "OK."}
+
+
+@pytest.mark.parametrize(
+    ("general", "own", "is_secured"),
+    [
+        (None, [{"key": []}], True),
+        ([{"key": []}], None, True),
+        ([{"key": []}], [], False),
+        (None, None, False),
+    ],
+)
+def test_a_secured_operation_has_a_401(
+    make_app: Callable[..., Flask], general: Any, own: Any, is_secured: bool
+) -> None:
+    app = make_app()
+    app.add_url_rule("/x", view_func=lambda: {})
+    security = {} if own is None else {"security": own}
+    document = document_of("/x", {"200": {"description": "OK."}}, **security)
+    options = {} if general is None else {"security": general}
+    done = add_errors(document | options, app)
+    assert ("401" in done["paths"]["/x"]["get"]["responses"]) is is_secured
+
+    plugin = ApiErrorsPlugin(app)
+    spec = APISpec("API", "1", "3.1.0", plugins=[plugin], **options)
+    responses = {"200": {"description": "OK."}}
+    spec.path("/x", operations={"get": {"responses": responses, **security}})
+    assert ("401" in spec.to_dict()["paths"]["/x"]["get"]["responses"]) is is_secured
 
 
 def test_references_of_an_author_stay(app: Flask) -> None:
