@@ -272,7 +272,9 @@ class _Explainer:
         self, kind: Kind, problem: Problem, places: Iterable[_Place]
     ) -> tuple[HeaderField, ...]:
         """Return the fields of all places. Each example comes from the first that has the field."""
-        values = dict(problem.headers)
+        values: dict[str, str] = {}
+        for name, value in problem.headers:  # there can be several challenges
+            values[name] = f"{values[name]}, {value}" if name in values else value
         # Which fields there are depends only on these: one route for each combination is enough.
         routes = {
             (route.method, *(mark.name for mark in route.marks), bool(route.limits.quotas)): route

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
@@ -12,13 +12,23 @@ from limits import RateLimitItem, parse_many
 from marshmallow import EXCLUDE, Schema
 from marshmallow.fields import Dict, Integer, List, Nested, String
 
-from .._catalogue.model import DECLARED_CAUSES, Catalogue, Entry, Operation
+from .._catalogue.model import DECLARED_CAUSES, SOURCE, Catalogue, Entry, Operation
 from .._core.errors import ABOUT_BLANK
 from .._core.marks import Mark
 
 Lock = Mapping[str, Any]
 VERSION = 1
 
+_SCHEME = re.compile(r"(?:^|, *)([\w!#$%&'*+.^`|~-]+)(?= |,|$)", re.ASCII)
+#: Python's types by the names that JSON Schema has for them. A bool is an int, too.
+_JSON_TYPES: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    Mapping: "object",
+    list: "array",
+}
 _VARIABLE = re.compile(r"<(?:([^:<>]+):)?[^<>]*>")
 
 
@@ -61,9 +71,30 @@ def _error(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "retry": entry.retry,
         "headers": sorted(field.name for field in entry.headers),
-        "members": sorted(entry.example) if isinstance(entry.example, Mapping) else [],
-        "problem": sorted(entry.problem_example),
+        "challenges": sorted(_challenges(entry)),
+        "format": entry.media_type,
+        "body": _json_type(entry.example),
+        "members": _members(entry.example),
+        "problem": _members(entry.problem_example),
     }
+
+
+def _challenges(entry: Entry) -> set[str]:
+    """The schemes that a client can authenticate with (RFC 9110 section 11.6.1)."""
+    values = [field.example for field in entry.headers if field.name == "WWW-Authenticate"]
+    return {scheme for value in values for scheme in _SCHEME.findall(value)}
+
+
+def _members(body: Any) -> dict[str, str]:
+    """The members of an object, and their types."""
+    if not isinstance(body, Mapping):
+        return {}
+    return {name: _json_type(body[name]) for name in sorted(body)}
+
+
+def _json_type(value: Any) -> str:
+    """The type of a value, as JSON Schema names it."""
+    return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "null")
 
 
 def _endpoint(operation: Operation) -> dict[str, Any]:
@@ -110,8 +141,11 @@ class _ErrorSchema(Schema):
     title = String(required=True)
     retry = String(required=True)
     headers = List(String(), required=True)
-    members = List(String(), required=True)
-    problem = List(String(), required=True)
+    challenges = List(String(), required=True)
+    format = String(required=True)
+    body = String(required=True)
+    members = Dict(String(), String(), required=True)
+    problem = Dict(String(), String(), required=True)
 
 
 class _EndpointSchema(Schema):
@@ -180,6 +214,9 @@ def _error_changes(old: Lock, new: Lock) -> Iterator[Change]:
         yield from _value_changes(code, before[code], after[code])
     yield from _list_changes("every error", "header {}", old["headers"], new["headers"])
     yield from _part_changes("headers", "header {}", before, after)
+    yield from _part_changes("challenges", "challenge {}", before, after)
+    yield from _part_changes("format", "the media type", before, after)
+    yield from _part_changes("body", "the body", before, after)
     yield from _part_changes("members", "member {!r}", before, after)
     yield from _part_changes("problem", "problem+json member {!r}", before, after)
 
@@ -196,11 +233,15 @@ def _value_changes(code: str, before: Lock, after: Lock) -> Iterator[Change]:
 
 
 def _part_changes(part: str, text: str, before: Lock, after: Lock) -> Iterator[Change]:
-    """Changes in a list that each error has. A change of all errors is one change."""
+    """Changes in what each error has. A change of all errors is one change."""
     shared = sorted(before.keys() & after.keys())
     codes: dict[Change, list[str]] = {}
     for code in shared:
-        for change in _list_changes("every error", text, before[code][part], after[code][part]):
+        was, now = before[code][part], after[code][part]
+        for change in (
+            *_list_changes("every error", text, was, now),
+            *_type_changes("every error", text, was, now),
+        ):
             codes.setdefault(change, []).append(code)
     for change, where in codes.items():
         if where == shared:
@@ -209,13 +250,22 @@ def _part_changes(part: str, text: str, before: Lock, after: Lock) -> Iterator[C
             yield from (change._replace(where=code) for code in where)
 
 
-def _list_changes(
-    where: str, text: str, before: Sequence[str], after: Sequence[str]
-) -> Iterator[Change]:
+def _list_changes(where: str, text: str, before: Any, after: Any) -> Iterator[Change]:
+    if isinstance(before, str):
+        return
     for name in set(before) - set(after):
         yield _breaking(where, f"{text.format(name)} removed")
     for name in set(after) - set(before):
         yield _compatible(where, f"{text.format(name)} added")
+
+
+def _type_changes(where: str, text: str, before: Any, after: Any) -> Iterator[Change]:
+    """Changes of a value, or of the values that both mappings have."""
+    if isinstance(before, str) and before != after:
+        yield _breaking(where, f"{text} changed from {before} to {after}")
+    if isinstance(before, Mapping):
+        for name in before.keys() & after.keys():
+            yield from _type_changes(where, text.format(name), before[name], after[name])
 
 
 def _endpoint_changes(old: Lock, new: Lock) -> Iterator[Change]:
@@ -269,13 +319,15 @@ def _limit_changes(where: str, before: list[str], after: list[str]) -> Iterator[
         yield _compatible(where, f"limit removed: {was}")
     elif all(any(implies(old, new) for old in before) for new in after):
         yield _compatible(where, f"limit changed from {was} to {now}")
-    else:
+    elif all(map(_items, (*before, *after))):
         yield _breaking(where, f"limit lowered from {was} to {now}")
+    else:
+        yield _breaking(where, f"limit changed from {was} to {now}")
 
 
 def _declared_error_changes(where: str, before: Lock, after: Lock) -> Iterator[Change]:
-    was = {code for cause in DECLARED_CAUSES for code in before.get(cause, ())}
-    now = {code for cause in DECLARED_CAUSES for code in after.get(cause, ())}
+    was = {code for cause in (*DECLARED_CAUSES, SOURCE) for code in before.get(cause, ())}
+    now = {code for cause in (*DECLARED_CAUSES, SOURCE) for code in after.get(cause, ())}
     yield from (_compatible(where, f"can answer {code}") for code in now - was)
     yield from (_compatible(where, f"no longer answers {code}") for code in was - now)
 

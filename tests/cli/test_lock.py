@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import Conflict, NotFound, Unauthorized
 
 from flask_apierrors import (
     ApiError,
@@ -369,5 +369,112 @@ def test_the_reference_page_changes_a_type_and_no_code() -> None:
 def test_a_member_that_one_error_loses_is_named_with_its_error() -> None:
     before = make_lock(raises(VesselNotFound), APIERRORS_MEMBERS=("error", "status"))
     after = json.loads(json.dumps(before))
-    after["errors"]["vessel-not-found"]["members"].remove("status")
+    after["errors"]["vessel-not-found"]["members"].pop("status")
     assert changes(before, after) == ({"vessel-not-found: member 'status' removed"}, set())
+
+
+# -- what a client sees besides
+
+
+def app_of(view: Any = None, **config: Any) -> Any:
+    def prepare(app: Flask, errors: ApiErrors) -> None:
+        app.config.update(config)
+        if view is not None:
+            app.add_url_rule("/x", "x", view)
+
+    return make_lock(prepare=prepare)
+
+
+def test_a_member_of_another_type_breaks() -> None:
+    old = make_lock(APIERRORS_MEMBERS={"error": "error", "code": "status"})
+    new = make_lock(APIERRORS_MEMBERS={"error": "error", "code": "code"})
+    breaking, compatible = changes(old, new)
+    assert breaking == {"every error: member 'code' changed from integer to string"}
+    assert compatible == set()
+
+
+def test_another_default_format_breaks() -> None:
+    breaking, _ = changes(make_lock(), make_lock(APIERRORS_FORMAT="problem"))
+    text = "the media type changed from application/json to application/problem+json"
+    assert f"every error: {text}" in breaking
+    assert "every error: member 'error' removed" in breaking
+
+
+def test_a_body_that_is_no_object_any_more_breaks() -> None:
+    def listed(app: Flask, errors: ApiErrors) -> None:
+        errors.format(lambda problem: [problem.detail, 1.5, None])
+
+    breaking, compatible = changes(make_lock(), make_lock(prepare=listed))
+    assert breaking == {
+        "every error: member 'error' removed",
+        "every error: the body changed from object to array",
+    }
+    assert compatible == set()
+
+
+def test_a_removed_challenge_breaks_and_an_added_one_does_not() -> None:
+    class LoginNeeded(ApiError, Unauthorized):
+        """Only known clients may do this."""
+
+        challenges: ClassVar[tuple[str, ...]] = ("Basic",)
+
+        def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+            return [("WWW-Authenticate", f'{name} realm="a, b"') for name in self.challenges]
+
+    basic = make_lock(raises(LoginNeeded))
+    LoginNeeded.challenges = ("Basic", "Negotiate")
+    both = make_lock(raises(LoginNeeded))
+    assert changes(basic, both) == (set(), {"login-needed: challenge Negotiate added"})
+    assert changes(both, basic) == ({"login-needed: challenge Negotiate removed"}, set())
+
+
+def test_an_error_in_the_source_is_a_change_that_breaks_nothing() -> None:
+    def before() -> None:
+        abort(403)
+
+    def after() -> None:
+        abort(410)
+
+    breaking, compatible = changes(app_of(before), app_of(after))
+    assert breaking == set()
+    assert compatible == {
+        "forbidden: error removed (403)",
+        "gone: error added (410)",
+        "GET /x: can answer gone",
+        "GET /x: no longer answers forbidden",
+    }
+
+
+def test_a_limit_by_a_function_in_place_of_a_limit_breaks() -> None:
+    old = make_lock(rate_limit("10/second"))
+    new = make_lock(rate_limit(lambda: "10/second"))
+    breaking, _ = changes(old, new)
+    assert f"{WHERE}: limit changed from 10 per 1 second to depends on who asks" in breaking
+
+
+def test_a_retry_rule_and_a_title_break_nothing() -> None:
+    class Full(ApiError, Conflict):
+        """Nothing is left."""
+
+    old = make_lock(raises(Full))
+    Full.retry, Full.title = "after-delay", "No room"
+    breaking, compatible = changes(old, make_lock(raises(Full)))
+    assert breaking == set()
+    assert compatible == {
+        "full: retry changed from 'never' to 'after-delay'",
+        "full: title changed from 'Full' to 'No room'",
+    }
+
+
+def test_another_type_uri_breaks_and_a_first_one_does_not() -> None:
+    class Full(ApiError, Conflict):
+        """Nothing is left."""
+
+    bare = make_lock(raises(Full))
+    first = make_lock(raises(Full), APIERRORS_TYPE_BASE="https://a.example/")
+    second = make_lock(raises(Full), APIERRORS_TYPE_BASE="https://b.example/")
+    assert changes(bare, first)[0] == set()
+    breaking, _ = changes(first, second)
+    assert (
+        "full: type changed from 'https://a.example/full' to 'https://b.example/full'" in breaking
+    )
