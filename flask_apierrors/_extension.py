@@ -111,6 +111,7 @@ class ApiErrors:
         :raises RuntimeError: if the app has an ``ApiErrors`` already.
         :raises ValueError: for a wrong configuration. The message names the remedy.
         """
+        from ._cli.cli import cli
         from ._limits.wiring import use_rate_limits  # a quarter of the package's import time
 
         if "apierrors" in app.extensions:
@@ -136,6 +137,8 @@ class ApiErrors:
 
             register(app, state)
         use_request_records()
+        # Flask finds the commands without it, but app.test_cli_runner() does not.
+        app.cli.add_command(cli)
 
     @property
     def limiter(self) -> Limiter:

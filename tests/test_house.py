@@ -96,6 +96,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("reference", "unguarded"),
     ),
     "openapi": (),
+    "_cli": (("deployment", "lock"), ("doctor",), ("cli",)),
     "_extension": (),
     "_testing": (
         ("answer", "contexts", "report", "requests", "stubs"),
@@ -104,7 +105,6 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("audit",),
     ),
     "testing": (),
-    "_cli": (("deployment", "lock"), ("doctor",), ("cli",)),
     "jwt": (),
 }
 #: Where a module stands: its wing, then its floor in it.
@@ -115,7 +115,7 @@ PLACES = {
     for name in names
 } | {wing: (height, 0) for height, (wing, floors) in enumerate(WINGS.items()) if not floors}
 #: Nothing in the package imports these.
-ROOF = ("_cli", "jwt")
+ROOF = ("jwt",)
 #: What is there whenever the package is: its dependencies, and theirs.
 REQUIRED = {
     "blinker",

@@ -101,7 +101,7 @@ def _kinds_of_exit(each: Exit, state: AppState) -> Iterator[Kind]:
     if each.status is not None and issubclass(error, HTTPException):
         yield _kind_of_class(error, state, each.status)
     else:
-        yield from _kinds_of_error(error, state)
+        yield from kinds_of_error(error, state)
 
 
 def _is_answer(cls: type[BaseException], state: AppState) -> bool:
@@ -123,7 +123,7 @@ def common_causes(routes: Iterable[Route], exits: Iterable[Exit], state: AppStat
     causes = causes_anywhere(state)
     for cls in state.hooks.converters:
         if cls not in declared:
-            causes += (Cause(kind, CONVERT) for kind in _kinds_of_error(cls, state))
+            causes += (Cause(kind, CONVERT) for kind in kinds_of_error(cls, state))
     return [*causes, Cause(bare(500), "crash")]
 
 
@@ -145,10 +145,10 @@ def bare(status: int) -> Kind:
 def _kinds_of_mark(mark: Mark, state: AppState) -> Iterator[Kind]:
     yield from map(bare, mark.statuses)
     for cls in mark.errors:
-        yield from _kinds_of_error(cls, state)
+        yield from kinds_of_error(cls, state)
 
 
-def _kinds_of_error(cls: type[BaseException], state: AppState) -> Iterator[Kind]:
+def kinds_of_error(cls: type[BaseException], state: AppState) -> Iterator[Kind]:
     """Return what an exception class becomes: the answers of its converter, else what it is."""
     base = _converted_base(cls, state)
     if base is not None:

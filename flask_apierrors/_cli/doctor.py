@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any
 
 from flask import Flask
 from flask_limiter import Limiter
+from flask_limiter.constants import ConfigVars
 from limits.storage import MemoryStorage
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from .._catalogue.catalogue import catalogue
+from .._catalogue.causes import kinds_of_error
+from .._catalogue.classes import classes_of
 from .._catalogue.model import Operation
+from .._catalogue.routes import routes_of
 from .._catalogue.source import foreign_bodies, place_of
 from .._catalogue.unguarded import place_of_operation, possible_guards, unguarded
 from .._core.config import REFERENCE_ENDPOINT, Config
+from .._core.errors import ApiError, code_of_type
 from .._core.first_request import meet_libraries
 from .._core.state import AppState
-from .._extension import ApiErrors
 from .._guards.authentication import AUTHENTICATED
 from .._guards.misuse import guards_above_routes
+from .._guards.request import ApiRequest
 from .._limits.flask_limiter import has_native_limits, is_native, limiters_of, native_limiter_of
 from .._limits.plans import configured_limit
 from .._limits.quotas import Quota
@@ -36,6 +42,8 @@ from . import deployment
 from .lock import implies
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
+#: How many classes and codes of one handler a finding names.
+_MAX_NAMES = 3
 _VARIABLE = re.compile(r"<[^>]*>")
 #: How a limit counts requests.
 _COUNTED = attrgetter("key_func", "limit.cost", "limit.deduct_when")
@@ -86,6 +94,13 @@ class _Facts:
             return quotas_at(operation.endpoint, operation.method, self.state)
         except Exception:
             return ()
+
+    def raises(self, cls: type[Exception]) -> bool:
+        """Whether a view raises exceptions of a class, as it declares or as its source says."""
+        exits = (each.error for _, exits in self.state.exits.values() for each in exits)
+        marks = (mark for route in routes_of(self.state) for mark in route.marks)
+        errors = (error for mark in marks for error in mark.errors)
+        return any(error is not None and issubclass(error, cls) for error in chain(exits, errors))
 
     def has_limits(self) -> bool:
         """Whether the app defines any limit, even if limits are disabled."""
@@ -201,7 +216,9 @@ def _has_lost_native_limit(view: Any, facts: _Facts) -> bool:
 
 
 def _limits_of_absent_limiter(facts: _Facts) -> Iterator[Finding]:
-    for endpoint, view in facts.app.view_functions.items():
+    views = [(name, view) for name, view in facts.app.view_functions.items()]
+    views += [(operation.endpoint, facts.view(operation)) for operation in facts.operations]
+    for endpoint, view in {id(view): (name, view) for name, view in views}.values():
         limiter = native_limiter_of(view)
         if limiter is not None and limiter not in facts.limiters:
             yield Finding(
@@ -328,19 +345,24 @@ def _unread_forwarded(facts: _Facts) -> Iterator[Finding]:
 
 
 def _hiding_handlers(facts: _Facts) -> Iterator[Finding]:
+    caught: dict[int, list[str]] = {}
+    functions: dict[int, Callable[..., Any]] = {}
     for scope, code, cls, handler in _handlers(facts):
-        if issubclass(cls, HTTPException | ValidationError) or cls is Exception:
-            caught = cls.__name__ if code is None else str(code)
+        if _is_of_contract(cls):
             blueprint = f" of blueprint {scope}" if scope else ""
-            # That of the app gets what no nearer handler answers.
-            errors = "crashes" if cls is Exception and not scope else caught
-            yield Finding(
-                "hiding-handler",
-                f"errorhandler({caught}){blueprint} ({place_of(handler)})",
-                f"This handler answers {errors} instead of the contract."
-                " The reference page and OpenAPI do not show its response.",
-                "Remove it, or end it with `return errors.handle(error)`.",
-            )
+            functions[id(handler)] = handler
+            names = caught.setdefault(id(handler), [])
+            names.append(f"errorhandler({code or cls.__name__}){blueprint}")
+    for key, handler in functions.items():
+        # That of the app gets what no nearer handler answers.
+        is_for_crashes = caught[key] == ["errorhandler(Exception)"]
+        yield Finding(
+            "hiding-handler",
+            f"{_listed(caught[key])} ({place_of(handler)})",
+            f"This handler answers {'crashes' if is_for_crashes else 'errors'} instead of the"
+            " contract. The reference page and OpenAPI do not show its response.",
+            _remedy_for_handler(facts.state.config),
+        )
     for name in facts.winners:
         yield Finding(
             "hiding-handler",
@@ -349,6 +371,38 @@ def _hiding_handlers(facts: _Facts) -> Iterator[Finding]:
             " The reference page and OpenAPI do not show its response.",
             "Remove it, or let it return `errors.handle(error)`.",
         )
+
+
+def _is_of_contract(cls: type[Exception]) -> bool:
+    """Whether this package answers a class if no handler of the author's does."""
+    return issubclass(cls, HTTPException | ValidationError) or cls is Exception
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = [f"and {len(names) - _MAX_NAMES} more"] if len(names) > _MAX_NAMES else []
+    return ", ".join([*names[:_MAX_NAMES], *more])
+
+
+def _remedy_for_handler(config: Config) -> str:
+    if config.url_prefixes:  # a site with pages of its own
+        return (
+            "Begin it with `if errors.covers(request): return errors.handle(error)`."
+            " Outside APIERRORS_URL_PREFIXES, it keeps its pages."
+        )
+    return "Remove it, or end it with `return errors.handle(error)`."
+
+
+def _idle_converters(facts: _Facts) -> Iterator[Finding]:
+    """Converters for classes that a handler has already."""
+    for scope, _, cls, handler in _handlers(facts):
+        if scope is None and cls in facts.state.hooks.converters:
+            yield Finding(
+                "idle-converter",
+                f"convert({cls.__name__}) ({place_of(facts.state.hooks.converters[cls])})",
+                f"This converter never runs: the handler at {place_of(handler)} has the class.",
+                "Remove one of the two.",
+            )
 
 
 def _handlers(
@@ -361,12 +415,12 @@ def _handlers(
             continue  # a blueprint outside APIERRORS_URL_PREFIXES
         for code, by_class in by_code.items():
             for cls, handler in by_class.items():
-                if not _passes_on(handler):
+                if not _passes_on(handler, facts.state):
                     yield scope, code, cls, handler
 
 
-def _passes_on(handler: Callable[..., Any]) -> bool:
-    """Whether a handler is ours, or uses an ``ApiErrors``."""
+def _passes_on(handler: Callable[..., Any], state: AppState) -> bool:
+    """Whether a handler is ours, or uses the ``ApiErrors`` of the app."""
     function = handler.func if isinstance(handler, partial) else handler
     if str(getattr(function, "__module__", "")).partition(".")[0] == __package__.partition(".")[0]:
         return True
@@ -375,26 +429,114 @@ def _passes_on(handler: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return any(
-        isinstance(value, ApiErrors)
+        inspect.getattr_static(value, "_hooks", None) is state.hooks
         for value in (*names.nonlocals.values(), *names.globals.values())
     )
 
 
 def _foreign_shapes(facts: _Facts) -> Iterator[Finding]:
-    if facts.state.hooks.format is not None:
-        return  # the author's own shape, which only a call would show
+    config = facts.state.config
+    is_default = ("error", "error") in config.named_members and facts.state.hooks.format is None
+    if not is_default or config.adopt:
+        return  # the author's own shape, or one that becomes the contract's
     functions = [(operation.endpoint, facts.view(operation)) for operation in facts.operations]
     functions += [
-        (f"errorhandler({cls.__name__})", handler) for _, _, cls, handler in _handlers(facts)
+        (f"errorhandler({cls.__name__})", handler)
+        for _, _, cls, handler in _handlers(facts)
+        if not _is_of_contract(cls)
     ]
-    for name, function in functions:
-        for body in foreign_bodies(function):
+    for name, function in {id(function): (name, function) for name, function in functions}.values():
+        bodies = list(foreign_bodies(function))
+        if bodies:
+            statuses = sorted({body.status for body in bodies})
             yield Finding(
                 "other-shape",
-                f"{name} ({body.place})",
-                f"The body of this {body.status} has no `error` member, unlike all other errors.",
-                f'Use `abort({body.status}, "...")`, or raise an ApiError.',
+                f"{name} ({bodies[0].place})",
+                f"The body of this {statuses[0]} has no `error` member, unlike all other errors."
+                if len(bodies) == 1
+                else f"{len(bodies)} error bodies here have no `error` member, unlike all other"
+                f" errors. Their statuses: {', '.join(map(str, statuses))}.",
+                f'Use `abort({statuses[0]}, "...")`, or raise an ApiError.',
             )
+
+
+# -- the catalogue
+
+
+def _ambiguous_codes(facts: _Facts) -> Iterator[Finding]:
+    by_code: dict[str, list[type[ApiError]]] = {}
+    named = [(code_of_type(cls.type), cls) for cls in classes_of(facts.state) if cls.type]
+    for code, cls in sorted(named, key=str):
+        by_code.setdefault(code, []).append(cls)
+    for code, classes in by_code.items():
+        # A class may have the code of its base: it is the same error to a client.
+        roots = [cls for cls in classes if not any(base in classes for base in cls.__mro__[1:])]
+        if len(roots) > 1:
+            names = " and ".join(f"{cls.__module__}.{cls.__qualname__}" for cls in roots)
+            yield Finding(
+                "ambiguous-code",
+                code,
+                f"{names} have this code, so clients cannot tell them apart, and the reference"
+                " page explains only one of them.",
+                "Give each its own `type`.",
+            )
+
+
+def _silent_converters(facts: _Facts) -> Iterator[Finding]:
+    """Converters of which nobody knows what they return, for errors that a view raises."""
+    for cls, converter in facts.state.hooks.converters.items():
+        if facts.raises(cls) and not any(kinds_of_error(cls, facts.state)):
+            yield Finding(
+                "silent-converter",
+                f"convert({cls.__name__}) ({place_of(converter)})",
+                "Views raise this class, but the catalogue does not know what it becomes.",
+                "Annotate what the converter returns, as in `-> NotFound | Conflict`.",
+            )
+
+
+# -- the configuration
+
+
+def _late_configuration(facts: _Facts) -> Iterator[Finding]:
+    remedy = "Set it before ApiErrors(app) or errors.init_app(app)."
+    try:
+        current = Config.from_mapping(facts.app.config)
+    except ValueError as error:
+        key = str(error).partition("APIERRORS_")[2].partition(" ")[0].rstrip(".:")
+        yield Finding("late-configuration", f"APIERRORS_{key}", str(error), remedy)
+        return
+    for name in (each.name for each in fields(Config)):
+        if getattr(current, name) != getattr(facts.state.config, name):
+            yield Finding(
+                "late-configuration",
+                f"APIERRORS_{name.upper()}",
+                "This key has no effect: it was set after the configuration was read.",
+                remedy,
+            )
+
+
+def _misspelt_keys(facts: _Facts) -> Iterator[Finding]:
+    known = [value for name, value in vars(ConfigVars).items() if name.isupper()]
+    for key in facts.app.config:
+        close = get_close_matches(key, known, n=1, cutoff=0.85)
+        if close and key not in known:
+            yield Finding(
+                "unknown-key",
+                key,
+                f"Nothing reads this key. It looks like {close[0]}.",
+                "Correct its name.",
+            )
+
+
+def _replaced_request_class(facts: _Facts) -> Iterator[Finding]:
+    if not issubclass(facts.app.request_class, ApiRequest):
+        yield Finding(
+            "replaced-request-class",
+            "app.request_class",
+            "The class of requests was replaced after init_app, so request.get_json() accepts what"
+            " is not JSON, and its errors have Flask's own messages.",
+            "Set app.request_class before ApiErrors(app) or errors.init_app(app).",
+        )
 
 
 # -- authentication
@@ -481,7 +623,13 @@ CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
     _limits_in_memory,
     _unread_forwarded,
     _hiding_handlers,
+    _idle_converters,
     _foreign_shapes,
+    _ambiguous_codes,
+    _silent_converters,
+    _late_configuration,
+    _misspelt_keys,
+    _replaced_request_class,
     _unguarded,
     _idle_guards,
     _no_verifier,

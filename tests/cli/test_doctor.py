@@ -8,6 +8,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
+import flask_restful
 import pytest
 from flask import Blueprint, Flask, jsonify, request
 from flask.views import MethodView
@@ -18,6 +19,7 @@ from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_apierrors import (
+    ApiError,
     ApiErrors,
     raises,
     rate_limit,
@@ -702,3 +704,181 @@ def test_views_that_are_no_functions_are_fine() -> None:
     app.add_url_rule("/unhashable", "unhashable", requires_auth(Unhashable()))
     app.add_url_rule("/open", "open", Unhashable())
     assert diagnose(app) == ()
+
+
+# -- one finding a cause
+
+
+def test_a_handler_of_many_codes_and_blueprints_is_one_finding() -> None:
+    app, _ = make()
+
+    def answer(error: Exception) -> Any:
+        return "no", 400
+
+    for code in (400, 404, 409, 422, 500):
+        app.register_error_handler(code, answer)
+    finding = only_finding(app)
+    places = "errorhandler(400), errorhandler(404), errorhandler(409), and 2 more"
+    assert finding.where.startswith(f"{places} (")
+
+
+def test_a_function_that_wins_in_another_library_is_found() -> None:
+    class Api(flask_restful.Api):  # type: ignore[misc]
+        def handle_error(self, error: Exception) -> Any:
+            return "no", 400
+
+    app, _ = make()
+    Api(app)
+    (finding,) = (each for each in diagnose(app) if each.code == "hiding-handler")
+    assert "Api.handle_error" in finding.where
+
+
+def test_limits_that_need_a_request_are_no_finding() -> None:
+    app, _ = make(RATELIMIT_DEFAULT=lambda: request.args["limit"])
+    app.add_url_rule("/x", view_func=lambda: "")
+    assert diagnose(app) == ()
+
+
+def test_bodies_of_one_function_are_one_finding() -> None:
+    app, _ = make()
+
+    @app.get("/x")
+    def x(number: int = 1) -> Any:
+        if number:
+            return {"message": "no"}, 404
+        return {"message": "no"}, 409
+
+    finding = only_finding(app)
+    assert finding.problem.startswith("2 error bodies here have no `error` member")
+    assert finding.problem.endswith("Their statuses: 404, 409.")
+
+
+def test_bodies_of_the_authors_shape_are_fine() -> None:
+    for config in ({"APIERRORS_ADOPT": True}, {"APIERRORS_MEMBERS": {"message": "error"}}):
+        app, _ = make(**config)
+        app.add_url_rule("/x", view_func=lambda: ({"message": "no"}, 404))
+        assert diagnose(app) == ()
+
+
+def test_the_remedy_keeps_the_pages_of_a_site() -> None:
+    app, errors = make(APIERRORS_URL_PREFIXES=["/api"])
+    app.add_url_rule("/api/x", view_func=lambda: "")
+
+    @app.errorhandler(404)
+    def page(error: NotFound) -> Any:
+        return "<p>Our own page", 404
+
+    assert "if errors.covers(request): return errors.handle(error)" in only_finding(app).remedy
+
+    site, errors = make(APIERRORS_URL_PREFIXES=["/api"])
+    site.add_url_rule("/api/x", view_func=lambda: "")
+
+    @site.errorhandler(404)
+    def remedied(error: NotFound) -> Any:
+        if errors.covers(request):
+            return errors.handle(error)
+        return "<p>Our own page", 404
+
+    client = site.test_client()
+    assert client.get("/api/no").json == {"error": "The requested resource does not exist."}
+    assert "Our own page" in client.get("/no").text
+    assert diagnose(site) == ()
+
+
+# -- converters and classes
+
+
+class Gone(Exception): ...
+
+
+def test_a_converter_for_a_class_with_a_handler_is_found() -> None:
+    app, errors = make()
+    app.register_error_handler(Gone, lambda error: ("no", 404))
+    errors.convert(Gone, to=NotFound)
+    finding = only_finding(app)
+    assert (finding.code, finding.where.partition(" (")[0]) == ("idle-converter", "convert(Gone)")
+    assert app.test_client().get("/x").status_code == 404
+
+
+def test_two_classes_of_one_code_are_found() -> None:
+    def make_class() -> type[ApiError]:
+        class VesselNotFound(ApiError, NotFound): ...
+
+        return VesselNotFound
+
+    first, second = make_class(), make_class()
+
+    class Derived(first):  # type: ignore[valid-type, misc]
+        type = "vessel-not-found"
+
+    app, _ = make()
+    app.add_url_rule("/x", "x", lambda: str((first, Derived)))
+    assert diagnose(app) == ()
+    app.add_url_rule("/y", "y", lambda: str(second))
+    assert findings(app) == [("ambiguous-code", "vessel-not-found")]
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_converter_without_annotation_is_found_if_its_class_is_raised(is_declared: bool) -> None:
+    app, errors = make()
+
+    @errors.convert(Gone)
+    def answer(error: Gone):  # type: ignore[no-untyped-def]
+        return NotFound()
+
+    assert diagnose(app) == ()
+
+    def raising() -> str:
+        raise Gone
+
+    app.add_url_rule("/x", view_func=raises(Gone)(lambda: "") if is_declared else raising)
+    assert findings(app) == [("silent-converter", "convert(Gone)")]
+    answer.__annotations__["return"] = NotFound
+    assert diagnose(app) == ()
+
+
+# -- the configuration
+
+
+def test_configuration_that_came_too_late_is_found() -> None:
+    app, _ = make()
+    app.config["APIERRORS_VALIDATION_STATUS"] = 422
+    assert findings(app) == [("late-configuration", "APIERRORS_VALIDATION_STATUS")]
+    app.config["APIERRORS_RELAM"] = "api"
+    finding = only_finding(app)
+    assert (finding.code, finding.where) == ("late-configuration", "APIERRORS_RELAM")
+    assert "Did you mean APIERRORS_REALM?" in finding.problem
+
+
+def test_a_misspelt_key_of_the_limits_is_found() -> None:
+    app, _ = make(RATELIMIT_DEFAUT="1/second", RATELIMIT_PLANS={"a": 1}, RATELIMIT_ENABLED=True)
+    assert findings(app) == [("unknown-key", "RATELIMIT_DEFAUT")]
+    assert "RATELIMIT_DEFAULT" in only_finding(app).problem
+
+
+def test_a_request_class_that_was_replaced_is_found() -> None:
+    app, _ = make()
+    app.request_class = type("Own", (Flask.request_class,), {})
+    assert findings(app) == [("replaced-request-class", "app.request_class")]
+
+
+def test_a_limiter_that_is_not_installed_is_found_on_a_method() -> None:
+    limiter = Limiter(get_remote_address)
+
+    class Archive(MethodView):
+        @limiter.limit("1/day")
+        def get(self) -> str:
+            return ""
+
+    app, _ = make()
+    app.add_url_rule("/archive", view_func=Archive.as_view("archive"))
+    assert findings(app) == [("limiter-not-installed", "archive")]
+
+
+def test_the_doctor_can_be_run_in_a_test() -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=["/v1"])
+    result = app.test_cli_runner().invoke(args=["apierrors", "doctor"])
+    assert result.exit_code == 1
+    assert "prefix-without-routes: APIERRORS_URL_PREFIXES (/v1)" in result.output
+    output = " ".join(result.output.split())
+    assert "Outside the prefixes, Flask answers with HTML pages." in output
