@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 
-from flask_apierrors import ApiErrors, rate_limit
+from flask_apierrors import ApiErrors, error_answered, rate_limit
 
 settings.register_profile("project", deadline=None, max_examples=50)
 #: ``pytest --hypothesis-profile=thorough``: minutes instead of seconds.
@@ -107,3 +107,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(time, "time", clock)
     return clock
+
+
+@pytest.fixture
+def no_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disconnect all receivers of ``error_answered``: the test kit has one for every app."""
+    monkeypatch.setattr(error_answered, "receivers", {})

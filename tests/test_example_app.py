@@ -35,6 +35,7 @@ import jwt
 
 from example_app import create_app, store
 from example_app.commands import commands
+from flask_apierrors.testing import record
 
 RPM = "/measurements/engine/aurora/port/rpm"
 Query = Callable[..., TestResponse]
@@ -48,10 +49,13 @@ def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(filled_store: Path, tmp_path: Path) -> Flask:
-    """Make the example with a copy of the store, and without limits."""
+def app(filled_store: Path, tmp_path: Path) -> Iterator[Flask]:
+    """Make the example with a copy of the store, and without limits. It declares all errors."""
     database = shutil.copy(filled_store, tmp_path)
-    return create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False})
+    app = create_app({"DATABASE": str(database), "RATELIMIT_ENABLED": False})
+    with record(app) as recording:
+        yield app
+    assert recording.undeclared == []
 
 
 @pytest.fixture

@@ -99,9 +99,9 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_cli": (("deployment", "lock"), ("doctor",), ("cli",)),
     "_extension": (),
     "_testing": (
-        ("answer", "contexts", "report", "requests", "stubs"),
-        ("rules",),
-        ("probes",),
+        ("answer", "contexts", "recording", "report", "requests", "stubs"),
+        ("plugin", "problems", "rules"),
+        ("assertion", "probes"),
         ("audit",),
     ),
     "testing": (),
