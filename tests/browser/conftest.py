@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -61,3 +62,34 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     driver = Chrome(options, ChromeService(_program("chromedriver")))
     yield driver
     driver.quit()
+
+
+_FETCH = """
+const [url, options, done] = arguments;
+fetch(url, options).then(
+    async response => done([response.status, await response.text()]),
+    error => done([0, String(error)]),
+);
+"""
+
+
+class Script:
+    """A script on the page of one origin."""
+
+    def __init__(self, browser: Chrome, origin: str) -> None:
+        self._browser = browser
+        self.origin = origin
+        browser.set_script_timeout(10)
+
+    def fetch(self, url: str, **options: Any) -> tuple[int, str]:
+        """Return the status and the body that the script can read, or 0 and the error."""
+        self._browser.get(self.origin)
+        status, body = self._browser.execute_async_script(_FETCH, url, options)
+        return status, body
+
+
+@pytest.fixture(scope="session")
+def script(browser: Chrome, serve: Callable[[Flask], str]) -> Script:
+    site = Flask("site")
+    site.add_url_rule("/", "page", lambda: "<title>Another origin</title>")
+    return Script(browser, serve(site))
