@@ -121,7 +121,7 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
         data = vars(exc).get("data")
         if isinstance(data, Mapping) and _is_of_abort(exc):
             invalid = describe_invalid(exc, req, app)
-            if isinstance(invalid, ApiError):
+            if isinstance(invalid, HTTPException):
                 return _draft(invalid, req, app)
             if "messages" in data and invalid is not None and status == 422:
                 draft.status = app.config.validation_status
@@ -193,7 +193,7 @@ def own_response(exc: HTTPException, req: Request) -> Any:
     return response
 
 
-def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | ApiError | None:
+def describe_invalid(exc: Exception, req: Request, app: AppState) -> Invalid | HTTPException | None:
     """Say what is wrong with a request, if an exception is a validator's.
 
     :returns: ``None`` for any other exception, and for invalid data of the server's own.

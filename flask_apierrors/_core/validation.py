@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 
 from .errors import ApiError, FieldError, FieldErrors, ValidationFailed
 from .pointer import pointer_to, steps_of
@@ -118,10 +119,12 @@ class Validator(Protocol):
         """Whether an exception is this library's, and about data that no client sent."""
         ...
 
-    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
+    def describe(
+        self, exc: Exception, req: Request, config: Config
+    ) -> Invalid | HTTPException | None:
         """Describe what is wrong with a request. ``None``: the exception does not say that.
 
-        An :class:`ApiError` is answered instead, for a body that could not be parsed at all.
+        An ``HTTPException`` is answered instead, for a body that could not be parsed at all.
         """
         ...
 

@@ -6,9 +6,11 @@ from .._core.state import Adapter
 from . import (
     apiflask,
     authlib,
+    flask_pydantic,
     httpauth,
     jwt_extended,
     login,
+    openapi3,
     opentelemetry,
     principal,
     restful,
@@ -16,15 +18,18 @@ from . import (
     security,
     sentry,
     smorest,
+    spectree,
     webargs,
 )
 
 ADAPTERS: tuple[Adapter, ...] = (
     apiflask.adapt,
     authlib.adapt,
+    flask_pydantic.adapt,
     httpauth.adapt,
     jwt_extended.adapt,
     login.adapt,
+    openapi3.adapt,
     opentelemetry.adapt,
     principal.adapt,
     restful.adapt,
@@ -32,5 +37,6 @@ ADAPTERS: tuple[Adapter, ...] = (
     security.adapt,
     sentry.adapt,
     smorest.adapt,
+    spectree.adapt,
     webargs.adapt,
 )

@@ -23,7 +23,7 @@ from .._core.validation import (
 )
 
 #: Errors that are about what is not there. Their value is that of the parent.
-_MISSING = ("missing", "missing_argument", "missing_keyword_only_argument")
+MISSING_TYPES = ("missing", "missing_argument", "missing_keyword_only_argument")
 #: Errors of a validator of the author's, whose text pydantic puts after words of its own.
 _OF_AUTHOR = ("value_error", "assertion_error")
 #: Where the part of a text begins that repeats what was sent, or names a class of the server's.
@@ -113,7 +113,7 @@ def _field_error(
     path, value = tuple(detail["loc"]), detail.get("input")
     if locations == ("header",) and path:
         path = (str(path[0]).replace("_", "-").title(), *path[1:])
-    name = path[-1:] if detail["type"] in _MISSING else ()
+    name = path[-1:] if detail["type"] in MISSING_TYPES else ()
     if path[-1:] == ("[key]",):
         path = path[:-1]
         place = find(path[:-1], lambda node: value in node, req, locations)  # type: ignore[operator]
@@ -135,6 +135,8 @@ def _text(detail: dict[str, Any]) -> str:
     text: str = detail["msg"]
     kind = detail["type"]
     cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, dict):
+        cause = Exception(cause.get("message"))  # its copy in an error that was made for JSON
     if kind in _OF_AUTHOR and isinstance(cause, Exception):
         # Python's own repeat a text in quotation marks: invalid literal for int(): 'x'.
         sent, text = detail["input"], as_text(cause)

@@ -40,7 +40,7 @@ def adapt(app: Flask, state: AppState) -> Iterable[str]:
     return ()
 
 
-def malformed_json(exc: Exception, req: Request) -> ApiError | None:
+def malformed_json(exc: Exception, req: Request) -> HTTPException | None:
     """Return what is wrong with a body that webargs failed to parse.
 
     An integer of too many digits is a ``ValueError``. What is nested too deeply is a
@@ -48,14 +48,17 @@ def malformed_json(exc: Exception, req: Request) -> ApiError | None:
     """
     is_number = isinstance(exc, ValueError) and any(variables_of(exc, "webargs.core", "parse_json"))
     is_deep = isinstance(exc, RecursionError) and went_through(exc, "webargs.core")
-    return _refusal(req) if (is_number or is_deep) and req.is_json else None
+    return refusal_of_json(req) if (is_number or is_deep) and req.is_json else None
 
 
-def _refusal(req: Request) -> ApiError | None:
-    """Return how this package refuses a JSON body, which says what is wrong with it."""
+def refusal_of_json(req: Request, force: bool = False) -> HTTPException | None:
+    """Return how this package refuses a JSON body that a library reads in its own way.
+
+    :param force: Whether the library ignores the media type.
+    """
     try:
-        req.get_json(force=True)
-    except ApiError as refusal:
+        req.get_json(force=force)
+    except HTTPException as refusal:
         return refusal
     return None
 
@@ -71,7 +74,9 @@ class Webargs:
         """Return ``False``: webargs reads the request itself."""
         return False
 
-    def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
+    def describe(
+        self, exc: Exception, req: Request, config: Config
+    ) -> Invalid | HTTPException | None:
         """Describe the ``messages`` or ``errors`` in webargs' attribute ``data``."""
         attributes = vars(exc)
         data = attributes.get("data")
@@ -84,7 +89,7 @@ class Webargs:
             return None
         cause: Any = attributes.get("exc")
         if isinstance(cause, JSONDecodeError):
-            return _refusal(req) or _syntax_error(cause)
+            return refusal_of_json(req, force=True) or _syntax_error(cause)
         validated = cause.data if is_validation_error(cause) else None
         return describe_locations(messages, config.max_errors, validated, config.text_of)
 
