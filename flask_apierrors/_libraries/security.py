@@ -17,13 +17,11 @@ from .._core.state import AppState, app_state, current_flask, current_request
 from .closures import closure_of
 
 _DECORATORS = "flask_security.decorators"
-#: The functions that an author can replace, and the modules of the defaults.
-_DEFAULTS = {
-    "_render_json": "flask_security.views",
-    "_unauthn_handler": _DECORATORS,
-    "_unauthz_handler": _DECORATORS,
-    "_reauthn_handler": _DECORATORS,
-}
+#: The functions that an author can replace, and where the defaults and ours are.
+_HANDLERS = ("_render_json", "_unauthn_handler", "_unauthz_handler", "_reauthn_handler")
+_DEFAULTS = ("flask_security.views", _DECORATORS, __name__)
+#: The functions that may have refused a request, by status.
+_HANDLERS_OF_STATUS = {401: ("_unauthn_handler", "_reauthn_handler"), 403: ("_unauthz_handler",)}
 
 
 def adapt(app: Flask, state: AppState) -> Iterator[str]:
@@ -33,14 +31,17 @@ def adapt(app: Flask, state: AppState) -> Iterator[str]:
     its documentation. A client that wants no JSON is redirected to the login page.
     """
     security = app.extensions.get("security")
-    for name, module in _DEFAULTS.items() if security is not None else ():
+    for name in _HANDLERS if security is not None else ():
         function = getattr(security, name)
-        instead = _INSTEAD.get(name)
-        if getattr(function, "__module__", None) == module:
-            if instead is not None:
-                setattr(security, name, partial(instead, default=function))
-        elif not isinstance(function, partial) or function.func is not instead:
+        if not _is_default(function):
             yield f"{name_of(function)} (Flask-Security)"
+        elif name in _INSTEAD and not isinstance(function, partial):
+            setattr(security, name, partial(_INSTEAD[name], default=function))
+
+
+def _is_default(function: Any) -> bool:
+    function = getattr(function, "func", function)
+    return getattr(function, "__module__", None) in _DEFAULTS
 
 
 def _answers() -> bool:
@@ -54,7 +55,11 @@ def _answers() -> bool:
 def _render_json(
     payload: dict[str, Any], code: int, headers: Any, user: Any, default: Callable[..., Any]
 ) -> Any:
-    if code < 400 or not _answers():
+    names = _HANDLERS_OF_STATUS.get(code, ())
+    security = current_flask().extensions["security"]
+    # A handler of the author's may call this, for a body of Flask-Security's shape.
+    is_author = not all(_is_default(getattr(security, name)) for name in names)
+    if code < 400 or is_author or not _answers():
         return default(payload, code, headers, user)
     members = dict(payload)
     text = " ".join(members.pop("errors", ()))

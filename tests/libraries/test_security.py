@@ -150,6 +150,17 @@ def test_handlers_of_the_author_win(caplog: pytest.LogCaptureFixture) -> None:
     assert response.get_json() == {"own": {"errors": [REQUIRED["error"]]}}
 
 
+def test_a_handler_of_the_author_may_use_its_json() -> None:
+    app, security = security_app()
+
+    def refuse_in_json(mechanisms: Any, headers: Any = None) -> Any:
+        return security._render_json({"mechanisms": mechanisms}, 401, headers, None)
+
+    security.unauthn_handler(refuse_in_json)
+    response = app.test_client().get("/token", headers=JSON)
+    assert response.get_json() == {"meta": {"code": 401}, "response": {"mechanisms": ["token"]}}
+
+
 def test_outside_the_api_its_own_answers_stay() -> None:
     app, _ = security_app(APIERRORS_URL_PREFIXES=("/api",))
     assert "meta" in app.test_client().get("/auth", headers=JSON).get_json()
