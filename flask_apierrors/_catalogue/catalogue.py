@@ -149,8 +149,17 @@ def _exits(routes: Iterable[Route], state: AppState) -> list[Exits]:
             for hook in functions.get(name, ())
         ]
         view = app.view_functions[route.endpoint]
-        exits.append(reader.exits_of(view, route.method, route.endpoint, hooks))
+        is_answered = route.method == "OPTIONS" and _is_answered_by_cors(view)
+        exits.append(
+            () if is_answered else reader.exits_of(view, route.method, route.endpoint, hooks)
+        )
     return exits
+
+
+def _is_answered_by_cors(view: Any) -> bool:
+    """Whether Flask-CORS answers OPTIONS requests before the view."""
+    is_required = "OPTIONS" in getattr(view, "required_methods", ())
+    return is_required and getattr(view, "provide_automatic_options", None) is False
 
 
 def _entries(

@@ -125,11 +125,15 @@ class ExitReader:
             return unread
         walk = _Walk(self._results, self._trees, _home_of(_function_of(handler)))
         callees = [callable_of(function) for function in (*hooks, view)]
+        decorators: Any = ()
         if isinstance(handler, Method):
             dispatch = attribute_of(handler.receiver, "dispatch_request")
             callees += [handler, callable_of(dispatch)]
+            decorators = attribute_of(handler.receiver, "method_decorators")  # Flask-RESTful's
         try:
             exits = [each for callee in callees for each in walk.follow(callee, {}, facts)]
+            for decorator in decorators if isinstance(decorators, list | tuple) else ():
+                exits += walk.wrapper_of(decorator)
         except RecursionError:
             return unread
         if walk.node_of(_function_of(handler)) is None:
@@ -205,6 +209,17 @@ class _Walk:
             is_complete = self._cuts == cuts
             self._results[key] = (_MAX_DEPTH if is_complete else depth, exits)
         return exits
+
+    def wrapper_of(self, decorator: Any) -> Iterator[Exit]:
+        """Yield the exits of the wrapper that a decorator makes, before it decorates anything."""
+        callee = self.own(callable_of(decorator))
+        node = self.node_of(_function_of(callee)) if callee is not None else None
+        if callee is not None and node is not None:
+            scope = Scope(_function_of(callee), node, {})
+            for inner in body_of(node):
+                if isinstance(inner, ast.FunctionDef):
+                    own_scope = Scope(scope.function, inner, {}, scope)
+                    yield from _Body(self, own_scope, None, {}, _MAX_DEPTH).exits(inner.body, {})
 
     def _read(
         self, callee: PythonFunction, arguments: Mapping[str, Any], facts: Facts, depth: int

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, abort, g, request
 from flask.json.provider import DefaultJSONProvider
+from flask_cors import cross_origin
 from marshmallow import ValidationError
 from werkzeug.exceptions import Conflict, Forbidden, NotFound
 
@@ -591,6 +592,19 @@ def test_what_runs_before_a_view_belongs_to_its_blueprint(make_app: MakeApp) -> 
     assert found("/x") == {423}
     assert found("/outer") == {423, 410}
     assert found("/inner") == {423, 410, 401}
+
+
+def test_a_preflight_that_flask_cors_answers_raises_nothing(make_app: MakeApp) -> None:
+    app = make_app()
+
+    @app.route("/x", methods=["GET", "OPTIONS"])
+    @cross_origin()
+    def x() -> str:
+        abort(409)
+
+    assert 409 in {error.status for error in operation(app).errors}
+    assert 409 not in {error.status for error in operation(app, method="OPTIONS").errors}
+    assert app.test_client().options("/x").status_code == 200
 
 
 def test_hundreds_of_views_are_read_in_seconds(make_app: MakeApp, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import flask_restful
 import flask_restx
 import pytest
 import werkzeug.exceptions
@@ -647,6 +648,16 @@ def test_the_methods_of_a_class_are_told_apart() -> None:
     view = Vessel.as_view("vessel")
     assert errors_of(view) == errors_of(view, "HEAD") == {"Forbidden", "NotFound"}
     assert errors_of(view, "POST") == {"Forbidden", "Conflict"}
+
+
+def test_decorators_that_a_framework_puts_on_methods_are_read() -> None:
+    class Vessel(flask_restful.Resource):  # type: ignore[misc]
+        method_decorators = (only_for_owners, requires_auth, len)
+
+        def get(self) -> Any:
+            abort(410)
+
+    assert errors_of(Vessel.as_view("vessel")) == {"Forbidden", "Gone"}
 
 
 def test_a_class_that_dispatches_itself_is_read() -> None:

@@ -754,3 +754,12 @@ def test_the_page_does_not_say_where_the_source_raises_an_error(make_app: MakeAp
             text = client.get(url, headers={"Accept": accept}).text
             assert "Conflict" in text
             assert ".py" not in text
+
+
+def test_a_body_that_is_no_object_is_shown_as_it_is(make_app: MakeApp) -> None:
+    errors = ApiErrors()
+    errors.format(lambda problem: [problem.detail])
+    client = make_app(errors, APIERRORS_REFERENCE_URL="/errors").test_client()
+    overview: Any = client.get("/errors", headers={"Accept": "application/json"}).json
+    assert overview["body"] == "Every error looks like this one."
+    assert overview["example"] == ["The requested resource does not exist."]
