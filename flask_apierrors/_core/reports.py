@@ -42,7 +42,8 @@ def announce(response: Response, req: Request, app: AppState) -> None:
     """Send ``error_answered`` for a response that is about to leave. A success is none."""
     status = status_of(response)
     state = request_state(req, app)
-    if status < 400 or state.is_announced or error_answered.is_muted:
+    is_heard = error_answered.has_receivers_for(app.app) and not error_answered.is_muted
+    if status < 400 or state.is_announced or not is_heard:
         return
     state.is_announced = True
     problem, exception = state.problem, state.exception

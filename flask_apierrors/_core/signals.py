@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from blinker import Namespace
+from blinker import NamedSignal, Namespace
 from flask import Request
 from werkzeug.exceptions import InternalServerError
 
 from .state import AppState, request_state
 
-error_answered = Namespace().signal(
+error_answered: NamedSignal = Namespace().signal(
     "error-answered",
     "Sent once for each error that leaves an app: the app, `problem`, `exception` and `response`.",
 )

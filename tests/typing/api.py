@@ -34,9 +34,11 @@ from flask_apierrors import (
     Scheme,
     catalogue,
     consumes,
+    error_answered,
     guard,
     produces,
     raises,
+    request_id,
     requires_auth,
     requires_json,
     requires_permissions,
@@ -45,6 +47,13 @@ from flask_apierrors import (
 app = Flask(__name__)
 errors = ApiErrors(app)
 errors.init_app(app)
+
+assert_type(request_id(), str | None)
+
+
+@error_answered.connect
+def receive(sender: Flask, problem: Problem, **extra: Any) -> None:
+    assert_type(problem.code, str)
 
 
 class VesselNotFound(ApiError, NotFound):
