@@ -26,7 +26,9 @@ from flask_apierrors import (
     requires_json,
     requires_permissions,
 )
+from flask_apierrors._cli.cli import cli
 from flask_apierrors._cli.doctor import diagnose
+from flask_apierrors._cli.lock import dump_lock, lock_of
 from flask_apierrors._core.marks import Mark, marks_of
 from flask_apierrors._guards.guard import Check, Order, guard
 from tests.conftest import statuses
@@ -315,6 +317,30 @@ def test_the_catalogue_knows_the_guards_of_an_app(make_app: Callable[..., Flask]
     assert {401, 403} < {error.status for error in operation.errors}
     assert not {401, 403} & {error.status for error in health.errors}
     assert diagnose(app) == ()
+
+
+def test_everything_is_known_as_if_the_guards_stood_on_the_views(
+    make_app: Callable[..., Flask],
+) -> None:
+    openapi = pytest.importorskip("flask_apierrors.openapi")
+    guards = (requires_permissions("read"), requires_json, rate_limit("7/day"))
+    seen = []
+    for is_on_view in (True, False):
+        errors = bearer_errors()
+        app = make_app(errors)
+        view: Any = lambda: ""  # noqa: E731
+        for decorate in reversed(guards if is_on_view else ()):
+            view = decorate(view)
+        app.add_url_rule("/x", "x", view, methods=["POST"])
+        app.add_url_rule("/health", "health", lambda: "")
+        if not is_on_view:
+            errors.guard("x", *guards)
+        document = openapi.add_errors({"openapi": "3.1.0", "paths": {"/x": {"post": {}}}}, app)
+        routes = app.test_cli_runner().invoke(cli, ["routes"]).output
+        seen.append((dump_lock(lock_of(catalogue(app))), document, routes))
+    assert seen[0] == seen[1]
+    assert "requires_permissions" in seen[0][0]
+    assert "7 per 1 day" in seen[0][2]
 
 
 def test_a_guard_on_the_view_and_on_its_app_is_one(make_app: Callable[..., Flask]) -> None:
