@@ -15,10 +15,10 @@ from ._core.scheme import Scheme
 from ._core.signals import error_answered
 from ._core.state import request_id
 from ._extension import ApiErrors
-from ._guards.authentication import current_principal, requires_auth
+from ._guards.authentication import current_principal, optional_auth, requires_auth
 from ._guards.guard import Check, Order, guard
 from ._guards.media_types import consumes, negotiated_type, produces, requires_json
-from ._guards.permissions import requires_permissions
+from ._guards.permissions import check_permissions, requires_permissions
 from ._guards.raises import raises
 from ._limits.clients import client_key
 from ._limits.rate_limit import rate_limit
@@ -56,12 +56,14 @@ __all__ = [
     "Scheme",
     "ValidationFailed",
     "catalogue",
+    "check_permissions",
     "client_key",
     "consumes",
     "current_principal",
     "error_answered",
     "guard",
     "negotiated_type",
+    "optional_auth",
     "produces",
     "raises",
     "rate_limit",

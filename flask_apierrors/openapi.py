@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 from apispec import APISpec, BasePlugin
@@ -18,6 +19,7 @@ from ._core.accept import PROBLEM_JSON
 from ._core.config import Config
 from ._core.errors import code_of_status
 from ._core.header_fields import REQUEST_ID, meaning_of
+from ._core.marks import Mark
 from ._core.state import AppState
 from ._core.statuses import STATUSES, retry_for
 from ._libraries.apiflask import declared_code as code_by_apiflask
@@ -304,15 +306,30 @@ class _Errors:
 
     def _add_security(self, written: _Object, operations: list[Operation]) -> None:
         guards = [guard for operation in operations for guard in operation.guards]
-        scopes = [name for guard in guards for name in guard.permissions]
-        schemes = {name: scheme for guard in guards for name, scheme in guard.security.items()}
+        asking = [guard for guard in guards if guard.security]
+        schemes = {name: scheme for guard in asking for name, scheme in guard.security.items()}
         for name, scheme in schemes.items():
             self._add("securitySchemes", name, dict(scheme))
+        # A guard that names schemes narrows down what the others accept.
+        common = [name for name in schemes if all(name in guard.security for guard in asking)]
+        requirements = [
+            {name: scopes} for name in common or schemes for scopes in self._scopes(guards)
+        ]
         if schemes:
-            requirements = [{name: scopes if self._has_scopes else []} for name in schemes]
-            if not any(guard.authenticates for guard in guards):
+            if not any(guard.authenticates and not guard.is_optional for guard in guards):
                 requirements.append({})  # anonymous requests pass, too
             written.setdefault("security", requirements)
+
+    def _scopes(self, guards: list[Mark]) -> list[list[str]]:
+        """Return the scopes that are needed, or each choice of them."""
+        if not self._has_scopes:
+            return [[]]
+        choices = [
+            [(name,) for name in guard.permissions] if guard.offers else [guard.permissions]
+            for guard in guards
+            if guard.permissions
+        ]
+        return [list(dict.fromkeys(chain(*choice))) for choice in product(*choices)]
 
     def _add_method_not_allowed(self, item: _Object, operations: list[Operation]) -> None:
         """Add the response to all other methods, for which OpenAPI has no place."""

@@ -31,6 +31,7 @@ class Mark:
     :param authenticates: Whether only authenticated requests pass.
     :param permissions: The permissions that a request needs: the scopes in OpenAPI.
     :param security: OpenAPI security schemes by their names. A request satisfies one of them.
+    :param is_optional: Whether clients are told that they may come without credentials.
     :param offers: Whether a client chooses one of the values. For other guards it must have all of
         them.
     :param is_guard: Whether it is listed among the guards of a view.
@@ -49,6 +50,7 @@ class Mark:
     authenticates: bool = field(default=False, compare=False)
     permissions: tuple[str, ...] = field(default=(), compare=False)
     security: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    is_optional: bool = field(default=False, compare=False)
     offers: bool = field(default=False, compare=False)
     is_guard: bool = field(default=True, compare=False)
     implies: tuple[Mark, ...] = field(default=(), compare=False)

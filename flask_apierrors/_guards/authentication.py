@@ -29,7 +29,7 @@ from .._core.scheme import Scheme, challenges, missing_sentence, needed_sentence
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, app_state, current_request, request_state
 from .guard import Check, Order, guard
-from .schemes import accepted, mark_with_schemes
+from .schemes import accepted, mark_with_schemes, optional_mark
 
 #: Classes that need no further look: most principals are of one.
 _USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
@@ -54,22 +54,52 @@ def requires_auth(*schemes: Any) -> Any:
     :returns: The guarded view, or a decorator for names.
     :raises TypeError: for anything else.
     """
-    if len(schemes) == 1 and (callable(schemes[0]) or isinstance(schemes[0], Blueprint)):
-        return _guard(schemes[0], ())
-    if not schemes or not all(isinstance(name, str) for name in schemes):
+    return _decorate(schemes, AUTHENTICATED, check_authenticated, CHECK)
+
+
+@overload
+def optional_auth(view: View, /) -> View: ...
+
+
+@overload
+def optional_auth(*schemes: str) -> Callable[[View], View]: ...
+
+
+def optional_auth(*schemes: Any) -> Any:
+    """Call a view for authenticated requests, and for those without credentials.
+
+    Requests with invalid credentials get a 401. ``@optional_auth`` accepts all schemes of the app,
+    and ``@optional_auth("key")`` only those that it names.
+
+    :param schemes: The view, ``async def`` or not. Or the names of the schemes.
+    :returns: The guarded view, or a decorator for names.
+    :raises TypeError: for anything else.
+    """
+    return _decorate(schemes, _OPTIONAL, _check_optional, _OPTIONAL_CHECK)
+
+
+def _decorate(
+    arguments: tuple[Any, ...], mark: Mark, run: Callable[..., object], check: Check
+) -> Any:
+    """Guard the view, or return a decorator for the names of schemes.
+
+    :param check: The check without names. A view runs it once.
+    """
+    if len(arguments) == 1 and (callable(arguments[0]) or isinstance(arguments[0], Blueprint)):
+        return guard(arguments[0], mark, check)
+    if not arguments or not all(isinstance(name, str) for name in arguments):
         raise TypeError(
-            "requires_auth takes a view, or the names of authentication schemes. Write "
-            '@requires_auth, or @requires_auth("key").'
+            f"{mark.name} takes a view, or the names of authentication schemes. Write "
+            f'@{mark.name}, or @{mark.name}("key").'
         )
-    return lambda view: _guard(view, schemes)
+    named = Check(check.order, partial(run, names=frozenset(map(str.lower, arguments))))
 
+    def decorate(view: View) -> View:
+        return guard(view, replace(mark, values=arguments), named)
 
-def _guard(view: View, names: tuple[str, ...]) -> View:
-    if not names:
-        return guard(view, AUTHENTICATED, CHECK)
-    lowered = frozenset(name.lower() for name in names)
-    check = partial(check_authenticated, names=lowered)
-    return guard(view, replace(AUTHENTICATED, values=names), Check(Order.AUTHENTICATION, check))
+    # What names a misplaced decorator reads it here.
+    decorate.__qualname__ = mark.name
+    return decorate
 
 
 #: The mark of :func:`requires_auth` without names.
@@ -78,6 +108,11 @@ AUTHENTICATED = Mark(
     statuses=(401,),
     authenticates=True,
     resolve=lambda mark, app: mark_with_schemes(mark, app, mark.values),
+)
+_OPTIONAL = Mark(
+    "optional_auth",
+    statuses=(401,),
+    resolve=lambda mark, app: optional_mark(mark, app, mark.values),
 )
 
 
@@ -94,8 +129,15 @@ def check_authenticated(req: Request, state: RequestState, names: Collection[str
         raise _unauthorized(req, state, names)
 
 
+def _check_optional(req: Request, state: RequestState, names: Collection[str] = ()) -> None:
+    _verify_once(req, state)
+    if state.scheme is not None or state.rejection is not None or not state.app.schemes:
+        check_authenticated(req, state, names)
+
+
 #: The check of each guard that accepts all schemes. A view runs it once.
 CHECK = Check(Order.AUTHENTICATION, check_authenticated)
+_OPTIONAL_CHECK = Check(Order.AUTHENTICATION, _check_optional)
 
 
 def _is_of(scheme: Scheme | None, names: Collection[str]) -> bool:

@@ -4,64 +4,131 @@ from __future__ import annotations
 
 from collections import UserString
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from flask import Request
+from flask import globals as globals_of_flask
+from flask.sessions import SessionMixin
+from werkzeug.exceptions import NotFound
 
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.errors import ApiError
 from .._core.marks import Mark, View
 from .._core.scheme import Scheme, permission_challenges
 from .._core.sentences import Sentence
-from .._core.state import AppState, RequestState
-from .authentication import AUTHENTICATED, CHECK
+from .._core.state import AppState, RequestState, current_request, request_state
+from .authentication import AUTHENTICATED, CHECK, check_authenticated, principal_of
 from .guard import Check, Order, guard
-from .schemes import mark_with_schemes
+from .schemes import mark_with_schemes, optional_mark
 
+Match = Literal["all", "any"]
 _FORBIDDEN = Sentence(403)
 
 
-def requires_permissions(*names: str) -> Callable[[View], View]:
-    """Only call a view for principals that have all these permissions.
+def requires_permissions(
+    *names: str, match: Match = "all", hide: bool = False
+) -> Callable[[View], View]:
+    """Only call a view for principals that have these permissions.
 
     Other principals get a 403 (RFC 6750 section 3.1). Implies :func:`requires_auth`.
 
     :param names: The names of the permissions.
+    :param match: Whether a principal needs ``"all"`` of them, or ``"any"``.
+    :param hide: Whether all other requests get the 404 of an unknown URL, instead of a 401 or a 403
+        (RFC 9110 section 15.5.4).
     :returns: The decorator.
     :raises TypeError: without names.
+    :raises ValueError: for another ``match``.
     """
-    if not names or not all(isinstance(name, str) for name in names):
-        raise TypeError(
-            '@requires_permissions takes names, as in @requires_permissions("measurements:read").'
-        )
+    _check_arguments("@requires_permissions", names, match)
 
     def check(req: Request, state: RequestState) -> None:
-        if req.endpoint == REFERENCE_ENDPOINT:
-            return
-        granted_names = _as_names(
-            (state.app.hooks.permissions_of or permissions_of)(state.principal)
-        )
-        for name in names:
-            if name not in granted_names:
-                raise _forbidden(names, state.app, state.scheme)
+        if req.endpoint != REFERENCE_ENDPOINT:
+            _check(req, state, names, match, hide=hide)
 
     checks = (
-        CHECK,
-        Check(Order.PERMISSIONS, check),
+        (Check(Order.PERMISSIONS, check),) if hide else (CHECK, Check(Order.PERMISSIONS, check))
     )
-    mark = _permission_mark(names)
+    mark = _permission_mark(names, match, hide=hide)
     return lambda view: guard(view, mark, *checks)
 
 
-def _permission_mark(names: tuple[str, ...]) -> Mark:
+def check_permissions(*names: str, match: Match = "all", hide: bool = False) -> None:
+    """Refuse the current request unless its principal has these permissions.
+
+    Call it in a view, where what is needed depends on what the view found.
+
+    :param names: The names of the permissions.
+    :param match: Whether the principal needs ``"all"`` of them, or ``"any"``.
+    :param hide: Whether the request gets the 404 of an unknown URL, instead of a 401 or a 403.
+    :raises TypeError: without names.
+    :raises ValueError: for another ``match``.
+    """
+    _check_arguments("check_permissions", names, match)
+    req = current_request()
+    state = request_state(req)
+    if not hide:
+        check_authenticated(req, state)
+    _check(req, state, names, match, hide=hide)
+
+
+def _check_arguments(function: str, names: tuple[str, ...], match: str) -> None:
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError(f'{function} takes names, as in {function}("measurements:read").')
+    if match not in ("all", "any"):
+        raise ValueError(f'match={match!r}: choose "all" or "any".')
+
+
+def _check(
+    req: Request, state: RequestState, names: tuple[str, ...], match: Match, *, hide: bool
+) -> None:
+    """Check the permissions of a principal, which is there unless its absence is hidden, too."""
+    session = _session() if hide else None
+    was_accessed = getattr(session, "accessed", True)
+    principal = principal_of(req) if hide else state.principal
+    if principal is not None:
+        granted_names = _as_names((state.app.hooks.permissions_of or permissions_of)(principal))
+        lacking = [name for name in names if name not in granted_names]
+        if not lacking or (match == "any" and len(lacking) < len(names)):
+            return
+    if hide:
+        if not was_accessed:
+            session.accessed = False  # type: ignore[union-attr]  # `Vary: Cookie` would tell
+        raise NotFound
+    raise _forbidden(names, state.app, state.scheme)
+
+
+def _session() -> SessionMixin | None:
+    """Return the session. Flask notes each access to its proxy, and tells by ``Vary: Cookie``."""
+    # Since Flask 3.2, there is one context.
+    context: Any = vars(globals_of_flask).get("request_ctx", globals_of_flask.app_ctx)
+    attributes = vars(context._get_current_object())
+    session: SessionMixin | None = attributes.get("_session", attributes.get("session"))
+    return session
+
+
+def _permission_mark(names: tuple[str, ...], match: Match, *, hide: bool) -> Mark:
+    if hide:
+        # Clients learn no more than that they can send credentials: the rest is hidden.
+        return Mark(
+            "requires_permissions",
+            names,
+            statuses=(404,),
+            authenticates=True,
+            is_optional=True,
+            resolve=optional_mark,
+        )
     *first, last = (f"`{name}`" for name in names)
     listed = f"permissions {', '.join(first)} and {last}" if first else f"permission {last}"
+    if match == "any":
+        listed = f"permission {' or '.join((*first, last))}"
     return Mark(
-        "requires_permissions",
+        "requires_permissions" if match == "all" else "requires_any_permission",
         names,
         statuses=(401, 403),
         authenticates=True,
         permissions=names,
+        offers=match == "any",
         implies=(AUTHENTICATED,),
         resolve=lambda mark, app: mark_with_schemes(mark, app, (), f" with the {listed}"),
         refusal=lambda status, method, app: _forbidden(names, app) if status == 403 else None,

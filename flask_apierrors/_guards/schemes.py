@@ -38,11 +38,30 @@ def mark_with_schemes(mark: Mark, app: AppState, names: Sequence[str], rest: str
     :param names: The names of the schemes that the guard accepts.
     :param rest: What else the guard needs, in words.
     """
-    wanted = [name.lower() for name in names]
-    schemes = [scheme for scheme in app.schemes if not names or scheme.name.lower() in wanted]
+    schemes = _named(app, names)
     return replace(
         mark,
         errors=tuple({type(scheme.refusal()): None for scheme in schemes}),
         condition=f"Needs {words_of(schemes) if schemes else 'authentication'}{rest}.",
         security={scheme.name: scheme.security_scheme for scheme in schemes},
     )
+
+
+def optional_mark(mark: Mark, app: AppState, names: Sequence[str] = ()) -> Mark:
+    """Return the mark of a guard that lets requests without credentials pass, or seems to.
+
+    :param names: The names of the schemes that the guard accepts.
+    """
+    schemes = _named(app, names)
+    refusals = {type(scheme.refusal()): None for scheme in schemes}
+    return replace(
+        mark,
+        errors=tuple(refusals) if 401 in mark.statuses else (),
+        condition=f"Takes {words_of(schemes) if schemes else 'credentials'}, but needs none.",
+        security={scheme.name: scheme.security_scheme for scheme in schemes},
+    )
+
+
+def _named(app: AppState, names: Sequence[str]) -> list[Scheme]:
+    wanted = [name.lower() for name in names]
+    return [scheme for scheme in app.schemes if not names or scheme.name.lower() in wanted]

@@ -197,6 +197,12 @@ def test_a_scheme_has_to_read_and_verify_credentials() -> None:
         scheme.verify("")
 
 
+def test_a_scheme_of_another_type_misses_no_header() -> None:
+    scheme = Signature()
+    scheme.security_scheme = {"type": "mutualTLS"}
+    assert str(scheme.missing()) == "Authentication is required."
+
+
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [

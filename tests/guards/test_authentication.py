@@ -20,7 +20,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from flask_apierrors import (
     ApiErrors,
     InvalidToken,
+    catalogue,
     current_principal,
+    optional_auth,
     requires_auth,
     requires_permissions,
 )
@@ -312,6 +314,84 @@ def test_a_reason_that_is_no_text_is_a_401(reason: Any) -> None:
         raise InvalidToken(reason)
 
     assert get(make(refuse)[0], "/me").status_code == 401
+
+
+# -- clients that may come without credentials
+
+
+def optional() -> Flask:
+    app, errors = make()
+    errors.verify_key(header="X-API-Key")({"good": {"sub": "bridge"}}.get)
+
+    def who() -> Any:
+        return {"sub": current_principal["sub"] if current_principal else None}
+
+    app.add_url_rule("/who", "who", optional_auth(who))
+    app.add_url_rule("/bridge", "bridge", optional_auth("key")(who))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "principal"),
+    [
+        ("/who", {}, None),
+        ("/who", GOOD, "me"),
+        ("/who", {"X-API-Key": "good"}, "bridge"),
+        ("/who", {"Authorization": "Digest x"}, None),
+        ("/bridge", {}, None),
+        ("/bridge", {"X-API-Key": "good"}, "bridge"),
+    ],
+)
+def test_optional_credentials_are_used_if_they_are_there(
+    path: str, headers: dict[str, str], principal: str | None
+) -> None:
+    assert get(optional(), path, headers).json == {"sub": principal}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "challenge"),
+    [
+        ("/who", {"Authorization": "Bearer bad"}, 'Bearer realm="api", error="invalid_token"'),
+        ("/who", {"Authorization": "Bearer"}, 'Bearer realm="api", error="invalid_token", '),
+        ("/who", {"X-API-Key": "bad"}, 'ApiKey realm="api"'),
+        ("/who", GOOD | {"X-API-Key": "good"}, 'Bearer realm="api"'),
+        ("/bridge", GOOD, 'ApiKey realm="api"'),
+    ],
+)
+def test_optional_credentials_that_are_wrong_are_a_401(
+    path: str, headers: dict[str, str], challenge: str
+) -> None:
+    response = get(optional(), path, headers)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith(challenge)
+
+
+def test_optional_credentials_fail_with_their_verifier_and_without_one() -> None:
+    def down(token: str) -> Any:
+        raise ServiceUnavailable
+
+    for verifier, status in ((down, 503), (None, 500)):
+        app, _ = make(verifier)
+        app.add_url_rule("/who", "who", optional_auth(lambda: {}))
+        assert get(app, "/who").status_code == status
+
+
+def test_the_catalogue_says_that_credentials_are_optional() -> None:
+    operations = {item.rule: item for item in catalogue(optional()).operations}
+    (mark,) = operations["/who"].guards
+    assert mark.condition == "Takes a Bearer token or an API key, but needs none."
+    assert {error.code for error in operations["/who"].errors if error.status == 401} == {
+        "unauthorized",
+        "invalid-token",
+        "invalid-credentials",
+    }
+    (mark,) = operations["/bridge"].guards
+    assert mark.condition == "Takes an API key, but needs none."
+    app = Flask("none")
+    ApiErrors(app)
+    app.add_url_rule("/", "who", optional_auth(lambda: {}))
+    (operation,) = catalogue(app).operations
+    assert operation.guards[0].condition == "Takes credentials, but needs none."
 
 
 # -- the principal

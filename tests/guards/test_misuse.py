@@ -14,6 +14,7 @@ from flask.views import MethodView
 from flask_apierrors import (
     ApiErrors,
     consumes,
+    optional_auth,
     produces,
     raises,
     rate_limit,
@@ -116,6 +117,8 @@ def test_a_function_that_returns_a_limit_still_limits(make_app: Callable[..., Fl
     ("decorator", "name"),
     [
         (requires_auth, "requires_auth"),
+        (requires_auth("key"), "requires_auth"),
+        (optional_auth, "optional_auth"),
         (requires_json, "requires_json"),
         (requires_permissions("read"), "requires_permissions"),
         (produces("text/csv"), "produces"),

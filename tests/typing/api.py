@@ -33,9 +33,11 @@ from flask_apierrors import (
     Problem,
     Scheme,
     catalogue,
+    check_permissions,
     consumes,
     error_answered,
     guard,
+    optional_auth,
     produces,
     raises,
     request_id,
@@ -231,6 +233,7 @@ assert_type(errors.response(KeyError()), Response)
 
 @app.get("/<int:number>")
 @requires_auth
+@requires_auth("key", "bearer")
 @requires_permissions("read")
 @requires_json
 @consumes("application/json")
@@ -246,8 +249,11 @@ def view(number: int, *, unit: str = "m") -> dict[str, int]:
     )
 
 
-@requires_permissions("read")
+@requires_permissions("read", "list", match="any", hide=True)
+@optional_auth
+@optional_auth("key")
 async def later(number: int) -> str:
+    check_permissions("read", match="any", hide=True)
     return str(number)
 
 
@@ -257,6 +263,8 @@ coroutine: Callable[[int], Awaitable[str]] = later
 # -- what must be refused
 
 view("one")  # type: ignore[arg-type]
+requires_auth(5)  # type: ignore[call-overload]
+check_permissions("read", match="some")  # type: ignore[arg-type]
 
 
 def check_key(request: Request, state: object) -> None: ...
