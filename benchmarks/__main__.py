@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
-from . import imports, memory, over_http, paths, scaling
+from . import imports, memory, over_http, paths, scaling, schemes
 from .common import markdown
 from .paths import CONTENDERS, GUARDED, PATHS
 
@@ -32,6 +32,7 @@ def main() -> None:
     for print_section in (
         _print_paths,
         _print_guards,
+        _print_schemes,
         _print_imports,
         _print_limits,
         _print_scaling,
@@ -43,7 +44,7 @@ def main() -> None:
 
 def _parse_arguments() -> argparse.Namespace:
     names = [row.name for row in (*PATHS, *GUARDED)]
-    names += ["import", "limits", "scaling", "memory", "http"]
+    names += ["schemes", "import", "limits", "scaling", "memory", "http"]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Prints ratios to bare Flask. Smaller is better."
     )
@@ -115,6 +116,12 @@ def _print_guards(options: argparse.Namespace, apps: dict[str, Any]) -> None:
         _print_table(
             ["µs over the view without guards", *CONTENDERS, "best peer before", "target"], rows
         )
+
+
+def _print_schemes(options: argparse.Namespace, apps: dict[str, Any]) -> None:
+    if "schemes" in options.names:
+        header = ["µs that `@requires_auth` adds, if an app has", "flask_apierrors"]
+        _print_table(header, schemes.run(options.rounds))
 
 
 def _print_imports(options: argparse.Namespace, apps: dict[str, Any]) -> None:

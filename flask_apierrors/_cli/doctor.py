@@ -30,7 +30,7 @@ from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.errors import ApiError, code_of_type
 from .._core.first_request import meet_libraries
 from .._core.state import AppState
-from .._guards.authentication import AUTHENTICATED
+from .._guards.authentication import AUTHENTICATED, SCHEME_GUARDS
 from .._guards.misuse import guards_above_routes
 from .._guards.request import ApiRequest
 from .._limits.flask_limiter import has_native_limits, is_native, limiters_of, native_limiter_of
@@ -596,6 +596,22 @@ def _idle_guards(facts: _Facts) -> Iterator[Finding]:
             )
 
 
+def _unknown_schemes(facts: _Facts) -> Iterator[Finding]:
+    registered = [scheme.name.lower() for scheme in facts.state.schemes]
+    for operation in facts.operations:
+        for mark in operation.guards:
+            names = mark.values if mark.name in SCHEME_GUARDS else ()
+            for name in names if registered else ():
+                if name.lower() not in registered:
+                    yield Finding(
+                        "unknown-scheme",
+                        f"@{mark.name}({name!r}) at {operation.endpoint}",
+                        "The app has no scheme of this name: every request fails. It has: "
+                        f"{', '.join(registered)}.",
+                        "Correct the name, or register the scheme.",
+                    )
+
+
 def _no_verifier(facts: _Facts) -> Iterator[Finding]:
     asking = [
         mark.name
@@ -607,8 +623,9 @@ def _no_verifier(facts: _Facts) -> Iterator[Finding]:
         yield Finding(
             "no-verifier",
             f"@{asking[0]}",
-            "Views require a token, but nothing verifies tokens: every request to them fails.",
-            "Register a function with @errors.verify_token.",
+            "Views require authentication, but the app has no way to authenticate: every request to"
+            " them fails.",
+            "Register a function with @errors.verify_token, or with the hook of another scheme.",
         )
 
 
@@ -632,5 +649,6 @@ CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
     _replaced_request_class,
     _unguarded,
     _idle_guards,
+    _unknown_schemes,
     _no_verifier,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -82,7 +82,7 @@ class Scheme:
             return Sentence(f"missing-{place}", name=self.security_scheme.get("name", ""))
         return _NEUTRAL
 
-    @property
+    @cached_property
     def in_authorization(self) -> bool:
         """Whether the credentials are in the ``Authorization`` header."""
         return self.security_scheme.get("type") in _IN_AUTHORIZATION

@@ -114,6 +114,8 @@ _OPTIONAL = Mark(
     statuses=(401,),
     resolve=lambda mark, app: optional_mark(mark, app, mark.values),
 )
+#: The guards whose values are the names of schemes.
+SCHEME_GUARDS = (AUTHENTICATED.name, _OPTIONAL.name)
 
 
 def check_authenticated(req: Request, state: RequestState, names: Collection[str] = ()) -> None:

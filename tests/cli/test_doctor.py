@@ -675,6 +675,14 @@ def test_guards_without_a_verifier_are_found() -> None:
     assert findings(app) == [("no-verifier", "@requires_auth")]
 
 
+def test_a_guard_that_names_an_unknown_scheme_is_found() -> None:
+    app, errors = make()
+    errors.verify_key(header="X-API-Key")(lambda key: None)
+    app.add_url_rule("/x", "x", requires_auth("kee")(lambda: "x"))
+    app.add_url_rule("/y", "y", requires_auth("KEY")(lambda: "y"))
+    assert findings(app) == [("unknown-scheme", "@requires_auth('kee') at x")]
+
+
 def test_the_doctor_sends_no_request_and_calls_no_view() -> None:
     app, _ = make()
     app.before_request(lambda: pytest.fail("a request was made"))
