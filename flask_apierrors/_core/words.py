@@ -136,7 +136,9 @@ def _split(value: Mapping[Any, Any], levels: int = 1) -> tuple[str | None, dict[
 
 
 def _words_of_errors(errors: object, status: int, req: Request, config: Config) -> Words | None:
-    """Read single mistakes: a list of them, or texts by field."""
+    """Read single mistakes: a text, a list of them, or texts by field."""
+    if isinstance(errors, str):
+        errors = [errors]
     if isinstance(errors, list | tuple):
         items = [error if isinstance(error, _ERRORS) else sentence_of(error) for error in errors]
         texts = "; ".join([item for item in items if isinstance(item, str)])

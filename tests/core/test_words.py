@@ -136,7 +136,8 @@ def test_errors_beside_a_sentence_are_the_single_mistakes() -> None:
     words = read({"message": "No.", "errors": ["A.", {"code": 7}, Silent(), 3]})
     assert words == Words("No.", {}, (FieldError("A."), {"code": 7}, FieldError("3")))
     assert read({"errors": ["A.", "B."]}).text == "A.; B."
-    assert read({"errors": "not a list"}) == Words("errors: not a list", {"errors": "not a list"})
+    assert read({"message": "No.", "errors": "A."}) == Words("No.", {}, (FieldError("A."),))
+    assert read({"errors": "A."}) == Words("A.", {}, (FieldError("A."),))
 
 
 @pytest.mark.parametrize("status", [400, 422])
