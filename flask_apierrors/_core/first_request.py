@@ -38,12 +38,21 @@ def at_first_request() -> None:
 def meet_libraries(app: Flask, state: AppState) -> list[str]:
     """Handle what the other libraries of an app raise, and let their own answers yield.
 
-    A second call changes nothing.
+    A second call changes nothing. A version of a library that this package does not know yet takes
+    no request down.
 
     :returns: The names of the author's functions in these libraries that win.
     """
     register_validators(app, state)
-    return [name for adapt in state.adapters for name in adapt(app, state)]
+    winners: list[str] = []
+    for adapt in state.adapters:
+        try:
+            winners.extend(adapt(app, state))
+        except Exception:
+            _logger.exception(
+                "%s failed: this library may answer errors in a shape of its own", name_of(adapt)
+            )
+    return winners
 
 
 def _handlers_of_author(app: Flask) -> Iterator[str]:

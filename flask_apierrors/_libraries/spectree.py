@@ -65,7 +65,9 @@ def _before(default: Callable[..., Any], req: Any, resp: Any, error: Any, *args:
     if not _covers():
         default(req, resp, error, *args)
     elif error is not None:
-        raise _failure(error, resp.status_code, args[-1])
+        # Before version 3, there is no adapter, and less is known.
+        _, *adapters = args
+        raise _failure(error, resp.status_code, adapters[0]) if adapters else error
 
 
 def _after(default: Callable[..., Any], req: Any, resp: Any, error: Any, *args: Any) -> None:

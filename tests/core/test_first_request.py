@@ -72,6 +72,20 @@ def test_an_app_without_such_handlers_logs_nothing(caplog: pytest.LogCaptureFixt
     assert messages(caplog) == []
 
 
+def test_an_unknown_version_of_a_library_takes_no_request_down(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def adapt(app: Flask, state: AppState) -> Iterable[str]:
+        raise AttributeError("handle_error")
+
+    app = Flask("app")
+    ApiErrors(app)
+    app.extensions["apierrors"].adapters = (adapt, lambda app, state: ["shop.page"])
+    assert app.test_client().get("/").status_code == 404
+    assert "adapt failed: this library may answer errors" in messages(caplog)[0]
+    assert "AttributeError" in caplog.text
+
+
 def test_the_functions_of_the_author_in_another_library_are_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from flask import Flask, got_request_exception
+from flask import Flask, got_request_exception, request
 from flask.views import MethodView
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from spectree import Response, SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
 
@@ -173,3 +173,21 @@ def test_a_decorator_above_it_hides_nothing() -> None:
         return view()
 
     assert app.test_client().post("/berths", json={}).status_code == 400
+
+
+def test_without_an_adapter_as_before_version_3_an_invalid_request_is_found_by_its_value() -> None:
+    app = Flask("shop")
+    app.config.update(APIERRORS_MEMBERS=("error", "errors"))
+    ApiErrors(app)
+    spec = SpecTree("flask")
+
+    @app.post("/older")
+    def older() -> Any:
+        try:
+            Berth.model_validate(request.get_json())
+        except ValidationError as error:
+            spec.before(request, None, error, None)  # type: ignore[call-arg]
+
+    app.get("/newer")(spec.validate(query=Query)(lambda: {}))
+    (error,) = errors_in(app.test_client().post("/older", json={"depth": SECRET}))
+    assert error["pointer"] == "#/depth"
