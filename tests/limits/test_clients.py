@@ -235,6 +235,15 @@ def app_with_verifier(
     return app.test_client()
 
 
+def test_an_address_whose_credentials_were_refused_can_come_without_any(
+    make_app: Callable[..., Flask],
+) -> None:
+    client = app_with_verifier(make_app, lambda token: None, is_private=False)
+    assert ask(client, "bad") == 200
+    assert ask(client, None) == 200
+    assert ask(client, None) == 429
+
+
 @pytest.mark.parametrize("is_private", [True, False])
 def test_a_request_over_the_limit_is_not_verified(
     make_app: Callable[..., Flask], is_private: bool
