@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, Request, Response
+from werkzeug.exceptions import HTTPException
 
 from .._core.config import Config
 from .._core.errors import ApiError, FieldError
@@ -70,6 +71,7 @@ def yields(api: Any, cls: Any, is_authors: Callable[[Any, Exception], bool]) -> 
     own = vars(api).get("handle_error")
     if own is None and type(api).handle_error is cls.handle_error:
         api.handle_error = partial(_leave, api, is_authors)
+        api._has_fr_route = partial(_owns_request, api._has_fr_route)
         return True
     return isinstance(own, partial) and own.func is _leave
 
@@ -85,6 +87,14 @@ def _leave(api: Any, is_authors: Callable[[Any, Exception], bool], exc: Exceptio
         # The author may have asked for a challenge.
         return _challenge(app.make_response(type(app).handle_user_exception(app, exc)), api)
     raise exc
+
+
+def _owns_request(ask: Callable[[], bool]) -> bool:
+    """Ask an ``Api`` whether a request is one of its own. That of an unknown host is not."""
+    try:
+        return ask()
+    except HTTPException:  # the Host is not trusted
+        return False
 
 
 def _challenge(response: Response, api: Any) -> Response:
