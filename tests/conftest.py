@@ -109,7 +109,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@pytest.fixture
-def no_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Disconnect all receivers of ``error_answered``: the test kit has one for every app."""
+@pytest.fixture(autouse=True)
+def error_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without receivers of ``error_answered``: the test kit has one for every app."""
     monkeypatch.setattr(error_answered, "receivers", {})

@@ -38,6 +38,11 @@ EXTRAS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def error_receivers() -> None:
+    """Keep the receiver of the test kit, which all other tests disconnect."""
+
+
 class Exchange(NamedTuple):
     """A request to the app that is defined above it, and the response."""
 

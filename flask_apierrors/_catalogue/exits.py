@@ -32,7 +32,7 @@ from .scopes import (
     callable_of,
     children_of,
 )
-from .source import place, place_of
+from .source import parse, place, place_of
 
 #: How many calls deep a view is followed.
 _MAX_DEPTH = 8
@@ -255,9 +255,8 @@ def _receiver(callee: PythonFunction) -> dict[str, Any]:
 def _parse(filename: str, names: dict[str, Any]) -> dict[tuple[str, int], FunctionNode]:
     """Return the functions of a file by their names and their first lines."""
     text = "".join(getlines(filename, names))
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse(text)
+    if tree is None:
         return {}
     functions: dict[tuple[str, int], FunctionNode] = {}
     has_lambdas = "lambda" in text

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from tokenize import TokenError
 from typing import Any, NamedTuple
 
+#: How often a text is parsed that another thread disturbs.
+_ATTEMPTS = 10
 _BODY_MAKERS = ("jsonify", "dict")
 _RESPONSES = ("make_response", "Response", "current_app.response_class", "app.response_class")
 #: The source does not say whether a body has the member: it is neither a literal nor a call of a
@@ -67,14 +69,27 @@ def foreign_bodies(function: Callable[..., Any]) -> Iterator[ForeignBody]:
             yield ForeignBody(place(function.__code__.co_filename, line), status)
 
 
+def parse(text: str) -> ast.Module | None:
+    """Return the syntax tree of a text, or ``None`` if it is no Python."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return ast.parse(text)
+        except SystemError:  # before Python 3.13, another thread that parses can disturb this one
+            continue
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            break
+    return None
+
+
 def _parse(function: Callable[..., Any]) -> tuple[ast.AST | None, int]:
     """The syntax tree of a function and its first line, if its source can be read."""
     code: Any = getattr(function, "__code__", None)
     try:
         lines, first = inspect.getsourcelines(code)
-        return ast.parse(textwrap.dedent("".join(lines))).body[0], max(first, 1)
-    except (OSError, TypeError, SyntaxError, TokenError, IndexError):
+    except (OSError, TypeError, TokenError, IndexError):
         return None, 0  # it comes from exec, from C or from within an expression, or was edited
+    tree = parse(textwrap.dedent("".join(lines)))
+    return (tree.body[0], max(first, 1)) if tree is not None and tree.body else (None, 0)
 
 
 def _own_nodes(tree: ast.AST | None) -> Iterator[Any]:

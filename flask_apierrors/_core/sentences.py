@@ -137,8 +137,8 @@ class Sentence:
     __slots__ = ("key", "values")
 
     def __init__(self, key: int | str, /, **values: object) -> None:
-        self.key = key
-        self.values = values
+        self.key: int | str = key
+        self.values: dict[str, object] = values
 
     def __str__(self) -> str:
         return _default_text(self.key, self.values)

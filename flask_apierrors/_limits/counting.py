@@ -94,8 +94,6 @@ class Counting:
         """Count a request for a ``rate_limit`` on its view."""
         if self._checks_processes:
             self._check_processes(req)
-        if is_unjudged(req, self._state.app):
-            return
         if (self._by_endpoint or self.is_public) and self._plan(req).lifts_declarations:
             return
         try:

@@ -565,7 +565,6 @@ def test_an_app_can_be_mounted_below_any_text(app: Flask, prefix: str) -> None:
     assert unquote(problem["type"]) == f"{prefix}/errors/not-found"
 
 
-@pytest.mark.usefixtures("no_receivers")
 def test_pages_that_do_not_exist_take_no_memory(app: Flask) -> None:
     # Without the test client, which keeps the URLs that it asked for.
     environs = [create_environ(path=f"/errors/{'a' * 100_000}{number}") for number in range(100)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_apierrors import rate_limit, requires_auth
-from flask_apierrors._catalogue.source import ForeignBody, foreign_bodies, place_of
+from flask_apierrors._catalogue.source import ForeignBody, foreign_bodies, parse, place_of
 
 ALWAYS = bool(__name__)
 
@@ -276,3 +277,26 @@ def test_a_json_text_with_the_member_is_not_found() -> None:
 
     assert list(foreign_bodies(fine)) == []
     assert [body.status for body in foreign_bodies(other)] == [410]
+
+
+@pytest.mark.parametrize("text", ["def", "\0", "(" * 100_000, "-" * 100_000 + "1"])
+def test_what_is_no_python_has_no_tree(text: str) -> None:
+    assert parse(text) is None
+
+
+def test_a_text_that_another_thread_disturbs_is_parsed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, failures = ast.parse, [SystemError("AST constructor recursion depth mismatch")]
+
+    def disturbed(text: str) -> ast.Module:
+        if failures:
+            raise failures.pop()
+        return real(text)
+
+    monkeypatch.setattr(ast, "parse", disturbed)
+    tree = parse("x = 1")
+    assert tree is not None
+    assert isinstance(tree.body[0], ast.Assign)
+    failures += [SystemError() for _ in range(100)]
+    assert parse("x = 1") is None

@@ -12,7 +12,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from werkzeug.exceptions import BadGateway
 
 from flask_apierrors import ApiErrors
-from flask_apierrors._core.origin import locate
+from flask_apierrors._core.origin import find, locate
 
 PROBLEM = {"Accept": "application/problem+json"}
 
@@ -369,3 +369,17 @@ def test_values_that_cannot_be_compared_are_nowhere() -> None:
         return {"in": locate({"number": Hostile()}, request)(("number",))}
 
     assert app_with(view, "/<number>").test_client().get("/x").get_json() == {"in": "query"}
+
+
+def test_a_value_is_looked_for_in_some_locations_only() -> None:
+    def view() -> Any:
+        assert request.args
+        assert request.get_json()
+        places = [
+            find(("limit",), lambda node: node == "7", request, locations)
+            for locations in (None, ("query",), (None,))
+        ]
+        return {"places": places}
+
+    response = app_with(view).test_client().post("/?limit=7", json={"limit": "8"})
+    assert response.get_json()["places"] == [["query", ["limit"]], ["query", ["limit"]], None]

@@ -337,7 +337,6 @@ def test_a_muted_signal_is_not_sent(received: Received) -> None:
     assert not received
 
 
-@pytest.mark.usefixtures("no_receivers")
 def test_without_receivers_nothing_is_remembered() -> None:
     app, _ = make(lambda: abort(404))
     app.extensions["apierrors"].adapters = ()  # another test may have loaded Sentry's SDK

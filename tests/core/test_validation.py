@@ -14,6 +14,7 @@ from flask_apierrors._core.validation import (
     Dialect,
     FieldMessage,
     Invalid,
+    LazyErrors,
     Message,
     Path,
     Place,
@@ -45,6 +46,12 @@ def test_the_sentence_names_the_field() -> None:
 def test_the_sentence_names_the_path_to_a_nested_field() -> None:
     invalid = describe({"items": {3: {"name": ["Missing."]}}}, 20)
     assert invalid.sentence == "Invalid 'items[3].name': Missing."
+
+
+def test_lazy_errors_are_made_when_they_are_read() -> None:
+    errors = LazyErrors(FieldError, ["Bad.", "Worse."])
+    assert (len(errors), errors[0]) == (2, FieldError("Bad."))
+    assert errors[1:] == [FieldError("Worse.")]
 
 
 def test_a_message_about_the_whole_names_no_field() -> None:

@@ -47,19 +47,19 @@ def test_without_the_extension():
 """
 DECLARED = SUITE.replace("DECORATOR", "raises(Sold)")
 UNDECLARED = SUITE.replace("DECORATOR", "")
-PLUGIN = ("-p", "flask_apierrors._testing.plugin", "-p", "no:cacheprovider", "-p", "no:cov")
+OPTIONS = ("-p", "no:cacheprovider", "-p", "no:cov")
 
 
 def test_the_plugin_is_off_until_asked_for(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(UNDECLARED)
-    result = pytester.runpytest_inprocess(*PLUGIN)
+    result = pytester.runpytest_inprocess(*OPTIONS)
     result.assert_outcomes(passed=4)
     result.stdout.no_fnmatch_line("*errors of the API*")
 
 
 def test_an_undeclared_error_fails_the_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(UNDECLARED)
-    result = pytester.runpytest_inprocess(*PLUGIN, "--apierrors-record")
+    result = pytester.runpytest_inprocess(*OPTIONS, "--apierrors-record")
     result.assert_outcomes(passed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -73,7 +73,7 @@ def test_an_undeclared_error_fails_the_run(pytester: pytest.Pytester) -> None:
 
 def test_declared_errors_pass_and_are_written_to_a_file(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(DECLARED)
-    result = pytester.runpytest_inprocess(*PLUGIN, "--apierrors-json", "errors.json")
+    result = pytester.runpytest_inprocess(*OPTIONS, "--apierrors-json", "errors.json")
     assert result.ret == pytest.ExitCode.OK
     recorded = json.loads((pytester.path / "errors.json").read_text("utf-8"))
     assert recorded["answered"] == [["vessel", "GET", 410, "sold", 2]]
@@ -83,7 +83,7 @@ def test_declared_errors_pass_and_are_written_to_a_file(pytester: pytest.Pyteste
 
 def test_the_processes_of_xdist_are_one_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_one=DECLARED, test_two=DECLARED)
-    result = pytester.runpytest_inprocess(*PLUGIN, "-n", "2", "--apierrors-json", "errors.json")
+    result = pytester.runpytest_inprocess(*OPTIONS, "-n", "2", "--apierrors-json", "errors.json")
     assert result.ret == pytest.ExitCode.OK
     recorded = json.loads((pytester.path / "errors.json").read_text("utf-8"))
     assert recorded["answered"] == [["vessel", "GET", 410, "sold", 4]]
