@@ -30,7 +30,7 @@ from .flask_limiter import (
 from .plans import Plan, Plans, check_endpoints, method_of
 from .quotas import Charge, Counters, Quota
 from .rate_limit import Declaration
-from .refusals import StorageFailed, measure_exceeded
+from .refusals import StorageFailed, measure_exceeded, refuse
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -263,7 +263,7 @@ class Counting:
         state: RequestState,
         on_breach: OnBreach | None,
     ) -> HTTPException:
-        """Make Flask-Limiter's exception, which handlers of the author may wait for."""
+        """Make the 429, and ask the ``on_breach`` functions of the author for a response."""
         for charge in exceeded:
             _exceeded_logger.info(
                 "ratelimit %s (%s) exceeded at endpoint: %s",
@@ -281,7 +281,10 @@ class Counting:
             for function in dict.fromkeys((on_breach, limit.on_breach)):
                 result = function(request_limit(self._limiter, first)) if function else None
                 response = result if isinstance(result, Response) else response
-        return refusal_of(self._exception(limit, response=response), current_request())
+        req = current_request()
+        if response is None and self._state.config.covers(req.path):
+            return refusal_of(refuse(limit, charges), req)
+        return refusal_of(self._exception(limit, response=response), req)
 
     # -- the response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
@@ -11,12 +12,12 @@ from .._core.http import CheckedPairs, HeaderPairs
 from .._core.log_records import PackageLogger
 from .._core.problem import too_many_requests
 from .._core.sentences import Sentence
-from .._core.state import current_request, request_state
 from .fields import policy_names, rate_limit_fields
 from .quotas import Charge, limit_text, nearest_of
 
 if TYPE_CHECKING:
     from flask_limiter import RateLimitExceeded
+    from flask_limiter._limits import RuntimeLimit
 
 _logger = PackageLogger()
 
@@ -26,14 +27,6 @@ class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
 
     type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     title = "Request cannot be satisfied as assigned quota has been exceeded"
-
-
-class LargerThanQuota(QuotaExceeded):
-    """One request costs more than the whole limit, so it can never be answered."""
-
-    type = QuotaExceeded.type
-    title = QuotaExceeded.title
-    retry = "never"
 
 
 class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
@@ -49,6 +42,7 @@ def quota_exceeded(
     policies: list[str],
     fields: HeaderPairs = (),
     message: Any = None,
+    cls: type[QuotaExceeded] = QuotaExceeded,
 ) -> QuotaExceeded:
     """Make the 429 for a limit.
 
@@ -58,31 +52,61 @@ def quota_exceeded(
     :param fields: The header fields that describe the quotas.
     :param message: What the author says instead.
     """
-    headers = CheckedPairs(fields)
-    members: dict[str, Any] = {"limit": limit, "violated-policies": policies}
     if seconds is None:
         message = message or Sentence("cost-over-limit", limit=limit)
-        return LargerThanQuota(message, headers=headers, **members)
-    message = too_many_requests(seconds, limit) if message is None else message
-    return QuotaExceeded(message, headers=headers, retry_after=seconds, **members)
+    else:
+        message = too_many_requests(seconds, limit) if message is None else message
+        fields = (*fields, ("Retry-After", str(seconds)))
+    members: dict[str, Any] = {"limit": limit, "violated-policies": policies}
+    exc = cls(message, headers=CheckedPairs(fields), **members)
+    if seconds is None:
+        vars(exc)["retry"] = "never"
+    return exc
 
 
-def convert(exc: RateLimitExceeded) -> HTTPException:
-    """Convert Flask-Limiter's 429, unless an author's ``on_breach`` returned a response."""
-    if exc.response is not None:
-        return exc
-    limit = exc.limit
-    message = exc.description if limit.error_message else None
-    charges: list[Charge] = request_state(current_request()).charges or []
-    if not any(charge.exceeded and charge.quota.limit is limit for charge in charges):
-        # An author raised it.
-        window = limit.limit.get_expiry()
-        return quota_exceeded(limit_text(limit.limit), window, [], message=message)
+def refuse(limit: RuntimeLimit, charges: list[Charge]) -> QuotaExceeded:
+    """Make the 429 of a request that exceeded a limit.
+
+    :param charges: What the request took from all of its quotas.
+    """
     nearest = measure_exceeded(charges)
     names = policy_names(charges)
     policies = [name for name, charge in zip(names, charges, strict=True) if charge.exceeded]
     fields = rate_limit_fields(charges, nearest, names)
-    return quota_exceeded(limit_text(limit.limit), nearest.reset, policies, fields, message)
+    words = limit_text(limit.limit)
+    message = _message_of(limit)
+    cls = _exceeded_class()
+    exc: Any = quota_exceeded(words, nearest.reset, policies, fields, message, cls)
+    # What a handler of Flask-Limiter's exception reads.
+    exc.limit, exc.description = limit, str(limit.limit) if message is None else message
+    return exc  # type: ignore[no-any-return]
+
+
+@cache
+def _exceeded_class() -> Any:
+    """Return a class that is Flask-Limiter's exception, too, for the handlers of an author."""
+    from flask_limiter import RateLimitExceeded
+
+    class LimitExceeded(RateLimitExceeded, QuotaExceeded):  # type: ignore[misc]
+        type = QuotaExceeded.type
+        title = QuotaExceeded.title
+        __init__: Any = QuotaExceeded.__init__
+
+    return LimitExceeded
+
+
+def convert(exc: RateLimitExceeded) -> HTTPException:
+    """Convert the 429 that an author raises, unless it has a response or is ours."""
+    if exc.response is not None or isinstance(exc, QuotaExceeded):
+        return exc
+    limit = exc.limit
+    message = exc.description if limit.error_message else None
+    return quota_exceeded(limit_text(limit.limit), limit.limit.get_expiry(), [], message=message)
+
+
+def _message_of(limit: RuntimeLimit) -> str | None:
+    message = limit.error_message
+    return (message() if callable(message) else message) or None
 
 
 def measure_exceeded(charges: list[Charge]) -> Charge:

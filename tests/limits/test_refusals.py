@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 import pytest
 from flask import Blueprint, Flask, Response, make_response, request
 from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import TooManyRequests
 
-from flask_apierrors import ApiErrors, rate_limit
+from flask_apierrors import ApiError, ApiErrors, rate_limit
 from tests.conftest import Clock, limited_app, statuses
 
 
@@ -261,3 +262,27 @@ def test_a_request_that_costs_more_than_its_limit_is_told_so_and_takes_nothing(
         assert (answer.status_code, answer.headers.get("Retry-After")) == (429, None)
         assert answer.headers["RateLimit"] == '"x";r=0'
     assert statuses(client, "/x?cost=10", 2) == [200, 429]
+
+
+def test_a_429_is_flask_limiters_exception_and_one_of_the_contract(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = limited_app(make_app, "1/minute")
+    classes: list[type] = []
+
+    @app.errorhandler(TooManyRequests)
+    def own(exc: TooManyRequests) -> tuple[str, int]:
+        classes.extend(cls for cls in (RateLimitExceeded, ApiError) if isinstance(exc, cls))
+        return "own", 429
+
+    assert statuses(app.test_client(), "/limited", 2) == [200, 429]
+    assert classes == [RateLimitExceeded, ApiError]
+
+
+def test_an_error_message_may_be_a_function(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    decorate = rate_limit("1/minute", error_message=lambda: "Slow down.")
+    app.add_url_rule("/x", "x", decorate(lambda: "ok"))
+    client = app.test_client()
+    client.get("/x")
+    assert client.get("/x").json == {"error": "Slow down."}
