@@ -12,7 +12,7 @@ from .._core.hooks import is_named
 from .._core.state import AppState
 from .._guards.foreign import unknown_layers
 from .catalogue import catalogue
-from .model import CONVERT, Operation
+from .model import CONVERT, SOURCE, Operation
 from .source import place
 
 #: The folders of this package and of what is installed beside it.
@@ -24,10 +24,13 @@ def unguarded(operations: Iterable[Operation], state: AppState) -> Iterator[Oper
 
     Those that an author left open with ``except_`` are left out.
     """
+    # A class that is converted into a 401 can be raised anywhere: it says nothing of this view. A
+    # 401 in the source may be one of several ways through it: that is not enough if guards are
+    # required.
+    hints = {CONVERT} if state.hooks.unguarded is None else {CONVERT, SOURCE}
     for operation in operations:
-        # A class that is converted into a 401 can be raised anywhere: it says nothing of this view.
         is_guarded = any(guard.authenticates for guard in operation.guards) or any(
-            error.status == 401 and error.cause != CONVERT for error in operation.errors
+            error.status == 401 and error.cause not in hints for error in operation.errors
         )
         if not is_guarded and not _is_left_open(operation.endpoint, state):
             yield operation

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, abort
+from flask import Blueprint, Flask, abort, request
 from flask.views import MethodView
 from flask_cors import cross_origin
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -55,6 +55,23 @@ def test_what_no_guard_authenticates_is_open(make_app: Callable[..., Flask]) -> 
     for name, view in views.items():
         app.add_url_rule(f"/{name}", name, view)
     assert sorted(open_endpoints(app)) == ["bare", "forbidden", "limited", "typed"]
+
+
+def refuse_some() -> str:
+    if request.args:
+        abort(401)
+    return "open"
+
+
+def test_a_401_in_the_source_is_no_guard_if_guards_are_required(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    app.add_url_rule("/x", "x", refuse_some)
+    assert open_endpoints(app) == []
+    errors.require_guards()
+    assert open_endpoints(app) == ["x"]
 
 
 def test_what_an_author_left_open_is_not_listed(make_app: Callable[..., Flask]) -> None:
