@@ -81,10 +81,10 @@ def rows() -> list[Row]:
     return [
         Row("bare view, again", bare_app(), "/free", 200),
         Row("an app without limits", app_without_limits(), "/free", 200),
-        Row("a view without limits", own, "/free", 200, "1.03"),
-        Row("a limited view", own, "/limited", 200, "1.30"),
-        Row("a 429", own, "/exceeded", 429, "1.30"),
-        Row("a view with the default limit", configured, "/free", 200, "1.30"),
+        Row("a view without limits", own, "/free", 200, "1.05"),
+        Row("a limited view", own, "/limited", 200, "1.22"),
+        Row("a 429", own, "/exceeded", 429, "1.45"),
+        Row("a view with the default limit", configured, "/free", 200, "1.22"),
         Row("with a default and an application limit", both, "/free", 200),
         *(
             Row(

@@ -68,14 +68,8 @@ def add_limit_fields(
 
 
 def policy_names(charges: list[Charge]) -> list[str]:
-    """Return the names of the quotas of a request."""
-    if len(charges) == 1:
-        return [charges[0].quota.name]
-    return unique_names([charge.quota.name for charge in charges])
-
-
-def unique_names(names: list[str]) -> list[str]:
-    """Number the names that occur again: the second ``vessels`` is ``vessels-2``."""
+    """Return the names of quotas. One that occurs again has a number: ``vessels-2``."""
+    names = [charge.quota.name for charge in charges]
     numbered = []
     for index, name in enumerate(names):
         before = names[:index].count(name)

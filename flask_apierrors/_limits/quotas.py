@@ -29,21 +29,6 @@ class Quota:
     :param name: The name by which clients know the quota. The default is the scope.
     """
 
-    __slots__ = (
-        "amount",
-        "is_plain",
-        "item",
-        "key_end",
-        "key_func",
-        "key_prefix",
-        "key_start",
-        "limit",
-        "name",
-        "scope",
-        "text",
-        "window",
-    )
-
     def __init__(
         self,
         limit: RuntimeLimit,
@@ -129,18 +114,6 @@ def by_window(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
 
 class Charge:
     """What one request takes from a quota, and what is then left."""
-
-    __slots__ = (
-        "client",
-        "cost",
-        "counters",
-        "exceeded",
-        "key",
-        "quota",
-        "remaining",
-        "reset",
-        "taken_at",
-    )
 
     def __init__(
         self, quota: Quota, client: str, cost: int = 1, counters: Counters | None = None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import ServiceUnavailable
 
 from flask_apierrors import rate_limit
-from flask_apierrors._limits.fields import policy_names, rate_limit_fields, unique_names
+from flask_apierrors._limits.fields import policy_names, rate_limit_fields
 from flask_apierrors._limits.quotas import Charge
 from tests.conftest import Clock, limited_app
 
@@ -96,7 +96,7 @@ def test_an_error_of_the_view_has_the_fields_too_and_keeps_its_retry_after(
 
 @given(st.lists(SCOPES))
 def test_each_name_is_unique_and_says_what_its_limit_is_for(scopes: list[str]) -> None:
-    names = unique_names(scopes)
+    names = policy_names([charge(scope=scope) for scope in scopes])
     assert len(set(names)) == len(names) == len(scopes)
     for index, (name, scope) in enumerate(zip(names, scopes, strict=True)):
         assert re.fullmatch(rf"{scope}(-[0-9]+)?", name)

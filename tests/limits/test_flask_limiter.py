@@ -20,8 +20,8 @@ from flask_limiter.util import get_remote_address
 from flask_apierrors._core.first_request import at_first_request
 from flask_apierrors._limits import flask_limiter
 from flask_apierrors._limits.flask_limiter import Limiters
-from flask_apierrors._limits.quotas import Quota
 from tests.conftest import view_of
+from tests.limits.samples import quota
 
 # -- mistakes fail at start
 
@@ -189,7 +189,7 @@ def test_each_undocumented_name_is_still_there(
 def test_no_other_module_uses_an_undocumented_name() -> None:
     names = {name for names in UNDOCUMENTED.values() for name in names.split()}
     # Options have their documented names, and quotas and storages members of the same names.
-    names -= {*signature(Limiter.limit).parameters, *Quota.__slots__}
+    names -= {*signature(Limiter.limit).parameters, *vars(quota())}
     names -= {"limiter", "storage", "_storage"}
     names.remove("RuntimeLimit")  # others need it as a type
     adapter = Path(flask_limiter.__file__)
