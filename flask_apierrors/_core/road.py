@@ -81,10 +81,12 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
             return converted
         if isinstance(converted, HTTPException):
             code = converted.code
-            if converted.response is not None:
+            # A class whose `__init__` does not call that of HTTPException has no `response`.
+            response = getattr(converted, "response", None)
+            if response is not None:
                 if app.config.adopt:
                     request_state(req, app).adopts = False
-                return _copy(converted.response)
+                return _copy(response)
             if writes_own_body(type(converted)):  # type: ignore[arg-type]
                 own = own_response(converted, req)
                 if own is not None:

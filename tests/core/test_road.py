@@ -26,7 +26,7 @@ from werkzeug.exceptions import (
     NotFound,
     ServiceUnavailable,
 )
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, RoutingException
 from werkzeug.test import create_environ, run_wsgi_app
 
 import flask_apierrors
@@ -1098,6 +1098,27 @@ def test_a_returned_exception_gets_the_headers_of_its_tuple() -> None:
     response = get(lambda: (ApiError("No.", status=409), {"X-Own": "1"}))
     assert (response.status_code, response.headers["X-Own"]) == (409, "1")
     assert strict_json(response) == {"error": "No."}
+
+
+def test_a_redirect_of_an_authors_class_that_skips_the_init_of_its_base_redirects() -> None:
+    class SeeOther(HTTPException, RoutingException):
+        code = 303
+
+        def __init__(self, location: str) -> None:
+            RoutingException.__init__(self, location)
+            self.location = location
+
+        def get_response(self, environ: Any = None, scope: Any = None) -> Any:
+            return redirect(self.location, 303)
+
+    def view() -> Any:
+        raise SeeOther("/login")
+
+    app = Flask("site")
+    app.add_url_rule("/", view_func=view)
+    ApiErrors(app)
+    response = app.test_client().get("/")
+    assert (response.status_code, response.headers["Location"]) == (303, "/login")
 
 
 def test_a_returned_redirect_redirects() -> None:
