@@ -115,6 +115,24 @@ def test_routes_says_where_an_endpoint_has_no_guard_and_no_limit() -> None:
     assert "\n  Guards: none\n  Limits: none\n" in run(make(plain), "routes").output
 
 
+def raise_something(number: int) -> Any:
+    if number:
+        raise VesselNotFound
+    raise REASONS[number]
+
+
+REASONS = [VesselNotFound()]
+
+
+def test_routes_says_where_the_source_raises_what() -> None:
+    app = Flask(__name__)
+    ApiErrors(app)
+    app.add_url_rule("/vessels/<int:number>", "vessel", raise_something)
+    output = " ".join(run(app, "routes").output.split())
+    assert re.search(r"Found in the source: 404 at \S*test_cli\.py:\d+", output), output
+    assert re.search(r"Unknown: what is raised at \S*test_cli\.py:\d+", output), output
+
+
 def test_routes_shows_methods_that_are_alike_together() -> None:
     assert "GET, POST /vessels" in run(make(methods=("GET", "POST")), "routes").output
 

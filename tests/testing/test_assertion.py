@@ -137,7 +137,7 @@ def test_a_head_request_has_its_code_without_a_body() -> None:
 
 def test_a_sentence_that_was_not_sent_is_no_detail() -> None:
     app = Flask("silent")
-    ApiErrors(app).format(lambda problem: {"code": problem.code})
+    ApiErrors(app).format(lambda problem: {"code": problem.code, "status": problem.status})
     response = app.test_client().get("/")
     assert_error(response, 404, "not-found")
     assert "+ detail: None" in failure_of(
@@ -159,6 +159,7 @@ def test_a_response_of_another_client_is_read() -> None:
         ('{"message": "No.", "code": "gone"}', "application/json", "gone", "No."),
         ('{"detail": "No.", "type": "/errors/gone"}', "application/problem+json", "gone", "No."),
         ('{"detail": "No.", "errors": {}}', "application/problem+json", None, "No."),
+        ('{"error": 5, "description": ["No."]}', "application/json", None, None),
         ("[]", "application/json", None, None),
         ("{", "application/json", None, None),
         ("No.", "text/plain", None, None),
