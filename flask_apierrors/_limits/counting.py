@@ -19,13 +19,9 @@ from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import (
     QuotaReader,
-    can_give_back,
-    counts_in_memory,
-    filters_of,
     publish,
     read_settings,
     request_limit,
-    storage_of,
 )
 from .plans import Plan, Plans, check_endpoints, method_of
 from .quotas import Charge, Counters, Quota
@@ -57,13 +53,11 @@ class Counting:
         self._limiter = limiter
         self._state = state
         #: Whether to look if several processes count, each for itself.
-        self._checks_processes = counts_in_memory(limiter)
+        self._checks_processes = self.settings.counts_in_memory
         self._reader = QuotaReader(limiter, self.settings)
         names_requests = self.settings.has_request_identifier
         self.plans = Plans(self._reader, state, names_requests=names_requests, is_first=is_first)
-        gives_back = can_give_back(storage_of(limiter))
-        self.counters = Counters(limiter.limiter, gives_back=gives_back)
-        self._filters = filters_of(limiter)
+        self.counters = Counters(limiter.limiter, gives_back=self.settings.gives_back)
         self._exception = RateLimitExceeded
         self._by_endpoint = state.config.rate_limits
         self._unchecked = bool(self._by_endpoint)
@@ -149,7 +143,8 @@ class Counting:
         *,
         is_repeatable: bool = False,
     ) -> None:
-        if self._filters and any(is_exempt() for is_exempt in self._filters):
+        filters = self.settings.filters
+        if filters and any(is_exempt() for is_exempt in filters):
             return
         if state.charges is None:
             state.charges = []

@@ -42,29 +42,24 @@ def rate_limit_fields(
     return ("RateLimit-Policy", ", ".join(policies)), ("RateLimit", limit)
 
 
-def legacy_fields(names: tuple[str, ...], nearest: Charge) -> HeaderPairs:
-    """Return the older ``X-RateLimit-*`` fields under their names in this app, if it has any."""
-    if not names:
-        return ()
-    reset_at = math.ceil(time.time()) + (nearest.reset or 0)
-    values = (nearest.quota.amount, max(0, nearest.remaining or 0), reset_at)
-    return tuple((name, str(value)) for name, value in zip(names, values, strict=True))
-
-
 def add_limit_fields(
     response: Response, charges: list[Charge], nearest: Charge, legacy_names: tuple[str, ...]
 ) -> None:
     """Add the fields to a response.
 
     :param charges: Empty outside the API: only the older fields are added there.
+    :param legacy_names: The names of the older ``X-RateLimit-*`` fields, if the app has any.
     """
     delay = delay_seconds(field_of(response, "Retry-After"))
     if delay is not None and nearest.reset is not None and delay < nearest.reset:
         nearest.reset = None  # optional, and would contradict Retry-After (section 6)
     if charges:
         add_fields(response, rate_limit_fields(charges, nearest))
-    for name, value in legacy_fields(legacy_names, nearest):
-        response.headers.set(name, value)
+    if legacy_names:
+        reset_at = math.ceil(time.time()) + (nearest.reset or 0)
+        values = (nearest.quota.amount, max(0, nearest.remaining or 0), reset_at)
+        for name, value in zip(legacy_names, values, strict=True):
+            response.headers.set(name, str(value))
 
 
 def policy_names(charges: list[Charge]) -> list[str]:

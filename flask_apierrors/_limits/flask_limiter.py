@@ -20,7 +20,6 @@ from .settings import LimiterSettings, refuses_without_storage, storage_scheme, 
 if TYPE_CHECKING:
     from flask_limiter import Limiter, RequestLimit
     from flask_limiter._limits import RuntimeLimit
-    from limits import RateLimitItem
     from limits.storage import Storage
 
 #: The attribute by which Flask-Limiter recognizes the wrappers of its decorators.
@@ -175,6 +174,10 @@ def _storage_error(scheme: str, error: Exception) -> ValueError:
 
 def read_settings(limiter: Limiter, app: Flask) -> LimiterSettings:
     """Read the settings of a Limiter, which its app and its constructor configured."""
+    from limits.storage import MemoryStorage
+
+    storage = limiter.limiter.storage
+    scheme = getattr(getattr(storage, "remote", storage), "STORAGE_SCHEME", ())
     config = app.config
     identifier: Any = limiter._request_identifier
     fields = {name.name: field for name, field in limiter._header_mapping.items()}
@@ -182,6 +185,9 @@ def read_settings(limiter: Limiter, app: Flask) -> LimiterSettings:
     return LimiterSettings(
         key_func=None if limiter._key_func is client_key else limiter._key_func,
         key_prefix=limiter._key_prefix,
+        filters=limiter._request_filters,
+        counts_in_memory=isinstance(storage, MemoryStorage),
+        gives_back="memcached" not in scheme,
         on_breach=limiter._on_breach,
         on_meta_breach=limiter._on_meta_breach,
         stops_at_first_breach=limiter._fail_on_first_breach is not False,
@@ -192,18 +198,6 @@ def read_settings(limiter: Limiter, app: Flask) -> LimiterSettings:
         refuses_without_storage=refuses_without_storage(config),
         legacy_field_names=legacy if limiter._headers_enabled else (),
     )
-
-
-def storage_of(limiter: Limiter) -> Storage:
-    """Return the storage that a Limiter counts in."""
-    return limiter.limiter.storage
-
-
-def counts_in_memory(limiter: Limiter) -> bool:
-    """Return whether each process counts for itself."""
-    from limits.storage import MemoryStorage
-
-    return isinstance(storage_of(limiter), MemoryStorage)
 
 
 def storage_uri_of(limiter: Limiter) -> str | None:
@@ -224,17 +218,6 @@ def replace_storage(limiter: Limiter, storage: Storage) -> None:
 def driver_of(storage: Storage | None) -> Any:
     """Return the driver's client of a storage, or ``None``."""
     return getattr(storage, "storage", None)
-
-
-def can_give_back(storage: Storage) -> bool:
-    """Return whether a counter of the storage can go down. memcached's can't."""
-    remote = getattr(storage, "remote", storage)
-    return "memcached" not in getattr(remote, "STORAGE_SCHEME", ())
-
-
-def filters_of(limiter: Limiter) -> Sequence[Callable[[], bool]]:
-    """Return the functions that exempt requests from every limit. More may be added."""
-    return limiter._request_filters
 
 
 def publish(limiter: Limiter, charges: Sequence[Charge]) -> None:
@@ -360,13 +343,6 @@ class QuotaReader:
         return Quota(
             limit, scope, self._settings.key_prefix, key_func, quote(name, safe=":/.<>") or None
         )
-
-
-def make_limit(item: RateLimitItem) -> RuntimeLimit:
-    """Make a limit without options, for an example."""
-    from flask_limiter._limits import RuntimeLimit
-
-    return RuntimeLimit(item, client_key, None)
 
 
 def _qualified_name(view: Any) -> str:

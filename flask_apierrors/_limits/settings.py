@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,6 +28,12 @@ class LimiterSettings:
     key_func: Callable[[], Any] | None
     #: The first part of each counter's key.
     key_prefix: str
+    #: Functions that exempt requests from every limit. The author may add more.
+    filters: Sequence[Callable[[], bool]]
+    #: Whether each process counts for itself.
+    counts_in_memory: bool
+    #: Whether a counter of the storage can go down. memcached's can't.
+    gives_back: bool
     on_breach: OnBreach | None
     on_meta_breach: OnBreach | None
     #: Whether the limits after an exceeded one are only checked, not counted.

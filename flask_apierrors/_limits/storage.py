@@ -101,27 +101,19 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None
         self._next_probe = self._next_reminder = 0.0
-        self._healthy = True
+        #: Whether calls go to the remote storage.
+        self.healthy = True
         #: The call that failed: its method and its arguments, with nothing to count.
         self._broken_call: tuple[str, tuple[Any, ...]] = ("get", (_PROBE_KEY,))
         self._refusals: set[str] = set()
-        self._remote: Storage | None = None
+        #: The remote storage; ``None`` if it has to be reached to exist, and never was.
+        self.remote: Storage | None = None
         self._connect_at_start()
-
-    @property
-    def healthy(self) -> bool:
-        """Whether calls go to the remote storage."""
-        return self._healthy
-
-    @property
-    def remote(self) -> Storage | None:
-        """The remote storage; ``None`` if it has to be reached to exist, and never was."""
-        return self._remote
 
     @property
     def storage(self) -> Any:
         """The client of the driver, for ``flask limiter config``."""
-        return driver_of(self._remote)
+        return driver_of(self.remote)
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
@@ -131,7 +123,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     # -- the remote storage
 
     def _call(self, method: str, *args: Any) -> Any:
-        if self._healthy:
+        if self.healthy:
             answer = self._ask(method, args)
             if answer is not _NO_ANSWER:
                 return answer
@@ -150,7 +142,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             return self._fall_back(TimeoutError("the answers take too long"), method, args)
         DEADLINE.at = begun + left
         try:
-            return getattr(self._remote, method)(*args)
+            return getattr(self.remote, method)(*args)
         except Exception as failure:
             if time.monotonic() - begun >= self._time_out:
                 return self._fall_back(failure, method, args)
@@ -163,12 +155,12 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     def _ask_again(self, method: str, args: tuple[Any, ...]) -> Any:
         """Repeat a call that failed at once. If it fails again, ask about another key."""
         try:
-            return getattr(self._remote, method)(*args)
+            return getattr(self.remote, method)(*args)
         except Exception as failure:
             refusal = type(failure).__name__  # the text may contain what a client sent
         try:
             DEADLINE.left()
-            self._remote.incr(_PROBE_KEY, 1)  # type: ignore[union-attr]
+            self.remote.incr(_PROBE_KEY, 1)  # type: ignore[union-attr]
         except Exception as failure:
             return self._fall_back(failure, method, args)
         if refusal not in self._refusals:
@@ -185,7 +177,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     def _connect_at_start(self) -> None:
         """Make the remote storage. A Redis cluster connects now, the others on first use."""
         try:
-            self._remote = connect(self._uri, self._options)
+            self.remote = connect(self._uri, self._options)
         except (ConfigurationError, ImportError, TypeError, ValueError):
             raise  # a mistake in the configuration, which does not pass with time
         except Exception as failure:
@@ -193,10 +185,10 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     def _fall_back(self, failure: Exception, method: str, args: tuple[Any, ...]) -> Any:
         with self._lock:
-            if self._healthy:
+            if self.healthy:
                 self._next_probe = time.monotonic() + PROBE_INTERVAL
                 self._broken_call = method, (*args[:-1], 0) if method in _COUNTING else args
-                self._healthy = False
+                self.healthy = False
                 self._warn("failed", failure)
         return _NO_ANSWER
 
@@ -213,7 +205,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     def _start_probe(self) -> None:
         with self._lock:
             # After a fork, the prober of the parent process is not alive in the child.
-            if self._healthy or (self._prober is not None and self._prober.is_alive()):
+            if self.healthy or (self._prober is not None and self._prober.is_alive()):
                 return
             self._next_probe = time.monotonic() + PROBE_INTERVAL
             self._prober = threading.Thread(
@@ -234,8 +226,8 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         if self._hangs(remote):
             return
         with self._lock:
-            self._remote = remote
-            self._healthy = True
+            self.remote = remote
+            self.healthy = True
         _logger.warning("The storage of the rate limits is back.")
 
     def _hangs(self, remote: Storage) -> bool:
@@ -298,7 +290,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     def check(self) -> bool:
         """Return whether the remote storage answers. For the command line: waits for it."""
-        return self._remote is not None and self._remote.check()
+        return self.remote is not None and self.remote.check()
 
     def reset(self) -> int | None:
         """Forget all counters, the remote ones and those of this process.
@@ -307,4 +299,4 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         """
         if self._memory is not None:
             self._memory.reset()
-        return None if self._remote is None else self._remote.reset()
+        return None if self.remote is None else self.remote.reset()

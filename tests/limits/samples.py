@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from flask_limiter._limits import RuntimeLimit
 from limits import parse
 
-from flask_apierrors._limits.flask_limiter import make_limit
+from flask_apierrors import client_key
 from flask_apierrors._limits.quotas import Charge, Quota
 
 
 def quota(limit: str = "10/minute", scope: str = "ships", prefix: str = "") -> Quota:
-    return Quota(make_limit(parse(limit)), scope, prefix)
+    return Quota(RuntimeLimit(parse(limit), client_key, None), scope, prefix)
 
 
 def charge(
