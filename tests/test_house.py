@@ -59,7 +59,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
             "smorest",
             "webargs",
         ),
-        ("apiflask", "flask_pydantic", "openapi3", "restx", "spectree"),
+        ("apifairy", "apiflask", "flask_pydantic", "openapi3", "restx", "spectree"),
         ("extensions", "guards", "validators"),
     ),
     "_guards": (

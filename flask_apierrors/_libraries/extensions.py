@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._core.state import Adapter
 from . import (
+    apifairy,
     apiflask,
     authlib,
     flask_pydantic,
@@ -23,6 +24,7 @@ from . import (
 )
 
 ADAPTERS: tuple[Adapter, ...] = (
+    apifairy.adapt,
     apiflask.adapt,
     authlib.adapt,
     flask_pydantic.adapt,
