@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -113,3 +113,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def error_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin without receivers of ``error_answered``: the test kit has one for every app."""
     monkeypatch.setattr(error_answered, "receivers", {})
+
+
+@pytest.fixture
+def close_databases() -> Iterator[None]:
+    """Close what SQLAlchemy keeps open: since Python 3.13, an open connection warns."""
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    connections: list[Any] = []
+
+    def keep(connection: Any, record: object) -> None:
+        connections.append(connection)
+
+    event.listen(Pool, "connect", keep)
+    yield
+    event.remove(Pool, "connect", keep)
+    for connection in connections:
+        connection.close()

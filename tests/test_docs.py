@@ -38,6 +38,9 @@ EXTRAS = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("close_databases")
+
+
 @pytest.fixture(autouse=True)
 def error_receivers() -> None:
     """Keep the receiver of the test kit, which all other tests disconnect."""

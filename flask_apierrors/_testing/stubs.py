@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from inspect import unwrap
 from types import CodeType, FunctionType
 from typing import Any, NoReturn
 
@@ -20,6 +20,8 @@ class Crash(Exception):
     """What a stand-in raises to see how the app answers a bug."""
 
 
+#: Code is replaced by code of its kind: anything else is deprecated since Python 3.13.
+_KINDS = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 #: What a stand-in raises when a request reaches it.
 _raised: Callable[[], BaseException] = ViewReached
 
@@ -58,7 +60,8 @@ def stubbed(app: Flask) -> Iterator[frozenset[str]]:
             originals.setdefault(function, function.__code__)
     try:
         for function, code in originals.items():
-            function.__code__ = _stub(len(code.co_freevars))
+            kind = code.co_flags & _KINDS
+            function.__code__ = _stub(len(code.co_freevars), kind)
         yield frozenset(untouched)
     finally:
         for function, code in originals.items():
@@ -75,21 +78,27 @@ def _functions_of(view: Any) -> Iterator[FunctionType]:
         candidates = [getattr(cls, name, None) for name in names]
         candidates = candidates if any(candidates) else [cls.dispatch_request]
     for candidate in candidates:
-        function = unwrap(candidate) if candidate is not None else None
+        function = inspect.unwrap(candidate) if candidate is not None else None
         if isinstance(function, FunctionType):
             yield function
 
 
 @cache
-def _stub(free_variables: int) -> CodeType:
-    """Make code that fits a function with so many variables of its surroundings."""
+def _stub(free_variables: int, kind: int) -> CodeType:
+    """Make code that fits a function with so many variables of its surroundings.
+
+    :param kind: Its flags: whether it is ``async def``, and whether it is a generator.
+    """
     names = [f"v{index}" for index in range(free_variables)]
+    is_async = kind & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+    is_generator = kind & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR)
     lines = [
         f"def outer({', '.join(names)}):",
-        "    def stub(*args, **kwargs):",
+        f"    {'async ' if is_async else ''}def stub(*args, **kwargs):",
         f"        ({', '.join(names)})" if names else "        pass",
         f"        from {__name__} import reached",
-        "        return reached()",
+        "        reached()",
+        "        yield" if is_generator else "",
         "    return stub",
     ]
     namespace: dict[str, Any] = {}

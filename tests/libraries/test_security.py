@@ -28,6 +28,8 @@ from flask_apierrors import ApiErrors
 from flask_apierrors._core.marks import Mark, mark_in
 from flask_apierrors._libraries.security import guard_mark
 
+pytestmark = pytest.mark.usefixtures("close_databases")
+
 JSON = {"Accept": "application/json"}
 REQUIRED = {"error": "You must sign in to view this resource."}
 FORBIDDEN = {"error": "You do not have permission to view this resource."}

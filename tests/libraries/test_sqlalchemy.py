@@ -14,6 +14,8 @@ from werkzeug.exceptions import Conflict, ServiceUnavailable
 
 from flask_apierrors import ApiErrors
 
+pytestmark = pytest.mark.usefixtures("close_databases")
+
 NOT_FOUND = {"error": "The requested resource does not exist."}
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask, abort, request
 
@@ -48,6 +50,22 @@ def test_a_crash_of_a_view_that_writes_is_found_if_it_runs() -> None:
     # The views that write of this app fail if an audit runs them.
     assert {finding.rule for finding in report} == {"bad-request-crashes"}
     assert {finding.endpoint for finding in report} == {"add", "v1.harbours"}
+
+
+def test_streams_and_async_views_are_audited() -> None:
+    pytest.importorskip("asgiref")
+    app = Flask("app")
+    ApiErrors(app)
+
+    @app.get("/stream")
+    def stream() -> Iterator[str]:
+        yield "ok"
+
+    @app.get("/async")
+    async def asynchronous() -> str:
+        return "ok"
+
+    assert not audit(app)
 
 
 def test_an_endpoint_can_be_left_out() -> None:

@@ -65,6 +65,8 @@ VIEWS = {
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_is_replaced_for_a_while(name: str) -> None:
+    if name == "async":
+        pytest.importorskip("asgiref")
     app = Flask("app")
     ApiErrors(app)
     app.add_url_rule("/x", "x", VIEWS[name])
@@ -73,8 +75,9 @@ def test_a_view_is_replaced_for_a_while(name: str) -> None:
         assert not untouched
         with pytest.raises(ViewReached):
             client.get("/x")
-        with views_raise(Crash):
-            assert client.get("/x").status_code == 500
+        if name != "generator":  # what it raises comes after the status
+            with views_raise(Crash):
+                assert client.get("/x").status_code == 500
         with pytest.raises(ViewReached):
             client.get("/x")
     assert client.get("/x").text == "real"
