@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from inspect import isbuiltin
 from typing import Any
 
 from flask import Flask, Request, Response
@@ -164,7 +165,12 @@ _PYTHONS_OWN = re.compile(
 
 
 def _is_authors(kind: Any) -> bool:
-    """Whether an author wrote the type of an argument, and so the text of its errors."""
+    """Whether an author wrote the type of an argument, and so the text of its errors.
+
+    A function in C is never his: other libraries replace those of Python by their own.
+    """
+    if isbuiltin(kind):
+        return False
     package = str(getattr(kind, "__module__", None) or "builtins").partition(".")[0]
     return package not in (*sys.stdlib_module_names, "flask_restful", "flask_restx", "werkzeug")
 

@@ -7,7 +7,6 @@ import sys
 from base64 import b64encode
 from typing import Any
 
-import apiflask
 import flask_restful
 import pytest
 from apifairy import authenticate  # type: ignore[import-untyped]
@@ -246,6 +245,7 @@ def test_several_schemes_are_alternatives() -> None:
 
 
 def test_apifairy_and_apiflask_guard_with_it() -> None:
+    apiflask = pytest.importorskip("apiflask")
     mark = guard_mark(authenticate(basic_auth(), role="admin")(view))
     assert mark is not None
     assert (mark.values, mark.statuses) == (("admin",), (401, 403))
