@@ -5,9 +5,12 @@ import sys
 from typing import Any
 
 import pytest
-from apifairy import APIFairy, arguments, body  # type: ignore[import-untyped]
 from flask import Flask
 from marshmallow import Schema, fields
+
+pytest.importorskip("apispec")
+
+from apifairy import APIFairy, arguments, body  # type: ignore[import-untyped]
 
 from flask_apierrors import ApiErrors
 from tests.libraries.responses import PROBLEM, SECRET, errors_in

@@ -9,7 +9,6 @@ from typing import Any
 
 import flask_restful
 import pytest
-from apifairy import authenticate  # type: ignore[import-untyped]
 from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
@@ -246,6 +245,8 @@ def test_several_schemes_are_alternatives() -> None:
 
 def test_apifairy_and_apiflask_guard_with_it() -> None:
     apiflask = pytest.importorskip("apiflask")
+    from apifairy import authenticate  # type: ignore[import-untyped]
+
     mark = guard_mark(authenticate(basic_auth(), role="admin")(view))
     assert mark is not None
     assert (mark.values, mark.statuses) == (("admin",), (401, 403))
