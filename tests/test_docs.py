@@ -35,6 +35,7 @@ EXTRAS = {
     "async def": "asgiref",
     "flask_login": "flask_login",
     "authlib": "authlib",
+    "flask_security": "flask_security",
 }
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("flask_security")
+
+
 pytest.importorskip("apispec")
 pytest.importorskip("jwt")
 

@@ -6,6 +6,9 @@ import logging
 from typing import Any
 
 import pytest
+
+pytest.importorskip("flask_security")
+
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_security import (
