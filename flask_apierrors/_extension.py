@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
 from ._core.first_request import at_first_request
-from ._core.hooks import Converter, Hooks, is_named
+from ._core.hooks import Converter, Hooks, exceptions_of, is_named
 from ._core.log_records import use_request_records
 from ._core.origin import internal
 from ._core.road import (
@@ -300,10 +300,9 @@ class ApiErrors:
         :returns: The function, or a decorator if it is missing.
         :raises TypeError: if ``except_`` is a text.
         """
-        if isinstance(except_, str):
-            raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
+        available = exceptions_of(except_)
         if function is None:
-            return partial(self._unavailable_when, available=tuple(except_))
+            return partial(self._unavailable_when, available=available)
         return self._unavailable_when(function, ())
 
     def _unavailable_when(self, function: Callable[[], Any], available: tuple[str, ...]) -> Any:
@@ -411,9 +410,7 @@ class ApiErrors:
             ``except_`` of a guard count, too.
         :raises TypeError: if ``except_`` is a text.
         """
-        if isinstance(except_, str):
-            raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
-        self._hooks.unguarded = (*(self._hooks.unguarded or ()), *except_)
+        self._hooks.unguarded = (*(self._hooks.unguarded or ()), *exceptions_of(except_))
 
     def declare_guard(
         self,

@@ -63,6 +63,16 @@ class Hooks:
         self.schemes = tuple(sorted((*others, scheme), key=lambda scheme: scheme.is_ambient))
 
 
+def exceptions_of(except_: Iterable[str]) -> tuple[str, ...]:
+    """Return the endpoints of a parameter ``except_``.
+
+    :raises TypeError: for a text, whose letters would be the endpoints.
+    """
+    if isinstance(except_, str):
+        raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
+    return tuple(except_)
+
+
 def is_named(endpoint: str | None, patterns: Iterable[str]) -> bool:
     """Whether a pattern, such as ``admin.*``, names an endpoint."""
     return endpoint is not None and any(fnmatchcase(endpoint, pattern) for pattern in patterns)

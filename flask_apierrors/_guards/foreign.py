@@ -12,7 +12,7 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from .._core.hooks import is_named
+from .._core.hooks import exceptions_of, is_named
 from .._core.marks import Mark, marks_of
 from .._core.state import AppState
 from .._libraries.guards import GUARD_MARKS
@@ -107,11 +107,10 @@ def declared_guard(
             "declare_guard takes a decorator or a function of before_request first, as in "
             f"errors.declare_guard(admin_only, Forbidden), not {guard!r}."
         )
-    if isinstance(exceptions, str):
-        raise TypeError(f"except_={exceptions!r}: give a tuple of endpoints, ({exceptions!r},).")
+    endpoints = exceptions_of(exceptions)
     check_errors(errors, "declare_guard")
     name = getattr(guard, "__name__", type(guard).__name__)
-    return DeclaredGuard(guard, Mark(name, errors=errors, **meaning), tuple(exceptions))
+    return DeclaredGuard(guard, Mark(name, errors=errors, **meaning), endpoints)
 
 
 def layers_of(view: Any) -> Iterator[Any]:

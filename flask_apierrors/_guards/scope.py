@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Flask
 
 from .._core.config import REFERENCE_ENDPOINT
-from .._core.hooks import is_named
+from .._core.hooks import exceptions_of, is_named
 from .._core.log_records import PackageLogger
 from .._core.marks import marks_of
 from .._core.state import AppState
@@ -67,10 +67,9 @@ def make_scope(where: object, guards: tuple[Decorator, ...], except_: Iterable[s
     """
     if not guards:
         raise TypeError("guard takes decorators, as in errors.guard(app, requires_auth).")
-    if isinstance(except_, str):
-        raise TypeError(f"except_={except_!r}: give a tuple of endpoints, ({except_!r},).")
+    exceptions = exceptions_of(except_)
     authenticates = [_authenticates(_try(decorator)) for decorator in guards]
-    return Scope(_place(where), guards, tuple(except_), any(authenticates))
+    return Scope(_place(where), guards, exceptions, any(authenticates))
 
 
 def _place(where: Any) -> weakref.ref[Flask] | Blueprint | tuple[str, ...]:
