@@ -51,6 +51,13 @@ class Answer:
         """
         return json.loads(self.body, parse_constant=_refuse_constant)
 
+    def json_or(self, default: Any) -> Any:
+        """Parse the body as strict JSON. Return the default if it is none."""
+        try:
+            return self.json()
+        except (ValueError, RecursionError):
+            return default
+
     @property
     def curl(self) -> str:
         """The request, as a command that repeats it."""

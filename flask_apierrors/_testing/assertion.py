@@ -86,10 +86,7 @@ def _listed(places: list[object]) -> str | None:
 def _facts_of(answer: Answer) -> Facts:
     """Read an error: the problem that the app made of it, else what its body says."""
     problem = problem_with(answer)
-    try:
-        body = answer.json() if answer.is_json else None
-    except (ValueError, RecursionError):
-        body = None
+    body = answer.json_or(None) if answer.is_json else None
     if problem is not None:
         return _facts_of_problem(problem, answer, body)
     if not isinstance(body, dict):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from werkzeug.datastructures import WWWAuthenticate
 
+from .._core.pointer import MISSING
 from .answer import Answer
 
 #: A text that an audit puts where a client's secrets are, and into the text of a crash.
@@ -74,13 +75,7 @@ def _is_empty(answer: Answer) -> bool:
 
 
 def _is_malformed(answer: Answer) -> bool:
-    if not answer.body or not answer.is_json:
-        return False
-    try:
-        answer.json()
-    except (ValueError, RecursionError):
-        return True
-    return False
+    return bool(answer.body) and answer.is_json and answer.json_or(MISSING) is MISSING
 
 
 def _is_text(answer: Answer) -> bool:
@@ -96,10 +91,7 @@ def _differs(answer: Answer) -> bool:
     """Whether a problem+json body says another status than the response (RFC 9457)."""
     if answer.media_type != "application/problem+json" or not answer.body:
         return False
-    try:
-        body = answer.json()
-    except (ValueError, RecursionError):
-        return False
+    body = answer.json_or({})
     return not isinstance(body, dict) or body.get("status", answer.status) != answer.status
 
 
@@ -107,10 +99,7 @@ def _claims_success(answer: Answer) -> bool:
     """Whether a success has the body of an error, and nothing else."""
     if not 200 <= answer.status < 300 or not answer.is_json:
         return False
-    try:
-        body = answer.json()
-    except (ValueError, RecursionError):
-        return False
+    body = answer.json_or({})
     return isinstance(body, dict) and set(body) in ({"error"}, {"error", "code"}) and body["error"]
 
 
