@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from traceback import walk_tb
 from typing import Any, ClassVar
@@ -40,7 +41,9 @@ class OutputValidation:
 
     def is_internal(self, exc: Exception, req: Request) -> bool:
         """Whether the function raised an exception."""
-        return any(variables_of(exc, *self.function))
+        # Few apps use the library, and to walk along each traceback would cost all others time.
+        module, name = self.function
+        return module in sys.modules and any(variables_of(exc, module, name))
 
     def describe(self, exc: Exception, req: Request, config: Config) -> None:
         """Return ``None``: the client did nothing wrong."""
