@@ -11,9 +11,10 @@ from flask import Flask, abort, request
 from flask.signals import got_request_exception
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from flask_apierrors import ApiErrors, error_answered, request_id
+from flask_apierrors import error_answered, request_id
 from flask_apierrors._core.first_request import meet_libraries
 from flask_apierrors._libraries import opentelemetry
+from tests.core.failing import make
 
 Trace = Callable[..., Any]
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -51,14 +52,6 @@ def trace(request: pytest.FixtureRequest) -> Iterator[Trace]:
     error_answered.disconnect(opentelemetry._keep_error)
     for name in set(sys.modules) - loaded:
         del sys.modules[name]
-
-
-def make(view: Any = lambda: "ok", **config: Any) -> tuple[Flask, ApiErrors]:
-    app = Flask(__name__)
-    app.config.update(config)
-    errors = ApiErrors(app)
-    app.add_url_rule("/x", "x", view)
-    return app, errors
 
 
 def crash() -> None:

@@ -12,9 +12,9 @@ import pytest
 from flask import Flask, abort
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from flask_apierrors import ApiErrors
 from flask_apierrors._core.first_request import meet_libraries
 from flask_apierrors._libraries import sentry
+from tests.core.failing import make
 
 
 class Lost(Exception):
@@ -71,14 +71,6 @@ def transport() -> Iterator[Sent]:
 def sent(transport: Sent) -> Sent:
     transport.clear()
     return transport
-
-
-def make(view: Any = lambda: "ok", **config: Any) -> tuple[Flask, ApiErrors]:
-    app = Flask(__name__)
-    app.config.update(config)
-    errors = ApiErrors(app)
-    app.add_url_rule("/x", "x", view)
-    return app, errors
 
 
 def crash() -> None:
