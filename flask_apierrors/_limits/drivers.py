@@ -8,13 +8,12 @@ because a thread that makes the calls would double the time of each.
 from __future__ import annotations
 
 import copy
-import importlib
 import math
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,7 +22,9 @@ from limits.storage import Storage, storage_from_string
 #: Seconds that a request waits for a connection, or for one answer.
 TIME_OUT = 0.4
 #: The option of a driver with the time for one answer, and how many of its units are a second.
-_TIME_OUT_OPTIONS = {"memcached": ("timeout", 1), "mongodb": ("socketTimeoutMS", 1000)}
+_TIME_OUT_OPTIONS = {"memcached": ("timeout", 1), "mongodb": ("timeoutMS", 1000)}
+#: The operations of a socket that wait.
+_WAITING = frozenset({"connect", "sendall", "recv", "recv_into"})
 
 
 class Deadline(threading.local):
@@ -54,38 +55,15 @@ class BoundedSocket:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._time_out = sock.gettimeout()
-        self.fileno = sock.fileno  # redis-py asks for it before each command
 
     def __getattr__(self, name: str) -> Any:
+        if name in _WAITING:
+            self._socket.settimeout(DEADLINE.left(self._time_out))
         return getattr(self._socket, name)
 
     def settimeout(self, seconds: float | None) -> None:
         """Set how long an operation may take. The deadline can shorten that."""
         self._time_out = seconds
-
-    def gettimeout(self) -> float | None:
-        """Return how long an operation may take without a deadline."""
-        return self._time_out
-
-    def connect(self, address: Any) -> None:
-        """Connect within the time that is left."""
-        self._bound().connect(address)
-
-    def sendall(self, *args: Any) -> None:
-        """Send within the time that is left."""
-        self._bound().sendall(*args)
-
-    def recv(self, *args: Any) -> bytes:
-        """Receive within the time that is left."""
-        return self._bound().recv(*args)
-
-    def recv_into(self, *args: Any) -> int:
-        """Receive within the time that is left."""
-        return self._bound().recv_into(*args)
-
-    def _bound(self) -> socket.socket:
-        self._socket.settimeout(DEADLINE.left(self._time_out))
-        return self._socket
 
 
 class BoundedSockets:
@@ -103,13 +81,18 @@ def connect(uri: str, options: dict[str, Any]) -> Storage:
     """Make a storage with new connections. Most storages connect when they are first used.
 
     :param options: Options of the driver. They replace the short default time-outs.
-    :raises ConfigurationError: for an unknown storage, or a driver that is not installed.
+    :raises ConfigurationError: for an unknown storage.
+    :raises ImportError: for a driver that is not installed.
     """
     defaults = default_options(urlsplit(uri).scheme)
     options = defaults | options
     if "connection_pool" in options:
+        # Its author may use the pool for something else.
+        pool = options["connection_pool"] = copy.copy(options["connection_pool"])
         ours = {name: options[name] for name in defaults}
-        options["connection_pool"] = _copy_of_pool(options["connection_pool"], ours)
+        pool.connection_kwargs = pool.connection_kwargs | ours
+        if hasattr(pool, "timeout"):  # of a BlockingConnectionPool
+            pool.timeout = options["socket_timeout"]
     storage = storage_from_string(uri, **options)
     assert isinstance(storage, Storage)
     for pool in _pools(storage):
@@ -129,54 +112,19 @@ def time_out(uri: str, options: dict[str, Any]) -> float:
 def default_options(scheme: str) -> dict[str, Any]:
     """Return options for short time-outs and no retries, by the names that the driver uses."""
     driver, _, kind = scheme.partition("+")
-    if driver in ("redis", "rediss", "valkey", "valkeys"):
-        return _redis_options(driver, kind)
     if driver == "memcached":
         sockets = BoundedSockets()
         return {"connect_timeout": TIME_OUT, "timeout": TIME_OUT, "socket_module": sockets}
     if driver == "mongodb":
-        milliseconds = int(TIME_OUT * 1000)
-        return {
-            "serverSelectionTimeoutMS": milliseconds,
-            "connectTimeoutMS": milliseconds,
-            "socketTimeoutMS": milliseconds,
-            "timeoutMS": milliseconds,
-            "retryReads": False,
-            "retryWrites": False,
-        }
-    return {}
-
-
-# -- Redis and Valkey
-
-
-def _redis_options(driver: str, kind: str) -> dict[str, Any]:
-    # A cluster needs a second attempt when a slot has moved to another node.
-    options = {"socket_timeout": TIME_OUT, "socket_connect_timeout": TIME_OUT} | _retry_options(
-        "valkey" if driver.startswith("valkey") else "redis", int(kind == "cluster")
-    )
-    if kind == "sentinel":
-        options["sentinel_kwargs"] = dict(options)
-    return options
-
-
-def _retry_options(driver: str, retries: int) -> dict[str, Any]:
-    """Return the option for a number of retries without a pause, if the driver has it."""
-    try:
-        backoff = importlib.import_module(f"{driver}.backoff")
-        retry = importlib.import_module(f"{driver}.retry")
-    except ImportError:
+        return {"timeoutMS": int(TIME_OUT * 1000)}  # for all that one call takes
+    if driver not in ("redis", "rediss", "valkey", "valkeys"):
         return {}
-    return {"retry": retry.Retry(backoff.NoBackoff(), retries)}
-
-
-def _copy_of_pool(pool: Any, options: Mapping[str, Any]) -> Any:
-    """Return a pool like an author's, with these options. The pool itself may have other users."""
-    pool = copy.copy(pool)
-    pool.connection_kwargs = pool.connection_kwargs | options
-    if hasattr(pool, "timeout"):  # of a BlockingConnectionPool
-        pool.timeout = options["socket_timeout"]
-    return pool
+    module = "valkey" if driver.startswith("valkey") else "redis"
+    no_pause = import_module(f"{module}.backoff").NoBackoff()
+    # A cluster needs a second attempt when a slot has moved to another node.
+    retry = import_module(f"{module}.retry").Retry(no_pause, int(kind == "cluster"))
+    options = {"socket_timeout": TIME_OUT, "socket_connect_timeout": TIME_OUT, "retry": retry}
+    return options | {"sentinel_kwargs": options} if kind == "sentinel" else options
 
 
 def _pools(storage: Any) -> list[Any]:
