@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context
@@ -20,7 +21,7 @@ from limits.storage import (
 from .._core.log_records import PackageLogger
 from .._core.state import current_request, request_state
 from .drivers import DEADLINE, connect, time_out
-from .flask_limiter import driver_of, replace_storage, storage_options_of, storage_uri_of
+from .flask_limiter import replace_storage, storage_options_of, storage_uri_of
 from .memory import ProcessMemory
 from .refusals import StorageFailed
 from .settings import falls_back, storage_scheme, storage_uri
@@ -33,9 +34,8 @@ PROBE_INTERVAL = 1.0
 #: Seconds between two warnings about a storage that does not come back.
 REMINDER_INTERVAL = 3600.0
 
-_PROBE_KEY = "apierrors-probe"
-#: The methods whose last argument is how much to count.
-_COUNTING = ("incr", "acquire_entry", "acquire_sliding_window_entry")
+#: Counts once, as requests do: a storage may answer a ping and refuse to count.
+_PROBE = methodcaller("incr", "apierrors-probe", 1)
 _NO_ANSWER = object()
 _logger = PackageLogger()
 
@@ -62,13 +62,22 @@ def guard_storage(limiter: Limiter, config: Mapping[str, Any], retry_after: int)
     replace_storage(limiter, storage)
 
 
+def _guarded(name: str) -> Any:
+    """Return a method of a storage that the remote one answers, or memory while it fails."""
+
+    def method(self: GuardedStorage, *args: Any, **options: Any) -> Any:
+        return self._answer(methodcaller(name, *args, **options))
+
+    return method
+
+
 class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     """A remote storage that never fails its callers.
 
     It has two states. While it is *healthy*, calls go to the remote storage. While it has *fallen
     back*, calls go to memory, where each process counts alone, and a thread tries the remote
-    storage each :data:`PROBE_INTERVAL`, with new connections. Each change of the state is one
-    warning.
+    storage each :data:`PROBE_INTERVAL`, with new connections, and makes the call that failed.
+    Each change of the state is one warning.
 
     A call that fails at once is made again, because an idle connection may have ended. If it fails
     again, another key tells whether the storage has failed or refuses this key alone. A call that
@@ -79,10 +88,13 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     :param fallback: Whether to count in memory meanwhile. Otherwise each call raises a 503.
     :param retry_after: Seconds for the ``Retry-After`` of that 503.
     :param options: Options of the remote storage, which replace its short default time-outs.
-    :raises ConfigurationError: for an unknown storage, or a driver that is not installed.
+    :raises ConfigurationError: for an unknown storage.
+    :raises ImportError: for a driver that is not installed.
     """
 
     STORAGE_SCHEME = ["guarded"]  # noqa: RUF012 - declared so by the base class
+    #: The errors of the storage that a call may raise.
+    base_exceptions = ()
 
     def __init__(
         self, uri: str, *, fallback: bool = True, retry_after: int = 30, **options: Any
@@ -101,68 +113,91 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None
         self._next_probe = self._next_reminder = 0.0
+        self._refusals: set[str] = set()
         #: Whether calls go to the remote storage.
         self.healthy = True
-        #: The call that failed: its method and its arguments, with nothing to count.
-        self._broken_call: tuple[str, tuple[Any, ...]] = ("get", (_PROBE_KEY,))
-        self._refusals: set[str] = set()
+        self._failed_call: Callable[[Any], Any] = _PROBE
         #: The remote storage; ``None`` if it has to be reached to exist, and never was.
-        self.remote: Storage | None = None
-        self._connect_at_start()
+        self.remote: Any = None
+        try:
+            self.remote = connect(self._uri, options)  # a Redis cluster connects now
+        except (ConfigurationError, ImportError, TypeError, ValueError):
+            raise  # a mistake in the configuration, which does not pass with time
+        except Exception as failure:
+            self._fall_back(failure, _PROBE)
+
+    # -- the interface of limits
+
+    incr = _guarded("incr")
+    get = _guarded("get")
+    get_expiry = _guarded("get_expiry")
+    clear = _guarded("clear")
+    acquire_entry = _guarded("acquire_entry")
+    get_moving_window = _guarded("get_moving_window")
+    acquire_sliding_window_entry = _guarded("acquire_sliding_window_entry")
+    get_sliding_window = _guarded("get_sliding_window")
+    clear_sliding_window = _guarded("clear_sliding_window")
 
     @property
     def storage(self) -> Any:
         """The client of the driver, for ``flask limiter config``."""
-        return driver_of(self.remote)
+        return getattr(self.remote, "storage", None)
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """The errors of the storage that a call may raise: none."""
-        return ()
+    def check(self) -> bool:
+        """Return whether the remote storage answers. For the command line: waits for it."""
+        return self.remote is not None and self.remote.check()
+
+    def reset(self) -> int | None:
+        """Forget all counters, the remote ones and those of this process.
+
+        :raises Exception: if the remote storage fails, or cannot do that.
+        """
+        if self._memory is not None:
+            self._memory.reset()
+        return None if self.remote is None else self.remote.reset()
 
     # -- the remote storage
 
-    def _call(self, method: str, *args: Any) -> Any:
+    def _answer(self, call: Callable[[Any], Any]) -> Any:
         if self.healthy:
-            answer = self._ask(method, args)
+            answer = self._ask(call)
             if answer is not _NO_ANSWER:
                 return answer
         elif time.monotonic() >= self._next_probe:
             self._start_probe()
         if self._memory is None:
             raise StorageFailed(retry_after=self._retry_after)
-        return getattr(self._memory, method)(*args)
+        return call(self._memory)
 
-    def _ask(self, method: str, args: tuple[Any, ...]) -> Any:
+    def _ask(self, call: Callable[[Any], Any]) -> Any:
         """Call the remote storage in the time that the request has left for it."""
         state = request_state(current_request()) if has_request_context() else None
         begun = time.monotonic()
         left = 2 * self._time_out - (state.storage_seconds if state else 0.0)
-        if left <= 0:
-            return self._fall_back(TimeoutError("the answers take too long"), method, args)
         DEADLINE.at = begun + left
         try:
-            return getattr(self.remote, method)(*args)
+            DEADLINE.left()
+            return call(self.remote)
         except Exception as failure:
-            if time.monotonic() - begun >= self._time_out:
-                return self._fall_back(failure, method, args)
-            return self._ask_again(method, args)
+            if time.monotonic() - begun >= min(left, self._time_out):
+                return self._fall_back(failure, call)
+            return self._ask_again(call)
         finally:
             DEADLINE.at = math.inf
             if state:
                 state.storage_seconds += time.monotonic() - begun
 
-    def _ask_again(self, method: str, args: tuple[Any, ...]) -> Any:
+    def _ask_again(self, call: Callable[[Any], Any]) -> Any:
         """Repeat a call that failed at once. If it fails again, ask about another key."""
         try:
-            return getattr(self.remote, method)(*args)
+            return call(self.remote)
         except Exception as failure:
             refusal = type(failure).__name__  # the text may contain what a client sent
         try:
             DEADLINE.left()
-            self.remote.incr(_PROBE_KEY, 1)  # type: ignore[union-attr]
+            _PROBE(self.remote)
         except Exception as failure:
-            return self._fall_back(failure, method, args)
+            return self._fall_back(failure, call)
         if refusal not in self._refusals:
             self._refusals.add(refusal)
             _logger.warning(
@@ -174,20 +209,11 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     # -- the two states
 
-    def _connect_at_start(self) -> None:
-        """Make the remote storage. A Redis cluster connects now, the others on first use."""
-        try:
-            self.remote = connect(self._uri, self._options)
-        except (ConfigurationError, ImportError, TypeError, ValueError):
-            raise  # a mistake in the configuration, which does not pass with time
-        except Exception as failure:
-            self._fall_back(failure, "get", (_PROBE_KEY,))
-
-    def _fall_back(self, failure: Exception, method: str, args: tuple[Any, ...]) -> Any:
+    def _fall_back(self, failure: Exception, call: Callable[[Any], Any]) -> Any:
         with self._lock:
             if self.healthy:
                 self._next_probe = time.monotonic() + PROBE_INTERVAL
-                self._broken_call = method, (*args[:-1], 0) if method in _COUNTING else args
+                self._failed_call = call
                 self.healthy = False
                 self._warn("failed", failure)
         return _NO_ANSWER
@@ -214,11 +240,10 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             self._prober.start()
 
     def _probe(self) -> None:
-        """Count once, as requests do: a storage may answer a ping and refuse to count."""
         DEADLINE.at = time.monotonic() + 2 * self._time_out
         try:
             remote = connect(self._uri, self._options)
-            remote.incr(_PROBE_KEY, 1)
+            _PROBE(remote)
         except Exception as failure:
             if time.monotonic() >= self._next_reminder:
                 self._warn("still fails", failure)
@@ -231,72 +256,14 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         _logger.warning("The storage of the rate limits is back.")
 
     def _hangs(self, remote: Storage) -> bool:
-        """Repeat the call that failed, which may be for another node of a cluster.
+        """Make the call that failed, which may be for another node of a cluster.
 
-        It may fail, but it must not hang: a request would have to wait for it.
+        It may fail again, but it must not hang: a request would have to wait for it.
         """
-        method, args = self._broken_call
         begun = time.monotonic()
         DEADLINE.at = begun + self._time_out
         try:
-            getattr(remote, method)(*args)
+            self._failed_call(remote)
         except Exception:
             return time.monotonic() - begun >= self._time_out
         return False
-
-    # -- the interface of limits
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter, and return its value. It expires ``expiry`` seconds after its start."""
-        return self._call("incr", key, expiry, amount)  # type: ignore[no-any-return]
-
-    def get(self, key: str) -> int:
-        """Return the value of a counter."""
-        return self._call("get", key)  # type: ignore[no-any-return]
-
-    def get_expiry(self, key: str) -> float:
-        """Return when a counter expires, in seconds since the epoch."""
-        return self._call("get_expiry", key)  # type: ignore[no-any-return]
-
-    def clear(self, key: str) -> None:
-        """Forget a counter."""
-        self._call("clear", key)
-
-    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Take places in a moving window, if it has them."""
-        return self._call(  # type: ignore[no-any-return]
-            "acquire_entry", key, limit, expiry, amount
-        )
-
-    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """Return when a moving window began, and how many of its places are taken."""
-        return self._call("get_moving_window", key, limit, expiry)  # type: ignore[no-any-return]
-
-    def acquire_sliding_window_entry(
-        self, key: str, limit: int, expiry: int, amount: int = 1
-    ) -> bool:
-        """Take places in a sliding window, if it has them."""
-        return self._call(  # type: ignore[no-any-return]
-            "acquire_sliding_window_entry", key, limit, expiry, amount
-        )
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the counters of the previous and the current window, each with its time left."""
-        return self._call("get_sliding_window", key, expiry)  # type: ignore[no-any-return]
-
-    def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Forget both windows."""
-        self._call("clear_sliding_window", key, expiry)
-
-    def check(self) -> bool:
-        """Return whether the remote storage answers. For the command line: waits for it."""
-        return self.remote is not None and self.remote.check()
-
-    def reset(self) -> int | None:
-        """Forget all counters, the remote ones and those of this process.
-
-        :raises Exception: if the remote storage fails, or cannot do that.
-        """
-        if self._memory is not None:
-            self._memory.reset()
-        return None if self.remote is None else self.remote.reset()

@@ -376,7 +376,7 @@ def test_options_of_the_administrator_win(redis: Redis) -> None:
     app.test_client().get("/")
     remote = storage_of(app).remote
     assert remote is not None
-    options = remote.storage.connection_pool.connection_kwargs  # type: ignore[attr-defined]
+    options = remote.storage.connection_pool.connection_kwargs
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (2, TIME_OUT)
     assert options["retry"].get_retries() == 0
 
