@@ -26,34 +26,6 @@ _MAX_LENGTH = 64
 _IPV4_NETWORKS = tuple(int(IPv6Address(net)) >> 32 for net in ("::ffff:0:0", "64:ff9b::"))
 
 
-class RefusedAddresses:
-    """The addresses whose credentials were refused within the last minute, in this process.
-
-    Their next request is counted for the address before its credentials are verified. Otherwise a
-    request over the limit would cost as much as one below it.
-    """
-
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._until)
-
-    def __contains__(self, address: str) -> bool:
-        return self._until.get(address, 0.0) > time.monotonic()
-
-    def add(self, address: str) -> None:
-        """Remember an address, and forget the oldest if there are too many."""
-        self._until.pop(address, None)
-        if len(self._until) >= _MAX_ADDRESSES:
-            self._until.pop(next(iter(self._until), ""), None)
-        self._until[address] = time.monotonic() + REFUSAL_SECONDS
-
-    def discard(self, address: str) -> None:
-        """Forget an address."""
-        self._until.pop(address, None)
-
-
 def client_key(address: str | None = None) -> str:
     """Return the client that the current request is counted for.
 
@@ -72,7 +44,7 @@ def client_of(req: Request, state: RequestState, sent_from: str | None = None) -
     sent_from = sent_from or req.remote_addr or "127.0.0.1"
     address = address_key(sent_from) if len(sent_from) <= _MAX_LENGTH else key_part(sent_from)
     if read_credentials(req, state) is not None:
-        if state.verified or address not in state.app.rate_limits.refused:
+        if state.verified or not _is_refused(address, state):
             return _principal_key(req, state, address) or address
     elif "HTTP_X_FORWARDED_FOR" in req.environ:
         _check_forwarded(req, sent_from, state.app)
@@ -90,45 +62,52 @@ def verify_counted(req: Request, state: RequestState) -> None:
         _principal_key(req, state, client_of(req, state))
 
 
+def _is_refused(address: str, state: RequestState) -> bool:
+    """Whether credentials from an address were refused within the last minute.
+
+    Its next request is counted for the address before its credentials are verified. Otherwise a
+    request over the limit would cost as much as one below it.
+    """
+    until: float = state.app.rate_limits.refused.get(address, 0.0)
+    return until > time.monotonic()
+
+
 def _principal_key(req: Request, state: RequestState, address: str) -> str | None:
     """Return the key of a request's principal, or ``None`` if it has none that can be counted."""
     principal = known_principal(req)
+    refused: dict[str, float] = state.app.rate_limits.refused
+    refused.pop(address, None)
     if principal is None:
-        state.app.rate_limits.refused.add(address)
+        if len(refused) >= _MAX_ADDRESSES:
+            refused.pop(next(iter(refused), ""), None)  # the oldest
+        refused[address] = time.monotonic() + REFUSAL_SECONDS
         return None
-    state.app.rate_limits.refused.discard(address)
-    is_name = isinstance(principal, str | int) and not isinstance(principal, bool)
-    names = {
-        "principal": principal if is_name else None,
-        "sub": member_of(principal, "sub"),
-        "id": member_of(principal, "id"),
-    }
-    for kind, name in names.items():
+    if isinstance(principal, str | int) and not isinstance(principal, bool):
+        return _key_of_kind("principal", principal, state) if principal != "" else None
+    for kind in ("sub", "id"):
+        name = member_of(principal, kind)
         if name is not None and name != "":
             return _key_of_kind(kind, name, state)
     return None
 
 
-def _key_of_kind(kind: str, identifier: Any, state: RequestState) -> str:
-    """Return a key that no client of another kind has, nor one whose identifier looks alike.
+def _key_of_kind(kind: str, name: Any, state: RequestState) -> str:
+    """Return a key that no client of another kind has, nor one whose name looks alike.
 
     A user with a session and a service with an API key may have the same number. A principal may
     be the secret itself, which no storage has to know.
     """
     kind = f"{state.scheme.name.lower()}:{kind}" if state.scheme else kind
-    if identifier == state.credentials:
-        return f"{kind}:{_digest(str(identifier))}"
-    if isinstance(identifier, str):
-        return f"{kind}:{key_part(identifier)}"
-    return f"{kind}:{type(identifier).__name__}={key_part(str(identifier))}"
+    if name == state.credentials:
+        return f"{kind}:{_digest(str(name))}"
+    part = key_part(str(name))
+    return f"{kind}:{part}" if isinstance(name, str) else f"{kind}:{type(name).__name__}={part}"
 
 
 def key_part(text: str) -> str:
     """Quote a text so that it can be a part of the key of a counter, in any storage."""
     name = quote(text, safe="@:", errors="surrogatepass")
-    if len(name) <= _MAX_LENGTH:
-        return name
-    return _digest(name)
+    return name if len(name) <= _MAX_LENGTH else _digest(name)
 
 
 def _digest(text: str) -> str:

@@ -10,7 +10,6 @@ from flask import Flask, has_app_context
 
 from .._core.hooks import Hooks
 from .._core.state import AppState, app_state, current_flask, current_request, request_state
-from .clients import RefusedAddresses
 from .counting import Counting
 from .flask_limiter import (
     count_instead,
@@ -40,7 +39,8 @@ class RateLimits:
 
     def __init__(self, app: Flask, state: AppState) -> None:
         self.limiter: Limiter | None = None
-        self.refused = RefusedAddresses()
+        #: Until when an address is counted before its credentials are verified.
+        self.refused: dict[str, float] = {}
         self._state = state
         self._lock = threading.RLock()
         self._countings: dict[Limiter, Counting] = {}
