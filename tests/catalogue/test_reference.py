@@ -575,7 +575,8 @@ def test_pages_that_do_not_exist_take_no_memory(app: Flask) -> None:
             response = run_wsgi_app(app, environ)
             assert response[1].startswith("404")
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+        # All of them would be 20 MB. A monitor of another test may keep the last few requests.
+        assert tracemalloc.get_traced_memory()[0] < 5_000_000
     finally:
         tracemalloc.stop()
 
