@@ -12,7 +12,7 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .errors import InvalidCredentials, InvalidToken
-from .http import TOKEN, CheckedPairs, HeaderPairs, challenge
+from .http import TOKEN, CheckedPairs, HeaderPairs, challenge, quotable
 from .sentences import Sentence
 from .text import has_text
 
@@ -154,7 +154,10 @@ def permission_challenges(
     schemes: Iterable[Scheme], permissions: Iterable[str], parameters: Parameters
 ) -> CheckedPairs:
     """Return the challenges of a 403 that these permissions prevent (RFC 6750 section 3.1)."""
-    own = (("error", "insufficient_scope"), ("scope", " ".join(permissions)))
+    scope = " ".join(
+        quotable(" ".join(permissions)).split()
+    )  # single spaces (RFC 6749 section 3.3)
+    own = (("error", "insufficient_scope"), ("scope", scope or None))
     return _fields(
         _value(scheme.auth_scheme, (*scheme.parameters.items(), *own), parameters)
         for scheme in schemes
@@ -199,9 +202,10 @@ def _scheme_of(exc: InvalidCredentials, schemes: Sequence[Scheme]) -> Scheme | N
 @lru_cache(1_024)
 def _value(auth_scheme: str, own: tuple[tuple[str, Any], ...], parameters: Parameters) -> str:
     (realm, *configured) = parameters
-    values = dict([realm, *own])
+    # Each name occurs once, whatever its case (RFC 9110 section 11.2).
+    values = {name.lower(): value for name, value in (realm, *own)}
     for name, value in configured:
-        values.setdefault(name, value)
+        values.setdefault(name.lower(), value)
     return challenge(auth_scheme, **values)
 
 

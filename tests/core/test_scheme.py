@@ -88,6 +88,13 @@ def test_configured_parameters_follow_and_never_repeat_one() -> None:
     ]
 
 
+def test_a_parameter_occurs_once_whatever_its_case() -> None:
+    exc = InvalidToken("Log in.", challenge={"Realm": "y", "ERROR": "z"})
+    assert values((BEARER,), BEARER, exc, (("realm", "x"), ("Error", "configured"))) == [
+        'Bearer realm="y", error="z", error_description="Log in."'
+    ]
+
+
 STEP_UP = {"error": "insufficient_user_authentication", "max_age": 300}
 
 

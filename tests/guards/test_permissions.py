@@ -146,7 +146,7 @@ def test_a_permission_name_cannot_break_the_challenge() -> None:
         "/odd", view_func=requires_permissions('a"b\r\n', "é")(lambda: {}), endpoint="odd"
     )
     assert get(app, "/odd").headers["WWW-Authenticate"] == (
-        'Bearer realm="api", error="insufficient_scope", scope="a\'b  ?"'
+        'Bearer realm="api", error="insufficient_scope", scope="a\'b ?"'
     )
 
 
