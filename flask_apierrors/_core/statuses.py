@@ -101,7 +101,7 @@ STATUSES: dict[int, Status] = {
         "Authenticate with the proxy, then send the request again.",
     ),
     408: Status(
-        "The request did not arrive in time.",
+        "The request did not arrive in time. Please retry your request over a new connection.",
         "The request took too long to arrive, and the server stopped waiting.",
         "Send the request again over a new connection.",
         "after-delay",
@@ -170,7 +170,7 @@ STATUSES: dict[int, Status] = {
         "Read the error message, which names the values. Correct them and send the request again.",
     ),
     423: Status(
-        "The requested resource is locked.",
+        "The requested resource is locked. Please retry your request later.",
         "Another client has locked the resource.",
         "Send the request again later.",
         "after-delay",
@@ -181,7 +181,7 @@ STATUSES: dict[int, Status] = {
         "Find out why the other request failed and correct it first.",
     ),
     425: Status(
-        "The request arrived too early.",
+        "The request arrived too early. Please retry your request.",
         "The request arrived before the connection was secure, so it could be a replay.",
         "Send the request again after the connection is established.",
         "after-delay",
@@ -192,7 +192,7 @@ STATUSES: dict[int, Status] = {
         "Switch to the protocol that the `Upgrade` header names.",
     ),
     428: Status(
-        "The request must be conditional.",
+        "The request must be conditional. Send the ETag of the resource in If-Match.",
         "The server only accepts conditional changes, so that no client's change is lost.",
         "Fetch the resource, then send its `ETag` in `If-Match`.",
     ),
@@ -235,7 +235,8 @@ STATUSES: dict[int, Status] = {
         "Do not retry: this server does not implement it.",
     ),
     502: Status(
-        "The server received an invalid response from an upstream server.",
+        "The server received an invalid response from an upstream server. Please retry your "
+        "request after a short delay.",
         "A server behind this one sent an invalid response.",
         "If a repetition is safe, send the request again after a short delay.",
         "if-idempotent",
@@ -249,7 +250,8 @@ STATUSES: dict[int, Status] = {
         fields=("Retry-After",),
     ),
     504: Status(
-        "An upstream server did not respond in time.",
+        "An upstream server did not respond in time. Please retry your request after a short "
+        "delay.",
         "A server behind this one did not respond in time.",
         "If a repetition is safe, send the request again after a short delay.",
         "if-idempotent",
