@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --constraint
 # setuptools, which pip builds this package with
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: run test test-browser test-versions smoke lint hooks docs bench dist pins clean
+.PHONY: run test test-browser test-versions standards smoke lint hooks docs bench dist pins clean
 .NOTPARALLEL:
 
 run: $(VENV)/run
@@ -31,6 +31,10 @@ test-versions: dist $(VENV)/versions
 	tar -xzf dist/*.tar.gz -C build/tests --strip-components 1
 	rm -r build/tests/flask_apierrors
 	$(BIN)/tox run
+
+# docs/standards.md, from a run of the tests that prove it.
+standards: $(VENV)/test
+	$(BIN)/python -m tests.standards.page
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check

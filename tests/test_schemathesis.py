@@ -86,6 +86,7 @@ def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explore:
     return run
 
 
+@pytest.mark.standard("schemathesis")
 def test_schemathesis_finds_nothing(explore: Explore) -> None:
     explore(*MOST_CHECKS, examples=12, RATELIMIT_ENABLED=False)
 

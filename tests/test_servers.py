@@ -291,6 +291,7 @@ def test_problem_json_is_the_same(servers: list[Server]) -> None:
     }
 
 
+@pytest.mark.standard("head-empty", "head-fields")
 def test_head_has_the_fields_of_get_and_no_body(servers: list[Server]) -> None:
     for get, head in zip(
         request_all(servers, "GET", RPM), request_all(servers, "HEAD", RPM), strict=True

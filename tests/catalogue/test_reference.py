@@ -185,6 +185,7 @@ def test_the_page_of_an_error_shows_the_whole_entry(app: Flask) -> None:
         assert part in text
 
 
+@pytest.mark.standard("type-documented")
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
@@ -240,6 +241,7 @@ def test_an_api_without_endpoints_has_a_page(make_app: MakeApp) -> None:
 # -- the pages of types
 
 
+@pytest.mark.standard("type-documented")
 @pytest.mark.parametrize("name", RAISED)
 def test_the_type_of_each_problem_is_explained(app: Flask, name: str) -> None:
     problem = app.test_client().get(f"/raise/{name}", headers=PROBLEM).get_json()
@@ -252,6 +254,7 @@ def test_the_type_of_each_problem_is_explained(app: Flask, name: str) -> None:
     )
 
 
+@pytest.mark.standard("problem-type-page")
 def test_the_type_of_each_status_is_explained(app: Flask) -> None:
     @app.get("/status/<int:status>")
     def status(status: int) -> NoReturn:
@@ -337,6 +340,7 @@ def test_a_name_that_is_no_error_status_does_not_redirect(app: Flask, status: st
 # -- three formats
 
 
+@pytest.mark.standard("vary-accept", "problem-type-page")
 @pytest.mark.parametrize(
     ("accept", "media_type"),
     [
@@ -396,6 +400,7 @@ def check_tables(markdown: str) -> None:
 # -- texts of authors
 
 
+@pytest.mark.standard("page-escapes")
 def test_html_escapes_the_texts_of_authors(app: Flask) -> None:
     for path in ("/errors", "/errors/vessel-not-found"):
         answer = get(app, path)
@@ -413,6 +418,7 @@ def test_markdown_escapes_the_texts_of_authors(app: Flask) -> None:
     assert "Look it up in `GET /vessels`." in text
 
 
+@pytest.mark.standard("page-escapes")
 @given(st.text(), st.text(st.sampled_from("`<>&|[]_*\\\n #\"'-:!")))
 @example("\ud800", "`` ``` ` |")
 @example("", "`a\\|b`")
@@ -465,6 +471,7 @@ def test_pages_have_no_names_from_python(app: Flask) -> None:
 # -- a safe and accessible page
 
 
+@pytest.mark.standard("page-policy")
 def test_a_page_loads_nothing_and_runs_nothing(app: Flask) -> None:
     for path in ("/errors", "/errors/not-found"):
         answer = get(app, path)

@@ -93,6 +93,7 @@ def specified_quality(offer: str, header: str) -> float:
     return quality
 
 
+@pytest.mark.standard("quality-default", "most-specific-range", "quality-anywhere")
 @given(HEADERS, st.lists(st.sampled_from(OFFERS), min_size=1, max_size=4, unique=True))
 @example("text/*;q=0.5, text/csv;q=0, */*;q=0.1", OFFERS)
 def test_the_best_offer_is_the_one_that_rfc_9110_specifies(header: str, offers: list[str]) -> None:
@@ -101,6 +102,7 @@ def test_the_best_offer_is_the_one_that_rfc_9110_specifies(header: str, offers: 
     assert best_match(header, offers) == expected
 
 
+@pytest.mark.standard("invalid-quality")
 @given(HEADERS, st.lists(st.sampled_from(MALFORMED), min_size=1, max_size=3), st.integers(0, 6))
 def test_malformed_parts_are_ignored(header: str, malformed: list[str], at: int) -> None:
     parts = header.split(", ")
@@ -133,12 +135,14 @@ def test_the_first_of_equal_offers_is_chosen() -> None:
     assert best_match("application/json, text/csv", ["text/csv", "application/json"]) == "text/csv"
 
 
+@pytest.mark.standard("quality-zero")
 def test_a_quality_of_zero_excludes_an_offer() -> None:
     assert best_match("application/json;q=0", ["application/json"]) is None
     assert best_match("*/*, application/json;q=0", ["application/json"]) is None
     assert best_match("*/*;q=0, application/json", ["application/json"]) == "application/json"
 
 
+@pytest.mark.standard("invalid-quality")
 @given(st.text(alphabet=st.characters(max_codepoint=255)))
 @example("a/b;q=")
 @example("a/b;q*=utf-8''0.5")
@@ -173,6 +177,7 @@ def test_a_range_that_never_ends_is_no_range() -> None:
 # -- problem+json
 
 
+@pytest.mark.standard("problem-json-by-name")
 @given(HEADERS)
 def test_problem_json_needs_a_name_and_at_least_the_quality_of_json(
     header: str,
@@ -186,6 +191,7 @@ def test_problem_json_needs_a_name_and_at_least_the_quality_of_json(
     )
 
 
+@pytest.mark.standard("problem-json-by-name")
 @pytest.mark.parametrize(
     "header",
     [
@@ -203,6 +209,7 @@ def test_a_client_that_names_problem_json_gets_it(header: str) -> None:
     assert wants_problem(header)
 
 
+@pytest.mark.standard("default-body-otherwise")
 @pytest.mark.parametrize(
     "header",
     [

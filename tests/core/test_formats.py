@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flask_apierrors._core.config import FACTS
 from flask_apierrors._core.errors import FieldError, Problem
 from flask_apierrors._core.formats import error_list, plain, problem_json
@@ -75,6 +77,7 @@ def test_problem_json_has_the_members_of_rfc_9457_and_those_of_the_author() -> N
     }
 
 
+@pytest.mark.standard("standard-members")
 def test_an_extension_replaces_the_code_and_no_standard_member() -> None:
     hostile: dict[str, Any] = dict.fromkeys(problem_json(PROBLEM), "mine")
     body = problem_json(PROBLEM._replace(extensions=hostile))
@@ -83,6 +86,7 @@ def test_an_extension_replaces_the_code_and_no_standard_member() -> None:
     } | {"domain": "mine", "code": "mine"}
 
 
+@pytest.mark.standard("about-blank-title")
 def test_a_problem_without_a_uri_has_the_title_of_its_status() -> None:
     body = problem_json(PROBLEM._replace(type="about:blank"))
     assert (body["type"], body["title"]) == ("about:blank", "Not Found")

@@ -216,6 +216,7 @@ def test_a_merged_list_contains_each_token_once() -> None:
 # -- challenges
 
 
+@pytest.mark.standard("error-description-characters")
 @given(st.text())
 @example('"\\\r\n\x00é\ud800')
 def test_no_text_breaks_a_quoted_parameter(text: str) -> None:
@@ -251,6 +252,7 @@ def test_a_challenge_omits_parameters_that_are_none() -> None:
 # -- the realm of a challenge
 
 
+@pytest.mark.standard("realm-quoted")
 @pytest.mark.parametrize(
     ("challenges", "quoted"),
     [

@@ -195,6 +195,7 @@ def test_a_message_of_the_authors_is_not_touched(caplog: pytest.LogCaptureFixtur
     assert caplog.records[0].getMessage() == "Exception on x"
 
 
+@pytest.mark.standard("log-injection")
 @pytest.mark.parametrize("view", [lambda x: abort(500), lambda x: 1 / 0])
 def test_a_path_begins_no_line_of_the_log(log: io.StringIO, view: Any) -> None:
     app, _ = make()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from flask_apierrors._core.pointer import MISSING, child_of, pointer_to, steps_of
 
 
+@pytest.mark.standard("pointer-index")
 def test_a_pointer_is_a_uri_fragment() -> None:
     assert pointer_to(()) == "#"
     assert pointer_to(("items", 3, "a/b", "m~n", "é")) == "#/items/3/a~1b/m~0n/%C3%A9"

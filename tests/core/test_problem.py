@@ -155,11 +155,13 @@ def test_the_administrators_sentence_is_translated_for_each_request() -> None:
 # -- 401
 
 
+@pytest.mark.standard("challenge-on-401")
 def test_a_401_always_has_a_challenge_with_the_realm() -> None:
     response = get(lambda: abort(401), APIERRORS_REALM="fleet")
     assert response.headers.getlist("WWW-Authenticate") == ['Bearer realm="fleet"']
 
 
+@pytest.mark.standard("bearer-without-error")
 @pytest.mark.parametrize("authorization", ["Basic eDp5", "Bearerx", "Basic \xed", "x" * 70_000])
 def test_a_401_for_credentials_of_no_scheme_says_so_and_has_no_error_code(
     authorization: str,
@@ -179,6 +181,7 @@ def test_a_401_for_a_token_says_that_it_is_invalid() -> None:
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
 
 
+@pytest.mark.standard("error-description-characters")
 @given(st.text())
 def test_no_reason_breaks_the_challenge(reason: str) -> None:
     response = get(raiser(InvalidToken(reason)))
@@ -233,12 +236,14 @@ def test_an_empty_challenge_is_none(value: Any) -> None:
 # -- 405
 
 
+@pytest.mark.standard("allow-on-405", "405-for-known-methods")
 def test_a_405_of_the_routing_keeps_its_allow() -> None:
     response = make().test_client().delete("/x")
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
 
 
+@pytest.mark.standard("allow-on-405")
 @pytest.mark.parametrize(
     ("method", "allow"),
     [
@@ -302,6 +307,7 @@ def test_a_413_for_another_reason_names_that_reason() -> None:
 # -- 416, 429, 503: headers of the exception
 
 
+@pytest.mark.standard("content-range-on-416")
 def test_a_416_keeps_its_content_range() -> None:
     assert (
         get(raiser(RequestedRangeNotSatisfiable(length=100))).headers["Content-Range"]
@@ -309,6 +315,7 @@ def test_a_416_keeps_its_content_range() -> None:
     )
 
 
+@pytest.mark.standard("retry-after-format")
 @pytest.mark.parametrize(
     ("delay", "sent"),
     [
@@ -335,6 +342,7 @@ def test_delays_of_werkzeugs_exceptions_are_kept_and_rounded_up() -> None:
     )
 
 
+@pytest.mark.standard("retry-after-on-503")
 def test_a_503_without_a_delay_gets_the_configured_one() -> None:
     assert get(lambda: abort(503), APIERRORS_RETRY_AFTER=5).headers["Retry-After"] == "5"
 
@@ -345,6 +353,7 @@ def test_a_429_asks_to_wait_for_at_least_one_second() -> None:
     assert get(raiser(TooManyRequests(retry_after=0))).headers["Retry-After"] == "1"
 
 
+@pytest.mark.standard("retry-after-format")
 def test_an_odd_delay_in_an_authors_header_becomes_whole_seconds() -> None:
     response = get(raiser(ApiError("x", status=503, headers={"Retry-After": "soon"})))
     assert response.headers.getlist("Retry-After") == ["30"]
@@ -385,6 +394,7 @@ def load(data: Any) -> Any:
     return lambda: Point().load(data())
 
 
+@pytest.mark.standard("problem-detail")
 def test_a_validation_error_is_a_400_that_names_the_fields() -> None:
     response = (
         make(load(lambda: request.get_json()))
@@ -414,6 +424,7 @@ def test_a_validation_error_says_where_the_value_was(data: Any, expected: dict[s
     assert {key: value for key, value in body["errors"][0].items() if key != "detail"} == expected
 
 
+@pytest.mark.standard("errors-pointer")
 def test_a_validation_error_in_a_body_has_a_pointer() -> None:
     app = make(load(lambda: request.get_json()))
     response = app.test_client().post("/x", json={}, headers={"Accept": "application/problem+json"})

@@ -38,6 +38,7 @@ def test_the_default_body_contains_only_the_error() -> None:
     assert response.data == b'{"error":"The requested resource does not exist."}\n'
 
 
+@pytest.mark.standard("vary-accept")
 def test_every_error_has_the_headers_of_the_contract() -> None:
     response = make()[0].test_client().get("/nope")
     assert response.headers["Cache-Control"] == "no-store"
@@ -46,6 +47,7 @@ def test_every_error_has_the_headers_of_the_contract() -> None:
     assert len(response.headers["X-Request-ID"]) == 32
 
 
+@pytest.mark.standard("problem-media-type")
 def test_a_client_that_names_problem_json_gets_it() -> None:
     response = make()[0].test_client().get("/no%20pe", headers=PROBLEM | {"X-Request-ID": "r-1"})
     assert response.content_type == "application/problem+json"
@@ -76,6 +78,7 @@ def test_problem_json_adds_the_authors_members_and_replaces_no_standard_one() ->
     assert body["errors"] == [{"detail": "no", "pointer": "#/a"}]
 
 
+@pytest.mark.standard("errors-ignore-accept")
 @pytest.mark.parametrize(
     "accept",
     [
@@ -321,6 +324,7 @@ def test_headers_of_the_exception_are_merged_and_cookies_are_kept() -> None:
     assert "X" not in response.headers
 
 
+@pytest.mark.standard("no-store-by-heuristics", "stale-fields")
 def test_an_authors_cache_control_is_kept_and_a_content_type_is_replaced() -> None:
     error = ApiError(
         "x",
@@ -333,6 +337,7 @@ def test_an_authors_cache_control_is_kept_and_a_content_type_is_replaced() -> No
     assert "ETag" not in response.headers
 
 
+@pytest.mark.standard("several-challenges")
 def test_both_of_an_authors_two_challenges_are_sent() -> None:
     class TwoChallenges(Unauthorized):
         def get_headers(self, *_: object) -> list[tuple[str, str]]:

@@ -141,6 +141,7 @@ def test_the_body_of_a_returned_error_is_left_alone_and_its_missing_fields_are_a
     assert "Vary" not in response.headers
 
 
+@pytest.mark.standard("challenge-on-401", "allow-on-405")
 @pytest.mark.parametrize(
     ("status", "name", "value"),
     [
@@ -382,6 +383,7 @@ def test_an_exception_without_a_code_is_a_500_that_hides_its_text(
 # -- 5xx
 
 
+@pytest.mark.standard("problem-detail", "generic-500")
 def test_a_crash_is_hidden_and_is_logged_and_signalled_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -397,6 +399,7 @@ def test_a_crash_is_hidden_and_is_logged_and_signalled_once(
     assert record.exc_info[0] is RuntimeError
 
 
+@pytest.mark.standard("no-error-as-success", "generic-500")
 @pytest.mark.parametrize(
     "error",
     [
@@ -524,6 +527,7 @@ def test_a_trapped_exception_in_production_is_a_500_of_the_contract() -> None:
     assert strict_json(response) == {"error": INTERNAL}
 
 
+@pytest.mark.standard("no-internals")
 def test_the_body_is_the_same_in_debug_and_production() -> None:
     def view() -> Any:
         return request.form["absent"]

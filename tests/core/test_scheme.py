@@ -44,6 +44,7 @@ def request_with(**environ: str) -> Request:
 # -- challenges
 
 
+@pytest.mark.standard("challenge-on-401")
 def test_a_401_has_a_challenge_whether_there_is_a_scheme_or_not() -> None:
     exc = ApiError(status=401)
     assert values((BEARER,), None, exc, REALM) == ['Bearer realm="x"']
@@ -76,6 +77,7 @@ def test_a_scheme_that_would_not_do_has_no_challenge() -> None:
     assert values((KEY,), BEARER, None, REALM) == ['ApiKey realm="x"']
 
 
+@pytest.mark.standard("challenge-parameters-once")
 def test_configured_parameters_follow_and_never_repeat_one() -> None:
     parameters = (("realm", "x"), ("resource_metadata", "https://a/b"), ("scope", "read"))
     assert values((BEARER, BASIC), BEARER, InvalidToken(), parameters) == [
@@ -88,6 +90,7 @@ def test_configured_parameters_follow_and_never_repeat_one() -> None:
     ]
 
 
+@pytest.mark.standard("challenge-parameters-once")
 def test_a_parameter_occurs_once_whatever_its_case() -> None:
     exc = InvalidToken("Log in.", challenge={"Realm": "y", "ERROR": "z"})
     assert values((BEARER,), BEARER, exc, (("realm", "x"), ("Error", "configured"))) == [

@@ -117,6 +117,7 @@ def test_a_blank_message_is_replaced(blank: object) -> None:
 # -- pointers and parameters
 
 
+@pytest.mark.standard("pointer-escapes")
 @pytest.mark.parametrize(
     ("name", "pointer"),
     [
@@ -143,6 +144,7 @@ def test_a_pointer_is_escaped_and_leads_to_the_value(name: str, pointer: str) ->
     assert resolve(pointer, {name: "value"}) == "value"
 
 
+@pytest.mark.standard("pointer-escapes")
 @given(st.lists(st.one_of(st.text(max_size=20), st.integers(0, 10)), min_size=1, max_size=5))
 def test_every_pointer_is_a_uri_fragment_that_leads_to_the_value(path: list[str | int]) -> None:
     steps = [
@@ -170,6 +172,7 @@ def test_a_field_with_an_empty_name_is_named() -> None:
     )
 
 
+@pytest.mark.standard("parameter-instead-of-pointer")
 def test_outside_the_body_an_error_names_its_parameter() -> None:
     assert describe({"to": ["no"]}, 20, "query").errors == (
         FieldError("no", parameter="to", location="query"),

@@ -73,6 +73,7 @@ def test_a_valid_token_passes_whatever_the_case_of_the_scheme() -> None:
         assert get(app, "/me", {"Authorization": f"{scheme} good"}).json == {"sub": "me"}
 
 
+@pytest.mark.standard("401-for-credentials", "bearer-without-error")
 def test_a_missing_header_is_a_401_without_an_error_code() -> None:
     response = get(make()[0], "/me", {})
     assert response.status_code == 401
@@ -100,6 +101,7 @@ def test_the_log_says_nothing_when_mod_wsgi_passes_the_header_on(
     assert "WSGIPassAuthorization" not in caplog.text
 
 
+@pytest.mark.standard("invalid-token")
 def test_a_rejected_token_is_a_401_with_the_code_invalid_token() -> None:
     response = get(make()[0], "/me", {"Authorization": "Bearer bad"})
     assert response.status_code == 401
@@ -109,6 +111,7 @@ def test_a_rejected_token_is_a_401_with_the_code_invalid_token() -> None:
     }
 
 
+@pytest.mark.standard("invalid-token")
 @pytest.mark.parametrize(
     "value", ["Bearer", "Bearer ", "Bearer a b", "Bearer a=b", "bearer good, Bearer x"]
 )
@@ -130,6 +133,7 @@ def test_credentials_of_another_scheme_never_reach_the_verifier(value: str) -> N
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
+@pytest.mark.standard("bearer-parameter")
 @given(st.text(st.characters(max_codepoint=255)))
 def test_every_authorization_header_is_answered(value: str) -> None:
     app, _ = make()

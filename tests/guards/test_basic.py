@@ -49,6 +49,7 @@ def test_a_username_and_a_password_are_a_principal() -> None:
     assert client.get("/", headers={"Authorization": encoded("ann:pässwörd: 1")}).text == "ann"
 
 
+@pytest.mark.standard("401-for-credentials", "basic-realm", "basic-charset")
 @pytest.mark.parametrize(
     ("authorization", "sentence"),
     [

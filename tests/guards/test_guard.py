@@ -67,6 +67,7 @@ def test_checks_run_in_a_fixed_order_whatever_the_order_of_the_decorators(
         assert runs == [order.name for order in sorted(orders)] + ["view"]
 
 
+@pytest.mark.standard("most-urgent")
 def test_the_guards_of_the_package_refuse_in_the_order_of_the_contract(
     make_app: Callable[..., Flask],
 ) -> None:

@@ -41,6 +41,7 @@ def csv_app(make_app: Callable[..., Flask]) -> Flask:
     return app_with(make_app, produces("text/csv")(lambda: "ok"))
 
 
+@pytest.mark.standard("media-type-case", "json-suffix")
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -65,6 +66,7 @@ def test_json_is_accepted_whatever_the_case_and_parameters_of_its_type(
     assert (response.status_code, response.get_json()) == (200, {"a": 1})
 
 
+@pytest.mark.standard("accept-on-415")
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -103,6 +105,7 @@ def test_another_media_type_is_a_415_that_names_json(
         assert "Accept-Patch" not in response.headers
 
 
+@pytest.mark.standard("accept-patch")
 def test_a_415_for_a_patch_has_accept_patch(make_app: Callable[..., Flask]) -> None:
     response = (
         app_with(make_app, requires_json(echo))
@@ -203,6 +206,7 @@ def test_every_content_type_is_answered(
 # -- consumes
 
 
+@pytest.mark.standard("media-type-case", "json-suffix")
 def test_only_the_named_media_types_are_accepted(make_app: Callable[..., Flask]) -> None:
     client = app_with(
         make_app, consumes("text/csv", "Application/JSON; charset=utf-8")(lambda: "ok")
@@ -241,6 +245,7 @@ def chosen() -> Response:
     return Response(str(negotiated_type), content_type=str(negotiated_type))
 
 
+@pytest.mark.standard("no-accept", "vary-accept")
 @pytest.mark.parametrize(
     ("accept", "media_type"),
     [
@@ -265,6 +270,7 @@ def test_a_client_gets_the_type_that_it_prefers(
     assert response.headers["Vary"] == "Accept"
 
 
+@pytest.mark.standard("406-lists-types")
 @pytest.mark.parametrize(
     "accept",
     [

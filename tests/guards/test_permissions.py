@@ -47,6 +47,7 @@ def get(app: Flask, path: str, headers: dict[str, str] | None = GOOD) -> TestRes
     return app.test_client().get(path, headers=headers)
 
 
+@pytest.mark.standard("403-for-permissions", "challenge-on-403", "insufficient-scope")
 def test_all_permissions_are_required_and_the_challenge_names_them() -> None:
     app, _ = make()
     assert get(app, "/read").status_code == 200
@@ -140,6 +141,7 @@ def test_requires_permissions_without_names_fails_where_it_stands(names: Any) ->
         requires_permissions(*names)
 
 
+@pytest.mark.standard("scope-characters")
 def test_a_permission_name_cannot_break_the_challenge() -> None:
     app, _ = make()
     app.add_url_rule(
@@ -210,6 +212,7 @@ def parts(response: TestResponse, path: str) -> tuple[str, list[tuple[str, str]]
     return response.status, headers, plain(response.text)
 
 
+@pytest.mark.standard("hide-as-404")
 @pytest.mark.parametrize("accept", ACCEPTS)
 @pytest.mark.parametrize("path", ["/hidden", "/found"])
 @pytest.mark.parametrize("sent", SENT, ids=str)

@@ -172,6 +172,7 @@ def test_an_author_sees_each_refusal_as_werkzeugs_class(app: Flask) -> None:
 # -- compressed bodies
 
 
+@pytest.mark.standard("accept-encoding-on-415")
 @pytest.mark.parametrize(
     ("path", "content_type", "body"),
     [

@@ -255,6 +255,7 @@ def test_a_valid_token_does_not_open_what_needs_a_key(three: Flask) -> None:
         }
 
 
+@pytest.mark.standard("several-challenges")
 def test_a_401_has_a_challenge_for_each_scheme_and_the_one_that_was_sent_comes_first(
     three: Flask,
 ) -> None:
@@ -273,6 +274,7 @@ def test_a_401_has_a_challenge_for_each_scheme_and_the_one_that_was_sent_comes_f
     ]
 
 
+@pytest.mark.standard("resource-metadata")
 def test_what_is_configured_stands_in_each_challenge() -> None:
     app = Flask("resource")
     app.config["APIERRORS_CHALLENGE"] = {"resource_metadata": "https://api.example/meta"}
@@ -292,6 +294,7 @@ def test_what_is_configured_stands_in_each_challenge() -> None:
     ]
 
 
+@pytest.mark.standard("step-up")
 def test_a_view_can_ask_for_a_newer_login() -> None:
     app = Flask("step-up")
     ApiErrors(app).verify_token({"right": "ann"}.get)

@@ -124,6 +124,7 @@ def test_flask_limiter_and_we_count_on_the_same_counters(make_app: Callable[...,
 # -- the 429
 
 
+@pytest.mark.standard("429-explains")
 def test_the_429_says_the_limit_and_when_to_retry(
     make_app: Callable[..., Flask], strict_json: Callable[..., Any]
 ) -> None:
@@ -155,6 +156,7 @@ def test_the_administrators_sentence_has_placeholders(
     assert client.get("/limited").json == {"error": "Slow down (1 per 1 minute), back in 60 s."}
 
 
+@pytest.mark.standard("quota-exceeded")
 def test_problem_json_names_the_violated_policies(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
@@ -181,6 +183,7 @@ def test_retry_after_is_enough_for_all_exceeded_limits(
     assert answer.json["violated-policies"] == ["limited", "limited-2"]
 
 
+@pytest.mark.standard("retry-after-not-before-t")
 @pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
 @pytest.mark.parametrize("cost", [1, 2])
 def test_waiting_as_long_as_retry_after_says_is_enough(

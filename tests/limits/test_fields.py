@@ -23,6 +23,7 @@ from .samples import charge
 SCOPES = st.sampled_from(["global", "ships", "admin.users", "meta"])
 
 
+@pytest.mark.standard("rate-limit-policy", "no-unwanted-requests")
 def test_the_fields_of_a_limited_route_have_its_policy_and_what_is_left(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:
@@ -78,6 +79,7 @@ def test_the_nearest_is_sent_for_each_strategy_and_with_deduct_when(
     assert limits == ['"x";r=1', '"x";r=0', '"x";r=0']
 
 
+@pytest.mark.standard("retry-after-not-before-t")
 def test_an_error_of_the_view_has_the_fields_too_and_keeps_its_retry_after(
     make_app: Callable[..., Flask],
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_quota_has_the_name_of_its_scope() -> None:
     ]
 
 
+@pytest.mark.standard("partition-key-secrets")
 def test_a_name_is_printable_and_no_text_of_a_client(make_app: Callable[..., Flask]) -> None:
     app = make_app(RATELIMIT_HEADERS_ENABLED=True)
     scoped = rate_limit("9/hour", scope=lambda endpoint: request.args["scope"])
@@ -138,6 +141,7 @@ def test_outside_the_api_there_are_no_such_fields(make_app: Callable[..., Flask]
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["0", "0"]
 
 
+@pytest.mark.standard("rate-limit-policy", "rate-limit")
 @given(
     st.lists(
         st.builds(
