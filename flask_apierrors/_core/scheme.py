@@ -230,14 +230,18 @@ def sentence_of_401(
 
 def missing_sentence(schemes: Sequence[Scheme], req: Request) -> Sentence:
     """Return the sentence for a request without credentials for any of these schemes."""
-    in_authorization = [
-        scheme for scheme in schemes if scheme.in_authorization and not scheme.is_ambient
-    ]
-    if in_authorization and req.environ.get("HTTP_AUTHORIZATION"):
-        return Sentence("malformed-authorization", credentials=words_of(in_authorization))
-    if len(schemes) == 1 or len(in_authorization) == len(schemes) > 0:
+    if req.environ.get("HTTP_AUTHORIZATION"):
+        in_authorization = [scheme for scheme in schemes if _is_sent_in_authorization(scheme)]
+        if in_authorization:
+            return Sentence("malformed-authorization", credentials=words_of(in_authorization))
+    if len(schemes) == 1 or (schemes and all(map(_is_sent_in_authorization, schemes))):
         return schemes[0].missing()
     return needed_sentence(schemes)
+
+
+def _is_sent_in_authorization(scheme: Scheme) -> bool:
+    """Whether a client adds credentials in the header. A browser's ambient ones are not added."""
+    return scheme.in_authorization and not scheme.is_ambient
 
 
 def needed_sentence(schemes: Sequence[Scheme]) -> Sentence:

@@ -133,7 +133,7 @@ def check_authenticated(req: Request, state: RequestState, names: Collection[str
 
 def _check_optional(req: Request, state: RequestState, names: Collection[str] = ()) -> None:
     _verify_once(req, state)
-    if state.scheme is not None or state.rejection is not None or not state.app.schemes:
+    if state.scheme is not None or state.rejection is not None or not state.app.hooks.schemes:
         check_authenticated(req, state, names)
 
 
@@ -234,7 +234,7 @@ def read_credentials(req: Request, state: RequestState) -> Scheme | None:
     if state.is_read:
         return state.scheme
     state.is_read = True
-    for scheme in state.app.schemes:
+    for scheme in state.app.hooks.schemes:
         if state.scheme is not None and scheme.is_ambient:
             break
         try:
@@ -264,7 +264,8 @@ def _verify_once(req: Request, state: RequestState) -> None:
         return
     try:
         principal = scheme.verify(state.credentials)
-        _check_principal(principal)
+        if type(principal) not in _USUAL_PRINCIPALS:
+            _check_principal(principal)
         if principal:
             state.principal = principal
             # RFC 9111 section 3.5 keeps shared caches off what the Authorization header opens.
@@ -288,8 +289,6 @@ _NO_PRINCIPALS = (
 
 def _check_principal(principal: Any) -> None:
     """Check that a verifier did not return a refusal, as a view may."""
-    if type(principal) in _USUAL_PRINCIPALS:
-        return
     is_status = type(principal) is tuple and any(_is_status(item) for item in principal[1:2])
     if is_status or isinstance(principal, _NO_PRINCIPALS):
         kind = type(principal).__name__

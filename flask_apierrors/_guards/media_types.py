@@ -98,7 +98,7 @@ def _is_json(media_type: str) -> bool:
 def _content_type_check(accepted: tuple[str, ...], accepts: Callable[[str], bool]) -> Check:
     def check(req: Request, state: RequestState) -> None:
         content_type = req.environ.get("CONTENT_TYPE") or ""
-        if content_type in accepted or accepts(essence(content_type)) or is_bodiless(req):
+        if content_type in accepted or is_bodiless(req) or accepts(essence(content_type)):
             return
         raise unsupported_media_type(accepted, req.method)
 

@@ -35,8 +35,9 @@ class ApiRequest(HeadersRequest):
     Outside ``APIERRORS_URL_PREFIXES`` it is Flask's.
     """
 
-    #: What Flask sets is the JSON provider of the app.
-    _provider: Any = flask_json
+    # Flask sets `json_module`, the JSON provider of the app, on each request. Few requests read it,
+    # so its setter is that of a slot: see HeadersRequest.
+    __slots__ = ("_provider",)
 
     @property
     def _config(self) -> Config | None:
@@ -62,17 +63,6 @@ class ApiRequest(HeadersRequest):
         if self.shallow or self._config is None:
             return super().stream
         return cast("IO[bytes]", open_body(self.environ, self.max_content_length))
-
-    # Flask sets this attribute on each request, and few requests read it.
-    @property
-    def json_module(self) -> Any:
-        """The strict decoder over the app's JSON provider."""
-        config = self._config
-        return self._provider if config is None else JsonDecoder(self._provider, config.strict_json)
-
-    @json_module.setter
-    def json_module(self, provider: Any) -> None:
-        self._provider = provider
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Raise a 400, or a 415 if the body does not claim to be JSON or is compressed."""
@@ -130,6 +120,19 @@ class ApiRequest(HeadersRequest):
             self.query_string.decode()
         except UnicodeDecodeError:
             raise ApiError(Sentence("malformed-query"), status=400) from None
+
+
+def _json_module(req: ApiRequest) -> Any:
+    """Return the strict decoder over the app's JSON provider."""
+    provider: Any = getattr(req, "_provider", flask_json)
+    config = req._config
+    return provider if config is None else JsonDecoder(provider, config.strict_json)
+
+
+ApiRequest.json_module = property(
+    _json_module,
+    ApiRequest._provider.__set__,  # type: ignore[attr-defined]
+)
 
 
 def use_request_class(app: Flask) -> None:

@@ -22,6 +22,8 @@ def accepted(app: AppState, names: Collection[str]) -> tuple[Scheme, ...]:
             "A guard needs to know the client, but the app has no way to authenticate. Register "
             "one, such as a function that verifies tokens with @errors.verify_token."
         )
+    if not names:
+        return schemes
     registered = [scheme.name.lower() for scheme in schemes]
     for name in names:
         if name not in registered:
@@ -29,7 +31,7 @@ def accepted(app: AppState, names: Collection[str]) -> tuple[Scheme, ...]:
                 f"A guard accepts the scheme {name!r}, which the app does not have. It has: "
                 f"{', '.join(registered)}."
             )
-    return tuple(scheme for scheme in schemes if not names or scheme.name.lower() in names)
+    return tuple(scheme for scheme in schemes if scheme.name.lower() in names)
 
 
 def mark_with_schemes(mark: Mark, app: AppState, names: Sequence[str], rest: str = "") -> Mark:
