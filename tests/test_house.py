@@ -38,9 +38,9 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "fields": (),
     "_libraries": (
+        ("frames",),
         (
             "closures",
-            "frames",
             "gunicorn",
             "jsonschema",
             "marshmallow",

@@ -70,6 +70,8 @@ def locate(data: object, req: Request) -> Locate:
     It compares the data with what the app read of the request. To read more could fail, and would
     cost more than the validation.
     """
+    if data is not None and "stream" in vars(req) and data is _json(req):
+        return lambda path: None  # most data is the body
     names_read = _names_read(req)  # now, because to compare reads more
     likely = likely_location(req)
     sources = [(location, source) for location, source in _sources(req) if source is not None]

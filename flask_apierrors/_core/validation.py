@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
@@ -108,17 +109,18 @@ class Invalid(NamedTuple):
         return "; ".join((*self.sentences, self.text_of(Sentence("more-errors", count=self.more))))
 
 
-class Validator(Protocol):
+class Validator(ABC):
     """A library that validates. Each has a file of its own in ``_libraries``."""
 
     def exceptions(self) -> tuple[type[Exception], ...]:
         """Return its exceptions that are no ``HTTPException``. Import the library here."""
-        ...
+        return ()
 
     def is_internal(self, exc: Exception, req: Request) -> bool:
         """Whether an exception is this library's, and about data that no client sent."""
-        ...
+        return False
 
+    @abstractmethod
     def describe(
         self, exc: Exception, req: Request, config: Config
     ) -> Invalid | HTTPException | None:
@@ -126,7 +128,6 @@ class Validator(Protocol):
 
         An ``HTTPException`` is answered instead, for a body that could not be parsed at all.
         """
-        ...
 
 
 def describe(

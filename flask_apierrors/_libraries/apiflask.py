@@ -14,16 +14,12 @@ from .._core.errors import ApiError, code_of_status, status_title
 from .._core.road import displace_handlers, error_response, register_handler
 from .._core.state import AppState, current_request
 from .._core.text import as_text
-from .frames import OutputValidation
 from .marshmallow import is_validation_error
 from .pydantic import validation_failed
 from .webargs import LOCATIONS
 
-
-class ApiFlask(OutputValidation):
-    """What its ``output`` finds wrong."""
-
-    function = ("apiflask.schema_adapters.pydantic", "serialize_output")
+#: What validates the response of a view with ``output``: its module, and its name there.
+VALIDATES_OUTPUT = ("apiflask.schema_adapters.pydantic", "serialize_output")
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:

@@ -14,10 +14,10 @@ from .._core.errors import FieldError
 from .._core.origin import find, is_internal, likely_location
 from .._core.sentences import NAMED, Sentence
 from .._core.text import as_json
-from .._core.validation import Invalid, Message, Path, describe_errors, field_error
+from .._core.validation import Invalid, Message, Path, Validator, describe_errors, field_error
 
 
-class JsonSchema:
+class JsonSchema(Validator):
     """What jsonschema finds wrong."""
 
     def exceptions(self) -> tuple[type[Exception], ...]:

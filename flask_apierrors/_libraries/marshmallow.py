@@ -12,12 +12,12 @@ from .._core.config import Config
 from .._core.origin import is_internal, locate
 from .._core.pointer import MISSING, child_of
 from .._core.request_headers import RequestHeaders
-from .._core.validation import Dialect, Invalid, Message, Path, Place, describe
+from .._core.validation import Dialect, Invalid, Message, Path, Place, Validator, describe
 
 _SCHEMA = "_schema"
 
 
-class Marshmallow:
+class Marshmallow(Validator):
     """What marshmallow finds wrong."""
 
     def exceptions(self) -> tuple[type[Exception], ...]:

@@ -12,7 +12,7 @@ from flask import Flask
 from .._core.first_request import name_of
 from .._core.road import error_response
 from .._core.state import AppState, current_flask, current_request
-from .frames import OutputValidation, variables_of
+from .frames import variables_of
 from .pydantic import validation_failed
 from .webargs import refusal_of_json
 
@@ -25,10 +25,8 @@ _LOCATIONS = {
 }
 
 
-class OpenApi3(OutputValidation):
-    """What it finds wrong in responses."""
-
-    function = ("flask_openapi3.utils", "run_validate_response")
+#: What validates the response of a view: its module, and its name there.
+VALIDATES_OUTPUT = ("flask_openapi3.utils", "run_validate_response")
 
 
 def adapt(app: Flask, state: AppState) -> Iterable[str]:

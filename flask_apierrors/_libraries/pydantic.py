@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Request
@@ -17,10 +17,12 @@ from .._core.validation import (
     Invalid,
     LazyErrors,
     Message,
+    Validator,
     describe_errors,
     failed_validation,
     field_error,
 )
+from .frames import variables_of
 
 #: Errors that are about what is not there. Their value is that of the parent.
 MISSING_TYPES = ("missing", "missing_argument", "missing_keyword_only_argument")
@@ -60,8 +62,15 @@ _PARAMS = frozenset(
 )
 
 
-class Pydantic:
-    """What pydantic finds wrong."""
+class Pydantic(Validator):
+    """What pydantic finds wrong.
+
+    :param output_functions: The functions of other libraries that validate responses: the module of
+        each, and its name there.
+    """
+
+    def __init__(self, output_functions: Collection[tuple[str, str]]) -> None:
+        self._output_functions = output_functions
 
     def exceptions(self) -> tuple[type[Exception], ...]:
         """Return pydantic's exception, if it is imported."""
@@ -70,7 +79,10 @@ class Pydantic:
 
     def is_internal(self, exc: Exception, req: Request) -> bool:
         """Whether a ``ValidationError`` is about data of the server's own."""
-        return isinstance(exc, self.exceptions()) and is_internal(exc, req, data=exc)
+        return isinstance(exc, self.exceptions()) and (
+            is_internal(exc, req, data=exc)
+            or any(any(variables_of(exc, *function)) for function in self._output_functions)
+        )
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | None:
         """Describe a ``ValidationError``."""

@@ -18,7 +18,7 @@ from .._core.first_request import name_of
 from .._core.origin import likely_location
 from .._core.sentences import Sentence
 from .._core.state import AppState, current_flask, current_request
-from .._core.validation import Invalid, Message, failed_validation, field_error
+from .._core.validation import Invalid, Message, Validator, failed_validation, field_error
 from .frames import variables_of
 
 
@@ -32,16 +32,8 @@ def adapt(app: Flask, state: AppState) -> Iterable[str]:
             yield f"{name_of(api.handle_error)} (Flask-RESTful)"
 
 
-class Restful:
+class Restful(Validator):
     """What the argument parser of Flask-RESTful finds wrong."""
-
-    def exceptions(self) -> tuple[type[Exception], ...]:
-        """Return nothing: Flask-RESTful raises an ``HTTPException``."""
-        return ()
-
-    def is_internal(self, exc: Exception, req: Request) -> bool:
-        """Return ``False``: the parser reads the request itself."""
-        return False
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe the messages by argument."""

@@ -13,7 +13,7 @@ from .._core.errors import ApiError, FieldError, ValidationFailed
 from .._core.first_request import name_of
 from .._core.road import Handler, register_handler
 from .._core.state import AppState, current_flask
-from .._core.validation import Invalid, failed_validation
+from .._core.validation import Invalid, Validator, failed_validation
 from .frames import variables_of
 from .jsonschema import field_errors
 from .restful import apis_of, data_of, describe_arguments, yields
@@ -62,16 +62,8 @@ def _invalid_mask(exc: Exception) -> ValidationFailed:
     return ValidationFailed(FieldError(f"{exc}.", parameter=name, location="header"))
 
 
-class Restx:
+class Restx(Validator):
     """What the payload validation and the argument parser of Flask-RESTX find wrong."""
-
-    def exceptions(self) -> tuple[type[Exception], ...]:
-        """Return nothing: Flask-RESTX raises an ``HTTPException``."""
-        return ()
-
-    def is_internal(self, exc: Exception, req: Request) -> bool:
-        """Return ``False``: Flask-RESTX reads the request itself."""
-        return False
 
     def describe(self, exc: Exception, req: Request, config: Config) -> Invalid | ApiError | None:
         """Describe what does not fit a model, or the messages by argument."""

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from .._core.validation import Validator
-from .apiflask import ApiFlask
+from . import apiflask, openapi3
 from .jsonschema import JsonSchema
 from .marshmallow import Marshmallow
-from .openapi3 import OpenApi3
 from .pydantic import Pydantic
 from .restful import Restful
 from .restx import Restx
 from .webargs import Webargs
 
 VALIDATORS: tuple[Validator, ...] = (
-    ApiFlask(),
-    OpenApi3(),
     Marshmallow(),
     Restx(),
     Restful(),
     Webargs(),
-    Pydantic(),
+    Pydantic((apiflask.VALIDATES_OUTPUT, openapi3.VALIDATES_OUTPUT)),
     JsonSchema(),
 )
 

@@ -14,7 +14,7 @@ from .._core.config import Config
 from .._core.errors import ApiError, FieldErrors
 from .._core.sentences import Sentence
 from .._core.state import AppState
-from .._core.validation import Invalid, describe
+from .._core.validation import Invalid, Validator, describe
 from .frames import variables_of, went_through
 from .marshmallow import MarshmallowDialect, is_validation_error
 
@@ -63,16 +63,8 @@ def refusal_of_json(req: Request, force: bool = False) -> HTTPException | None:
     return None
 
 
-class Webargs:
+class Webargs(Validator):
     """What webargs finds wrong."""
-
-    def exceptions(self) -> tuple[type[Exception], ...]:
-        """Return nothing: webargs raises an ``HTTPException``."""
-        return ()
-
-    def is_internal(self, exc: Exception, req: Request) -> bool:
-        """Return ``False``: webargs reads the request itself."""
-        return False
 
     def describe(
         self, exc: Exception, req: Request, config: Config
