@@ -37,6 +37,7 @@ from .state import (
     request_state,
 )
 from .statuses import STATUSES
+from .validation import Validator
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -207,10 +208,10 @@ def register_validators(app: Flask, state: AppState) -> None:
     """Handle the exceptions of the libraries that validate, as far as they are imported."""
     for validator in state.validators:
         for cls in validator.exceptions():
-            register_handler(app, cls, state, handle_validation_error)
+            register_handler(app, cls, state, partial(handle_validation_error, validator))
 
 
-def handle_validation_error(exc: Exception, app: AppState) -> Any:
+def handle_validation_error(validator: Validator, exc: Exception, app: AppState) -> Any:
     """Answer an invalid request. Invalid data of the server's own is a crash.
 
     The traceback is dropped then, unless a debugger needs it. The frame of marshmallow that raised
@@ -218,8 +219,7 @@ def handle_validation_error(exc: Exception, app: AppState) -> Any:
     collector runs.
     """
     req = current_request()
-    is_internal = any(validator.is_internal(exc, req) for validator in app.validators)
-    if is_internal and find_converter(exc, app) is None:
+    if validator.is_internal(exc, req) and find_converter(exc, app) is None:
         return leave_to_flask(exc, req, app)
     answer = handle(exc, app)
     if not app.app.debug and app.config.covers(req.path):
@@ -314,7 +314,8 @@ def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Respo
         return flask_handle(flask_app, *args)
     note_exception(exc, current_request(), app)
     if not is_answer(exc):
-        register_validators(flask_app, app)  # one may have been imported since the app was made
+        if type(exc).__module__ != "builtins":
+            register_validators(flask_app, app)  # one may have been imported meanwhile
         mistakes = (find(exc, current_request()) for find in app.client_mistakes)
         exc = next(filter(None, mistakes), exc)
     if not is_answer(exc):
@@ -355,7 +356,7 @@ def _finalize(answer: Response, context: list[Any], exc: Exception, app: AppStat
 
 
 def _leave(response: Response, req: Request, app: AppState) -> Response:
-    """Complete what leaves without ``finish``, because a function of ``after_request`` failed."""
+    """Complete what left without ``finish`` if a function of ``after_request`` failed."""
     response = complete(response, req, app)
     if error_answered.receivers:
         announce(response, req, app)
@@ -372,7 +373,7 @@ def finish(app: AppState, process: Callable[..., Response], *args: Any) -> Respo
         ``after_request`` would cost three times as much: Flask asks whether each is ``async def``.
     :param args: The response. Flask 3.2 passes the app context before it.
     """
-    response = process(current_flask(), *args)
+    response = process(app.app_ref(), *args)
     req = current_request()
     state: RequestState | None = getattr(req, REQUEST_STATE, None)
     if state is not None:
@@ -388,12 +389,7 @@ def finish(app: AppState, process: Callable[..., Response], *args: Any) -> Respo
         if response.status_code < 400:
             _identify(response, req, app)
             return response
-        response = complete(response, req, app)
-    elif len(vars(response)) == 1:  # is_ready, in place
-        if app.config.request_id_header is not None:
-            response.identify(app.config.request_id_header, request_id_of(req, app) or "")
-    else:
-        response = complete(response, req, app)
+    response = complete(response, req, app)
     if error_answered.receivers:
         announce(response, req, app)
     return response
@@ -405,35 +401,40 @@ def _identify(response: Response, req: Request, app: AppState) -> None:
     A response that is kept, in a cache or in a variable, has the ID of an earlier request. It is
     replaced.
     """
-    name, identifier = app.config.request_id_header, request_id_of(req, app)
-    if name is None or identifier is None:
+    identifier = request_id_of(req, app)
+    if identifier is None:
         return
+    name: str = app.config.request_id_header  # type: ignore[assignment]
     headers, lower_name = response.headers, name.lower()
     for field, value in headers:  # `getlist` takes three times as long
         if field.lower() == lower_name:
-            if value != vars(response).get(_IDENTIFIED):
+            if value != getattr(response, _IDENTIFIED, None):
                 return
             headers.remove(name)
             break
     headers.add(name, identifier)
-    object.__setattr__(response, _IDENTIFIED, identifier)  # of a ready one, it stays ready
+    setattr(response, _IDENTIFIED, identifier)
 
 
 def _vary_on_accept(headers: Headers) -> None:
     # Much faster than `response.vary`, which parses the field and writes it again.
-    values = headers.getlist("Vary")
-    if values:
-        headers["Vary"] = merged_list(*values, "Accept")
-    else:
-        headers.add("Vary", "Accept")
+    for name, _ in headers:
+        if name.lower() == "vary":
+            headers["Vary"] = merged_list(*headers.getlist("Vary"), "Accept")
+            return
+    headers.add("Vary", "Accept")
 
 
 def complete(response: Response, req: Request, app: AppState) -> Response:
     """Give an error the fields that it lacks, and a body if it has none, whoever made it.
 
-    A 401 needs a challenge, a 405 its methods (RFC 9110 sections 15.5.2 and 15.5.6). A response
-    that is no error gets the request ID.
+    A 401 needs a challenge, a 405 its methods (RFC 9110 sections 15.5.2 and 15.5.6). A ready one
+    lacks the request ID alone, and so does a response that is no error.
     """
+    if isinstance(response, ReadyResponse) and len(vars(response)) == 1:  # is_ready, in place
+        if app.config.request_id_header is not None:
+            response.identify(app.config.request_id_header, request_id_of(req, app) or "")
+        return response
     if not is_error(response):
         _identify(response, req, app)
         return response
