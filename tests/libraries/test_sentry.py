@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, abort
+from flask import Flask, abort, before_render_template, got_request_exception, request_started
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from flask_apierrors._core.first_request import meet_libraries
@@ -42,6 +42,7 @@ def transport() -> Iterator[Sent]:
         patch.setattr(Flask, "__call__", Flask.__call__)
         patch.setattr(logging.Logger, "callHandlers", logging.Logger.callHandlers)
         import sentry_sdk
+        from sentry_sdk.integrations import flask as integration
         from sentry_sdk.integrations.dedupe import DedupeIntegration
         from sentry_sdk.integrations.flask import FlaskIntegration
         from sentry_sdk.integrations.logging import LoggingIntegration
@@ -63,6 +64,10 @@ def transport() -> Iterator[Sent]:
         )
         yield sent
         sentry_sdk.init()
+        # These keep the requests of later tests.
+        before_render_template.disconnect(integration._add_sentry_trace)
+        request_started.disconnect(integration._request_started)
+        got_request_exception.disconnect(integration._capture_exception)
     for name in set(sys.modules) - loaded:
         del sys.modules[name]
 
