@@ -163,6 +163,7 @@ class Counting:
         except StorageFailed as failure:
             charges.clear()
             if not self.settings.swallows_errors:
+                failure.retry_after = self._state.config.retry_after
                 raise refusal_of(failure, req) from failure.__cause__
         if state.complete is None and self._has_to_complete(charges, state):
             state.complete = self._complete

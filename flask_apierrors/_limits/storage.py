@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
@@ -40,23 +41,20 @@ _NO_ANSWER = object()
 _logger = PackageLogger()
 
 
-def storage_arguments(
-    uri: str, config: Mapping[str, Any], retry_after: int
-) -> tuple[str, dict[str, Any]]:
+def storage_arguments(uri: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the URI and the options with which ``limits`` makes the storage of an app.
 
     :param uri: The URI that the author or the administrator chose.
     """
     if storage_scheme(uri) == "memory":
         return f"{ProcessMemory.STORAGE_SCHEME[0]}://", {}
-    options = {"fallback": falls_back(config), "retry_after": retry_after}
-    return f"{GuardedStorage.STORAGE_SCHEME[0]}:{uri}", options
+    return f"{GuardedStorage.STORAGE_SCHEME[0]}:{uri}", {"fallback": falls_back(config)}
 
 
-def guard_storage(limiter: Limiter, config: Mapping[str, Any], retry_after: int) -> None:
+def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
     """Give the Limiter of an author a guarded storage. Its own decorators then use that one."""
     uri = storage_uri_of(limiter) or storage_uri(config)
-    guarded_uri, options = storage_arguments(uri, config, retry_after)
+    guarded_uri, options = storage_arguments(uri, config)
     storage = storage_from_string(guarded_uri, **storage_options_of(limiter), **options)
     assert isinstance(storage, Storage)
     replace_storage(limiter, storage)
@@ -86,7 +84,6 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     :param uri: The URI of the remote storage, after ``guarded:``.
     :param fallback: Whether to count in memory meanwhile. Otherwise each call raises a 503.
-    :param retry_after: Seconds for the ``Retry-After`` of that 503.
     :param options: Options of the remote storage, which replace its short default time-outs.
     :raises ConfigurationError: for an unknown storage.
     :raises ImportError: for a driver that is not installed.
@@ -96,9 +93,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     #: The errors of the storage that a call may raise.
     base_exceptions = ()
 
-    def __init__(
-        self, uri: str, *, fallback: bool = True, retry_after: int = 30, **options: Any
-    ) -> None:
+    def __init__(self, uri: str, *, fallback: bool = True, **options: Any) -> None:
         super().__init__()
         self._uri = uri.removeprefix(f"{self.STORAGE_SCHEME[0]}:")
         self._options = options
@@ -109,7 +104,6 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             if fallback
             else "Limited requests get a 503"
         )
-        self._retry_after = retry_after
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None
         self._next_probe = self._next_reminder = 0.0
@@ -166,7 +160,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         elif time.monotonic() >= self._next_probe:
             self._start_probe()
         if self._memory is None:
-            raise StorageFailed(retry_after=self._retry_after)
+            raise StorageFailed
         return call(self._memory)
 
     def _ask(self, call: Callable[[Any], Any]) -> Any:
@@ -230,7 +224,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
 
     def _start_probe(self) -> None:
         with self._lock:
-            # After a fork, the prober of the parent process is not alive in the child.
+            # After a fork, the prober of the parent process is not alive.
             if self.healthy or (self._prober is not None and self._prober.is_alive()):
                 return
             self._next_probe = time.monotonic() + PROBE_INTERVAL
@@ -248,22 +242,13 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             if time.monotonic() >= self._next_reminder:
                 self._warn("still fails", failure)
             return
-        if self._hangs(remote):
-            return
+        begun = time.monotonic()
+        DEADLINE.at = begun + self._time_out
+        with suppress(Exception):
+            self._failed_call(remote)  # maybe for another node of a cluster
+        if time.monotonic() - begun >= self._time_out:
+            return  # requests would wait for that node
         with self._lock:
             self.remote = remote
             self.healthy = True
         _logger.warning("The storage of the rate limits is back.")
-
-    def _hangs(self, remote: Storage) -> bool:
-        """Make the call that failed, which may be for another node of a cluster.
-
-        It may fail again, but it must not hang: a request would have to wait for it.
-        """
-        begun = time.monotonic()
-        DEADLINE.at = begun + self._time_out
-        try:
-            self._failed_call(remote)
-        except Exception:
-            return time.monotonic() - begun >= self._time_out
-        return False

@@ -105,7 +105,7 @@ class RateLimits:
         from .storage import storage_arguments
 
         config = self._state.config
-        uri, options = storage_arguments(storage_uri(app.config), app.config, config.retry_after)
+        uri, options = storage_arguments(storage_uri(app.config), app.config)
         limiter = make_limiter(app, self._limiters, uri, options)
         if limiter.enabled:
             check_limits(app.config, config.rate_limits)
@@ -123,7 +123,7 @@ class RateLimits:
 
         app = self._state.app
         if limiter.enabled:
-            guard_storage(limiter, app.config, self._state.config.retry_after)
+            guard_storage(limiter, app.config)
         if not self._is_adopted:
             self._is_adopted = True
             if self.limiter is not None:
