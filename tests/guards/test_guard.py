@@ -403,7 +403,7 @@ def _refuse_without_key(sent: dict[str, Any]) -> int | None:
 STACKED = {
     "limited": Stacked(limited, {Order.RATE_LIMIT: lambda sent: 429 if sent["over"] else None}),
     "requires_auth": Stacked(requires_auth, {Order.AUTHENTICATION: _refuse_anonymous}),
-    "requires_key": Stacked(requires_auth("key"), {Order.AUTHENTICATION: _refuse_without_key}),
+    "requires_key": Stacked(requires_auth("key"), {Order.SCHEME: _refuse_without_key}),
     "requires_permissions": Stacked(
         requires_permissions("write"),
         {

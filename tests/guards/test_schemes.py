@@ -83,6 +83,22 @@ def test_a_guard_that_names_a_scheme_accepts_only_its_credentials(app: Flask) ->
         assert response.headers.getlist("WWW-Authenticate") == ['HMAC realm="api"']
 
 
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        (requires_auth("signature"), requires_permissions("read")),
+        (requires_permissions("read"), requires_auth("signature")),
+    ],
+)
+def test_a_401_names_only_what_all_guards_of_the_view_accept(
+    app: Flask, inner: Any, outer: Any
+) -> None:
+    app.add_url_rule("/both", "both", outer(inner(lambda: {})))
+    response = app.test_client().get("/both")
+    assert response.status_code == 401
+    assert response.headers.getlist("WWW-Authenticate") == ['HMAC realm="api"']
+
+
 @pytest.mark.parametrize("names", [(), ("signature", 1), (None,)])
 def test_requires_auth_without_a_view_or_names_fails_where_it_stands(names: Any) -> None:
     with pytest.raises(TypeError, match='Write @requires_auth, or @requires_auth\\("key"\\)'):

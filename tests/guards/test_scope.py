@@ -188,7 +188,7 @@ def test_checks_of_the_app_and_of_the_view_run_in_one_order(make_app: Callable[.
     errors = ApiErrors()
     app = make_app(errors)
     errors.guard(app, recorder(Order.PERMISSIONS), recorder(Order.RATE_LIMIT))
-    errors.guard("x", recorder(Order.ACCEPT))
+    errors.guard("x", recorder(Order.ACCEPT), recorder(Order.SCHEME))
     view: Any = recorder(Order.JSON)(recorder(Order.AUTHENTICATION)(lambda: "ok"))
     app.add_url_rule("/x", "x", view)
     assert status(app, "/x") == 200

@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 from flask import Flask, abort
 
-from flask_apierrors import ApiErrors, current_principal, rate_limit, requires_permissions
+from flask_apierrors import (
+    ApiErrors,
+    current_principal,
+    rate_limit,
+    requires_auth,
+    requires_permissions,
+)
 from flask_apierrors.testing import as_principal, production, unlimited
 
 
@@ -69,3 +75,13 @@ def test_requests_come_from_a_principal_without_a_token() -> None:
         assert client.get("/me", headers={"Authorization": "Bearer x"}).status_code == 200
     assert client.get("/me").status_code == 401
     assert len(app.before_request_funcs[None]) == 0
+
+
+def test_a_principal_passes_a_guard_that_names_a_scheme() -> None:
+    app = Flask("app")
+    ApiErrors(app).verify_key(header="X-API-Key")(lambda key: None)
+    view = requires_auth("key")(lambda: str(current_principal))
+    app.add_url_rule("/key", "key", view)
+    with as_principal(app, "buoy"):
+        assert app.test_client().get("/key").text == "buoy"
+    assert app.test_client().get("/key").status_code == 401
