@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	"$$name" -c "$(NEW_ENOUGH)" 2>/dev/null && command -v "$$name" && break; done)
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --constraint constraints.txt
+# setuptools warns of editable installs.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 # setuptools, which pip builds this package with
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
@@ -73,6 +74,14 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info instance docs/_build htmlcov .coverage* .*_cache .hypothesis .tox
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Shows each package while pip gets it, and fails if pip does.
+define install
+	@echo "Installing into $(VENV), for '$(@F)':"
+	@rm -f $@
+	@{ $(PIP) $(1) && touch $@; } | awk '/^Collecting/ { print "  " $$2; fflush() }'
+	@test -e $@
+endef
+
 # Each file in .venv says that what has its name is installed, as pyproject.toml and constraints.txt ask.
 
 $(VENV)/pip: constraints.txt
@@ -80,26 +89,22 @@ $(VENV)/pip: constraints.txt
 		echo "make: needs Python 3.10 or newer with venv and ensurepip (Debian: python3-venv). Name one: make PYTHON=/path" >&2; \
 		exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
-	$(PIP) --upgrade pip
-	@touch $@
+	$(call install,--upgrade pip)
+
+EXAMPLE := --editable '.[jwt,openapi]' --group run
 
 $(VENV)/run: $(VENV)/pip pyproject.toml setup.cfg
-	$(PIP) --editable '.[jwt,openapi]'
-	@touch $@
+	$(call install,$(EXAMPLE))
 
 $(VENV)/test $(VENV)/docs: $(VENV)/run
-	$(PIP) --group $(@F)
-	@touch $@
+	$(call install,--group $(@F))
 
 $(VENV)/dist $(VENV)/versions: $(VENV)/pip pyproject.toml
-	$(PIP) --group $(@F)
-	@touch $@
+	$(call install,--group $(@F))
 
 $(VENV)/browser: $(VENV)/test
-	$(PIP) --group $(@F)
-	@touch $@
+	$(call install,--group $(@F))
 
 # mypy reads the types of what the tests use, and the benchmarks race what the tests speak to.
 $(VENV)/lint $(VENV)/bench: $(VENV)/test
-	$(PIP) --group $(@F)
-	@touch $@
+	$(call install,--group $(@F))
