@@ -9,8 +9,22 @@ from typing import Any
 
 from flask import Flask
 
-from . import annotations, health, measurements, openapi, statistics, store, tokens
+from flask_apierrors import requires_auth
+
+from . import (
+    annotations,
+    health,
+    measurements,
+    monitoring,
+    openapi,
+    statistics,
+    store,
+    tokens,
+)
 from .errors import errors
+
+#: The endpoints that need no token and no key.
+OPEN = ("health.check", "openapi.*", "tokens.create")
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
@@ -29,6 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
             "office": {"secret": "office-secret", "scope": "measurements:read"},
             "kiosk": {"secret": "kiosk-secret", "scope": ""},
         },
+        API_KEYS={"buoy-key": {"sub": "buoy", "scope": "annotations:write"}},
         MAX_CONTENT_LENGTH=64 * 1024,
         RATELIMIT_DEFAULT="100 per minute",
         APIERRORS_RATE_LIMITS={"health.check": None},
@@ -38,6 +53,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_prefixed_env("TELEMETRY")
 
     errors.init_app(app)
+    errors.guard(app, requires_auth("bearer", "key"), except_=OPEN)
+    monitoring.init_app(app)
     store.init_app(app)
     for part in (tokens, measurements, statistics, annotations, health, openapi):
         app.register_blueprint(part.blueprint)

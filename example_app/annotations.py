@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sqlite3 import DatabaseError
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
+import pydantic
 from flask import Blueprint, Response, jsonify, request, url_for
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from flask_apierrors import (
     current_principal,
@@ -17,7 +19,6 @@ from flask_apierrors import (
     requires_json,
     requires_permissions,
 )
-from flask_apierrors.fields import Timestamp
 
 from .errors import AnnotationNotFound
 from .store import connection, matching_series
@@ -26,23 +27,25 @@ from .window import iso, requested_window
 blueprint = Blueprint("annotations", __name__)
 
 
-def check_series(name: str) -> None:
+def check_series(name: str) -> str:
     domain, _, path = name.partition("/")
     if name not in (series.name for series in matching_series(domain, path)):
-        raise ValidationError("No series has this name.")
+        raise ValueError("No series has this name.")
+    return name
 
 
-def check_storable(text: str) -> None:
+def check_printable(text: str) -> str:
     if not text.isprintable():
-        raise ValidationError("Write one line of printable text.")
+        raise ValueError("Write one line of printable text.")
+    return text
 
 
-class AnnotationSchema(Schema):
-    series = fields.String(
-        required=True, validate=check_series, metadata={"example": "engine/aurora/port/rpm"}
+class NewAnnotation(BaseModel, extra="forbid", strict=True):
+    series: Annotated[str, AfterValidator(check_series)] = Field(
+        examples=["engine/aurora/port/rpm"]
     )
-    time = Timestamp(required=True)
-    text = fields.String(required=True, validate=[validate.Length(1, 500), check_storable])
+    time: AwareDatetime
+    text: Annotated[str, AfterValidator(check_printable)] = Field(min_length=1, max_length=500)
 
 
 @blueprint.get("/annotations")
@@ -64,16 +67,16 @@ def list_all() -> Response:
 @requires_json
 @produces("application/json")
 @rate_limit("30/minute")
-@raises(ValidationError, DatabaseError)
+@raises(pydantic.ValidationError, DatabaseError)
 def create() -> tuple[Response, int, dict[str, str]]:
     """Add an annotation."""
-    annotation = AnnotationSchema().load(request.get_json())
+    annotation = NewAnnotation.model_validate_json(request.get_data())
     row = (
         str(uuid4()),
-        annotation["series"],
-        int(annotation["time"].timestamp()),
+        annotation.series,
+        int(annotation.time.timestamp()),
         current_principal["sub"],
-        annotation["text"],
+        annotation.text,
     )
     with connection() as store:
         store.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?)", row)
@@ -84,11 +87,12 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @requires_permissions("annotations:write")
 @rate_limit("30/minute")
 @raises(AnnotationNotFound, DatabaseError)
-def delete(id: UUID) -> tuple[str, int]:
+def delete(id: UUID) -> tuple[str, int] | AnnotationNotFound:
     """Delete an annotation."""
     with connection() as store:
-        if not store.execute("DELETE FROM annotations WHERE id = ?", (str(id),)).rowcount:
-            raise AnnotationNotFound(f"There is no annotation {id}.")
+        deleted = store.execute("DELETE FROM annotations WHERE id = ?", (str(id),)).rowcount
+    if not deleted:
+        return AnnotationNotFound(f"There is no annotation {id}.")
     return "", 204
 
 

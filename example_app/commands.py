@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from shlex import quote
 from typing import NamedTuple
@@ -9,7 +11,7 @@ from typing import NamedTuple
 import jwt
 from flask import Flask
 
-from .errors import AUDIENCE
+from .clients import AUDIENCE
 
 
 class Command(NamedTuple):
@@ -27,7 +29,7 @@ def commands(app: Flask, url: str) -> list[Command]:
     statistics = f"{url}/statistics/engine/aurora/port/rpm"
     titanic = f"{url}/measurements/engine/titanic/port/rpm"
     token = f'curl -s -u %s -X POST -H "Accept: text/plain" {url}/token'
-    store = quote(app.config["DATABASE"])
+    annotation = '{"series": "engine/aurora/port/rpm", "time": "2025-05-21T10:00Z", "text": ""}'
     return [
         Command(
             200, "a token that is valid for one hour", f"TOKEN=$({token % 'bridge:bridge-secret'})"
@@ -43,6 +45,12 @@ def commands(app: Flask, url: str) -> list[Command]:
             f'{get} -H "Accept: text/csv" "{url}/measurements/engine/*/port/rpm?limit=3"',
         ),
         Command(400, "a time without an offset", f'{get} "{rpm}?to=2025-05-25T09:41:00"'),
+        Command(
+            400,
+            "an API key instead of a token, and a body that isn't valid",
+            'curl -i -H "X-API-Key: buoy-key" -H "Content-Type: application/json"'
+            f" -d '{annotation}' {url}/annotations",
+        ),
         Command(401, "no token", f"curl -i {rpm}"),
         Command(
             401,
@@ -73,12 +81,20 @@ def commands(app: Flask, url: str) -> list[Command]:
             "a bug",
             f'{get} "{statistics}?from=2025-05-21&to=2025-05-21T00:01:00Z"',
         ),
-        Command(
-            503,
-            "the store is missing",
-            f"mv {store} {store}.away; curl -i {url}/health; mv {store}.away {store}",
-        ),
+        Command(503, "the store is locked", in_locked_store(app, f"curl -i {url}/health")),
     ]
+
+
+def in_locked_store(app: Flask, command: str) -> str:
+    """Hold a lock while a command runs. The lock ends with the process, whatever happens to it."""
+    path, line = (
+        json.dumps(text, ensure_ascii=False) for text in (app.config["DATABASE"], command)
+    )
+    code = (
+        f"import os, sqlite3; store = sqlite3.connect({path}); "
+        f'store.execute("BEGIN EXCLUSIVE"); os.system({line})'
+    )
+    return f"{quote(sys.executable)} -c {quote(code)}"
 
 
 def expired_token(app: Flask) -> str:

@@ -1,4 +1,7 @@
-"""``GET /openapi.json``: the OpenAPI document. Its errors come from the catalogue."""
+"""``GET /openapi.json``: the OpenAPI document. Its errors come from the catalogue.
+
+``GET /`` leads to it, and to the reference page.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,20 @@ from marshmallow import Schema, fields
 
 from flask_apierrors.openapi import ApiErrorsPlugin
 
-from .annotations import AnnotationSchema
+from .annotations import NewAnnotation
 from .window import WindowSchema
 
 Operation = dict[str, Any]
+
+INDEX = """<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>Vessel telemetry</title>
+<h1>Vessel telemetry</h1>
+<p>The <a href="errors">errors</a> of this API, and its <a href="openapi.json">OpenAPI document</a>.
+The terminal that runs it shows requests to try.
+"""
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -56,6 +69,12 @@ class Health(Schema):
     measurements = fields.Integer(required=True)
 
 
+@blueprint.get("/")
+def index() -> str:
+    """Get links to what describes this API."""
+    return INDEX
+
+
 @blueprint.get("/openapi.json")
 def document() -> Response:
     """Get the OpenAPI document of this API."""
@@ -72,9 +91,6 @@ def specification(app: Flask) -> APISpec:
     info = {"description": "The measurements of a fleet of vessels."}
     spec = APISpec(
         "Vessel telemetry", "1.0.0", "3.1.0", plugins=plugins, info=info, servers=[{"url": "/"}]
-    )
-    spec.components.security_scheme(
-        "Client", {"type": "http", "scheme": "basic", "description": "A client ID and its secret."}
     )
     window: list[Any] = [{"in": "query", "schema": WindowSchema}]
     without_limit: list[Any] = [{"in": "query", "schema": WindowSchema(exclude=("limit",))}]
@@ -107,6 +123,8 @@ def specification(app: Flask) -> APISpec:
     description = operation(
         "getDocument", "Get this document.", {200: success("This document.", {"type": "object"})}
     )
+    page = {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}
+    spec.path("/", operations={"get": operation("getIndex", "Get links.", {200: page})})
     spec.path("/openapi.json", operations={"get": description})
     return spec
 
@@ -116,9 +134,7 @@ def get_token() -> Operation:
     created["content"]["text/plain"] = {
         "schema": {"type": "string", "description": "Only the token."}
     }
-    return operation("getToken", "Get a token for a client ID and its secret.", {200: created}) | {
-        "security": [{"Client": []}]
-    }
+    return operation("getToken", "Get a token for a client ID and its secret.", {200: created})
 
 
 def read(parameters: list[Any]) -> Operation:
@@ -154,7 +170,10 @@ def annotate() -> Operation:
     created["headers"] = {
         "Location": {"description": "Its URL.", "required": True, "schema": {"type": "string"}}
     }
-    body = {"required": True, "content": {"application/json": {"schema": AnnotationSchema}}}
+    body = {
+        "required": True,
+        "content": {"application/json": {"schema": NewAnnotation.model_json_schema()}},
+    }
     return operation("createAnnotation", "Add an annotation.", {201: created}) | {
         "requestBody": body
     }

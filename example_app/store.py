@@ -65,7 +65,7 @@ def connection() -> sqlite3.Connection:
     """
     if "connection" not in g:
         uri = Path(current_app.config["DATABASE"]).absolute().as_uri()
-        g.connection = sqlite3.connect(f"{uri}?mode=rw", uri=True)
+        g.connection = sqlite3.connect(f"{uri}?mode=rw", uri=True, timeout=1)
     current: sqlite3.Connection = g.connection
     return current
 

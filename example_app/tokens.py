@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import hmac
 import time
-from secrets import token_hex
 
 import jwt
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify
 
-from flask_apierrors import negotiated_type, produces, raises, rate_limit
+from flask_apierrors import (
+    current_principal,
+    negotiated_type,
+    produces,
+    rate_limit,
+    requires_auth,
+)
 
-from .errors import AUDIENCE, InvalidClient, signing_key
+from .clients import AUDIENCE, signing_key
 
 LIFETIME = 3_600  # seconds
-#: Stands in for an unknown client, so that the response takes as long as for a known one.
-UNKNOWN = {"secret": token_hex(), "scope": ""}
 
 blueprint = Blueprint("tokens", __name__)
 
 
 @blueprint.post("/token")
+@requires_auth("basic")
 @rate_limit("20/minute")
 @produces("application/json", "text/plain")
-@raises(InvalidClient)
 def create() -> Response:
     """Get a token that is valid for one hour. Send the client ID and secret with HTTP Basic."""
-    client_id, scope = authenticated_client()
-    expires = int(time.time()) + LIFETIME
-    claims = {"sub": client_id, "scope": scope, "aud": AUDIENCE, "exp": expires}
+    scope = current_principal["scope"]
+    claims = {
+        "sub": current_principal["sub"],
+        "scope": scope,
+        "aud": AUDIENCE,
+        "exp": int(time.time()) + LIFETIME,
+    }
     token = jwt.encode(claims, signing_key(""), algorithm="HS256")
     if negotiated_type == "text/plain":
         response = Response(token, mimetype="text/plain")
@@ -41,22 +47,3 @@ def create() -> Response:
         )
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def authenticated_client() -> tuple[str, str]:
-    """Return the ID and the scope of the client."""
-    client_id, secret = basic_credentials()
-    client = current_app.config["CLIENTS"].get(client_id, UNKNOWN)
-    if not hmac.compare_digest(secret.encode(), client["secret"].encode()):
-        raise InvalidClient("The client ID or the client secret is wrong.")
-    return client_id, client["scope"]
-
-
-def basic_credentials() -> tuple[str, str]:
-    try:
-        authorization = request.authorization
-    except ValueError:  # Werkzeug decodes only ASCII.
-        authorization = None
-    if authorization is None or authorization.type != "basic":
-        raise InvalidClient("Send a client ID and its secret with HTTP Basic authentication.")
-    return authorization.username or "", authorization.password or ""

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -30,15 +31,24 @@ from werkzeug.test import TestResponse
 
 pytest.importorskip("apispec")
 pytest.importorskip("jwt")
+pytest.importorskip("pydantic")
 
 import jwt
 
 from example_app import create_app, store
-from example_app.commands import commands
-from flask_apierrors.testing import record
+from example_app.__main__ import ENVIRONMENT
+from example_app.commands import commands, in_locked_store
+from flask_apierrors import catalogue
+from flask_apierrors.testing import assert_error, audit, record
 
+ID = "00000000-0000-4000-8000-000000000000"
 RPM = "/measurements/engine/aurora/port/rpm"
 Query = Callable[..., TestResponse]
+
+
+@pytest.fixture(autouse=True)
+def error_receivers() -> None:
+    """Keep the receiver of the test kit, which all other tests disconnect."""
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +214,8 @@ def test_wrong_credentials_are_a_401_with_a_basic_challenge(
     headers = {} if authorization is None else {"Authorization": authorization}
     response = client.post("/token", headers=headers)
     assert response.status_code == 401
-    assert response.headers.getlist("WWW-Authenticate") == [
-        'Basic realm="telemetry", charset="UTF-8"'
-    ]
+    challenge = 'Basic realm="api", charset="UTF-8"'
+    assert response.headers.getlist("WWW-Authenticate") == [challenge]
     assert error(response)
 
 
@@ -242,14 +251,15 @@ def test_a_token_for_another_audience_is_refused(client: FlaskClient, app: Flask
         ("GET", "/statistics/engine/aurora/port/rpm"),
         ("GET", "/annotations"),
         ("POST", "/annotations"),
-        ("DELETE", "/annotations/00000000-0000-4000-8000-000000000000"),
+        ("DELETE", f"/annotations/{ID}"),
     ],
 )
 def test_every_endpoint_requires_a_token_and_its_permission(
     client: FlaskClient, method: str, url: str
 ) -> None:
     missing = client.open(url, method=method)
-    assert (missing.status_code, missing.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    challenges = missing.headers.getlist("WWW-Authenticate")
+    assert (missing.status_code, challenges) == (401, ['Bearer realm="api"', 'ApiKey realm="api"'])
     response = client.open(
         url, method=method, headers={"Authorization": f"Bearer {token(client, 'kiosk')}"}
     )
@@ -265,6 +275,29 @@ def test_a_client_that_can_read_cannot_write(client: FlaskClient) -> None:
     headers = {"Authorization": f"Bearer {token(client, 'office')}"}
     assert client.get("/annotations", headers=headers).status_code == 200
     assert client.post("/annotations", json={}, headers=headers).status_code == 403
+
+
+def test_an_api_key_does_what_its_client_may_do(client: FlaskClient) -> None:
+    headers = {"X-API-Key": "buoy-key"}
+    annotation = {"series": "weather/aurora/wind/speed", "time": "2025-05-21T10:00:00Z"}
+    created = client.post("/annotations", json=annotation | {"text": "Gust"}, headers=headers)
+    assert (created.status_code, created.get_json()["author"]) == (201, "buoy")
+    assert_error(client.get(RPM, headers=headers), 403, "forbidden")
+    forged = client.get(RPM, headers={"X-API-Key": "guessed"})
+    assert_error(
+        forged, 401, "invalid-credentials", headers={"WWW-Authenticate": re.compile("ApiKey")}
+    )
+
+
+def test_a_secret_is_only_good_for_a_token(client: FlaskClient) -> None:
+    response = client.get(RPM, auth=("bridge", "bridge-secret"))
+    assert response.status_code == 401
+    assert "Basic" not in str(response.headers.getlist("WWW-Authenticate"))
+
+
+def test_only_what_is_named_is_open(app: Flask) -> None:
+    openings = {operation.rule for operation in catalogue(app).operations if not operation.guards}
+    assert openings == {"/", "/health", "/openapi.json"}
 
 
 # -- measurements
@@ -486,22 +519,19 @@ def test_an_annotation_is_created_listed_and_deleted(
 @pytest.mark.parametrize(
     ("members", "sentence"),
     [
-        ({"series": None}, "Invalid 'series': Missing data for required field."),
+        ({"series": None}, "Invalid 'series': Field required."),
         ({"series": "engine/*/port/rpm"}, "Invalid 'series': No series has this name."),
         ({"series": "\ud800"}, "Malformed JSON: a text holds half a surrogate pair."),
         ({"series": ""}, "Invalid 'series': No series has this name."),
-        ({"series": 5}, "Invalid 'series': Not a valid string."),
-        (
-            {"time": 1747785600},
-            "Invalid 'time' timestamp: Invalid timestamp or format: 1747785600, ",
-        ),
-        ({"time": "2025-05-25T09:41:00"}, "Invalid 'time' timestamp: "),
-        ({"text": ""}, "Invalid 'text': Length must be between 1 and 500."),
-        ({"text": "a" * 501}, "Invalid 'text': Length must be between 1 and 500."),
+        ({"series": 5}, "Invalid 'series': Input should be a valid string."),
+        ({"time": 1747785600}, "Invalid 'time': Input should be a valid datetime."),
+        ({"time": "2025-05-25T09:41:00"}, "Invalid 'time': Input should have timezone info."),
+        ({"text": ""}, "Invalid 'text': String should have at least 1 character."),
+        ({"text": "a" * 501}, "Invalid 'text': String should have at most 500 characters."),
         ({"text": "\ud800"}, "Malformed JSON: a text holds half a surrogate pair."),
         ({"text": "a\x00b"}, "Invalid 'text': Write one line of printable text."),
-        ({"text": ["a"]}, "Invalid 'text': Not a valid string."),
-        ({"author": "captain"}, "Invalid 'author': Unknown field."),
+        ({"text": ["a"]}, "Invalid 'text': Input should be a valid string."),
+        ({"author": "captain"}, "Invalid 'author': Extra inputs are not permitted."),
     ],
 )
 def test_a_wrong_annotation_is_a_400_that_names_the_field(
@@ -599,6 +629,34 @@ def test_a_damaged_store_is_a_503(client: FlaskClient, app: Flask) -> None:
     assert client.get("/health").status_code == 503
 
 
+# -- the whole API
+
+
+def test_the_api_keeps_its_promises(app: Flask) -> None:
+    report = audit(app)
+    assert not report, report
+
+
+def test_the_first_page_leads_to_the_errors_and_to_openapi(client: FlaskClient) -> None:
+    page = client.get("/")
+    assert page.mimetype == "text/html"
+    for link in re.findall(r'href="([^"]+)"', page.text):
+        assert client.get(f"/{link}").status_code == 200
+    assert 'href="errors"' in page.text
+    assert 'href="openapi.json"' in page.text
+
+
+def test_the_log_has_each_error_with_its_code_and_its_id(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/nowhere", headers={"X-Request-ID": "quoted"})
+    client.delete(f"/annotations/{ID}", headers={"X-API-Key": "buoy-key", "X-Request-ID": "r2"})
+    assert [record.getMessage() for record in caplog.records if record.name == "example_app"] == [
+        "404 not-found: /nowhere#quoted",
+        f"404 annotation-not-found: /annotations/{ID}#r2",
+    ]
+
+
 # -- rate limits
 
 
@@ -681,29 +739,75 @@ def shell(line: str, **environment: str) -> str:
     return run.stdout
 
 
+def test_nothing_is_broken_if_the_command_for_the_lock_is_killed(served: tuple[Flask, str]) -> None:
+    app, _ = served
+    shell(in_locked_store(app, "kill -9 $PPID"))
+    assert app.test_client().get("/health").status_code == 200
+
+
 def test_the_example_prints_the_commands_for_its_port_and_serves(tmp_path: Path) -> None:
+    database = str(tmp_path / "telemetry.sqlite")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    database = str(tmp_path / "telemetry.sqlite")
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "example_app", str(port)],
-        cwd=Path(__file__).parent.parent,
-        env=os.environ | {"TELEMETRY_DATABASE": database},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    with process:
+    with run_example(str(port), TELEMETRY_DATABASE=database) as process:
         assert process.stdout is not None
         lines = read_until("Running on", process.stdout)
         health = shell(f"curl -s http://127.0.0.1:{port}/health")
         process.terminate()
-    printed = [line.strip() for line in lines if line.startswith("#")]
-    expected = commands(create_app({"DATABASE": database}), f"http://127.0.0.1:{port}")
-    assert printed == [f"# {status}: {title}" for status, title, _ in expected]
-    assert expected[0].line + "\n" in lines
+    text = "".join(lines)
+    for status, title, line in commands(
+        create_app({"DATABASE": database}), f"http://127.0.0.1:{port}"
+    ):
+        assert (f"# {status}: {title}\n{line}\n" in text) or "expired" in title
+    assert f"http://127.0.0.1:{port}/errors" in text
+    assert f"http://127.0.0.1:{port}/openapi.json" in text
     assert '"measurements":50400' in health
+
+
+def run_example(port: str, **environment: str) -> subprocess.Popen[str]:
+    """Start the example as ``make run`` does."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "example_app", port],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def test_the_printed_environment_variable_limits_queries_and_nothing_else(
+    filled_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (assignment,) = [line for line in ENVIRONMENT.splitlines() if not line.startswith("#")]
+    name, value = shlex.split(assignment)[0].split("=", 1)
+    monkeypatch.setenv(name, value)
+    client = create_app({"DATABASE": str(filled_store)}).test_client()
+    headers = {"Authorization": f"Bearer {token(client)}"}
+    assert [client.get(RPM, headers=headers).status_code for _ in range(3)] == [200, 200, 429]
+    assert {client.get("/health").status_code for _ in range(120)} == {200}
+
+
+def test_a_busy_port_is_one_line_that_says_what_to_write() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        with run_example(str(port)) as process:
+            output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert (
+        output == f"Port {port}: Address already in use. Choose another: make run PORT={port + 1}\n"
+    )
+
+
+@pytest.mark.parametrize("port", ["abc", "80000", "0", "-1", "65536", "٣", "5000 ", "9" * 5_000])
+def test_a_bad_port_is_one_line_that_says_what_to_write(port: str) -> None:
+    with run_example(port) as process:
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert output == (f"{port!r} is not a port. Choose one from 1 to 65535: make run PORT=5001\n")
 
 
 def read_until(words: str, stream: IO[str]) -> list[str]:

@@ -24,7 +24,7 @@ COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; sch
 AUTHENTICATION = """
 [auth.openapi.Bearer]
 bearer = "{token}"
-[auth.openapi.Client]
+[auth.openapi.Basic]
 username = "bridge"
 password = "bridge-secret"
 """
@@ -81,7 +81,7 @@ def explore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explore:
                 line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
             )
         assert result.returncode == 0, result.stdout[-6_000:] + result.stderr[-2_000:]
-        assert "Tested: 7" in result.stdout
+        assert "Tested: 8" in result.stdout
 
     return run
 
