@@ -24,7 +24,7 @@ from .flask_limiter import (
     request_limit,
 )
 from .plans import Plan, Plans, check_endpoints, method_of
-from .quotas import Charge, Counters, Quota
+from .quotas import Charge, Counters, Quota, by_window
 from .rate_limit import Declaration
 from .refusals import StorageFailed, measure_exceeded, refuse
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .settings import OnBreach
 
 _logger = PackageLogger()
-#: Flask-Limiter logs each exceeded limit here.
-_exceeded_logger = logging.getLogger("flask-limiter")
+#: Flask-Limiter logs here each exceeded limit, and what it swallows.
+_limiter_logger = logging.getLogger("flask-limiter")
 
 
 class Counting:
@@ -75,8 +75,8 @@ class Counting:
             return
         try:
             plan = self._plan(req)
-        except Exception:
-            if self._needs_principal(req):
+        except Exception as error:
+            if self._needs_principal(req) or self._swallows(error):
                 return  # a function that returns a limit wants a principal: the view is a 401
             raise
         if plan.quotas or (self.settings.fallback_limits and not plan.lifts_declarations):
@@ -92,8 +92,8 @@ class Counting:
             return
         try:
             quotas = self.plans.quotas_of(declaration, self._identity(req), method_of(req))
-        except Exception:
-            if declaration.varies and self._needs_principal(req):
+        except Exception as error:
+            if (declaration.varies and self._needs_principal(req)) or self._swallows(error):
                 return  # the function wants a principal: the next check is a 401
             raise
         self._count(quotas, req, state)
@@ -102,18 +102,28 @@ class Counting:
         """Count a request for the limits that Flask-Limiter's decorators gave to a function."""
         if is_unjudged(req, self._state.app) or self._plan(req).lifts_declarations:
             return
-        default, own = self._reader.of_function(
-            self._state.app, req.endpoint or "", self._identity(req), method_of(req), name
-        )
-        # A function may be called several times in a request, and counts each time.
-        self._count(default, req, state)
-        self._count(own, req, state, is_repeatable=True)
+        try:
+            default, own = self._reader.of_function(
+                self._state.app, req.endpoint or "", self._identity(req), method_of(req), name
+            )
+        except Exception as error:
+            if self._swallows(error):
+                return
+            raise
+        self._count(by_window(default + own), req, state, repeatable=own)
 
     def _needs_principal(self, req: Request) -> bool:
         """Whether the guard of the view will refuse the request, which has no principal."""
         view = self._state.app.view_functions.get(req.endpoint or "")
         marks = marks_of_view(view, method_of(req))
         return any(mark.authenticates for mark in marks) and known_principal(req) is None
+
+    def _swallows(self, error: Exception, what: str = "Failed to rate limit") -> bool:
+        """Whether the app wants to go on after an error, which then is only logged."""
+        if isinstance(error, HTTPException) or not self.settings.swallows_errors:
+            return False
+        _limiter_logger.error(what, exc_info=error)
+        return True
 
     def _plan(self, req: Request) -> Plan:
         return self.plans.plan(req.endpoint, self._identity(req), method_of(req))
@@ -141,7 +151,7 @@ class Counting:
         req: Request,
         state: RequestState,
         *,
-        is_repeatable: bool = False,
+        repeatable: tuple[Quota, ...] = (),
     ) -> None:
         filters = self.settings.filters
         if filters and any(is_exempt() for is_exempt in filters):
@@ -149,22 +159,26 @@ class Counting:
         if state.charges is None:
             state.charges = []
         charges: list[Charge] = state.charges
-        if self.settings.fallback_limits and not self.counters.healthy:
+        has_fallback = bool(self.settings.fallback_limits) and not self.counters.healthy
+        if has_fallback:
             quotas = () if charges else self._fallback_quotas(req)
-        new = self._charges(quotas, req, state)
-        if is_repeatable:
-            keys = {charge.key for charge in new}
-            charges[:] = [old for old in charges if old.key not in keys or old.taken_at]
-        elif charges:
-            new = [charge for charge in new if not any(_is_same(charge, old) for old in charges)]
-        charges += new
         try:
+            new = self._charges(quotas, req, state)
+            if charges:
+                new = _without_repetitions(new, charges, repeatable)
+            charges += new
             self._take(new, charges, req, state)
         except StorageFailed as failure:
             charges.clear()
             if not self.settings.swallows_errors:
                 failure.retry_after = self._state.config.retry_after
                 raise refusal_of(failure, req) from failure.__cause__
+        except Exception as error:
+            if not self._swallows(error):
+                raise
+        if self.settings.fallback_limits and not (has_fallback or self.counters.healthy):
+            charges.clear()  # the storage has just failed: other limits hold
+            return self._count((), req, state)
         if state.complete is None and self._has_to_complete(charges, state):
             state.complete = self._complete
         if self.is_public:
@@ -238,7 +252,7 @@ class Counting:
             if not self.counters.has_room(charge):
                 charge.exceeded = True
                 charges.append(charge)
-                on_breach = self.settings.on_meta_breach or self.settings.on_breach
+                on_breach = charge.quota.limit.on_breach or self.settings.on_meta_breach
                 raise self._refusal([charge], charges, state, on_breach)
 
     def _meta_charges(
@@ -259,9 +273,9 @@ class Counting:
         state: RequestState,
         on_breach: OnBreach | None,
     ) -> HTTPException:
-        """Make the 429, and ask the ``on_breach`` functions of the author for a response."""
+        """Make the 429, unless the author does."""
         for charge in exceeded:
-            _exceeded_logger.info(
+            _limiter_logger.info(
                 "ratelimit %s (%s) exceeded at endpoint: %s",
                 charge.quota.item,
                 charge.client,
@@ -270,17 +284,28 @@ class Counting:
         state.complete = self._complete
         if self.is_public:
             publish(self._limiter, charges)
-        first = exceeded[0]
-        limit = first.quota.limit
-        response = None
-        if on_breach or limit.on_breach:
-            for function in dict.fromkeys((on_breach, limit.on_breach)):
-                result = function(request_limit(self._limiter, first)) if function else None
-                response = result if isinstance(result, Response) else response
+        limit = exceeded[0].quota.limit
+        response = self._response_of_author(exceeded, on_breach)
         req = current_request()
         if response is None and self._state.config.covers(req.path):
             return refusal_of(refuse(limit, charges), req)
         return refusal_of(self._exception(limit, response=response), req)
+
+    def _response_of_author(
+        self, exceeded: list[Charge], on_breach: OnBreach | None
+    ) -> Response | None:
+        """Call the ``on_breach`` functions of the author, which may return a response."""
+        response = None
+        for charge in exceeded[:1] if self.settings.stops_at_first_breach else exceeded:
+            for function in dict.fromkeys((on_breach, charge.quota.limit.on_breach)):
+                try:
+                    result = function(request_limit(self._limiter, charge)) if function else None
+                except Exception as error:
+                    if not self._swallows(error, f"on_breach callback failed with error {error}"):
+                        raise
+                else:
+                    response = result if isinstance(result, Response) else response
+        return response
 
     # -- the response
 
@@ -321,6 +346,23 @@ class Counting:
         is_api = self._state.config.covers(current_request().path)
         described = charges if is_api and not has_fields else []
         add_limit_fields(response, described, nearest, legacy_names)
+
+
+def _without_repetitions(
+    new: list[Charge], charges: list[Charge], repeatable: tuple[Quota, ...]
+) -> list[Charge]:
+    """Leave out what the request has taken already.
+
+    :param repeatable: The limits of a function, which may be called several times in a request and
+        counts each time. Its last charges replace the earlier ones.
+    """
+    again = {charge.key for charge in new if charge.quota in repeatable}
+    charges[:] = [old for old in charges if old.key not in again or old.taken_at]
+    return [
+        charge
+        for charge in new
+        if charge.key in again or not any(_is_same(charge, old) for old in charges)
+    ]
 
 
 def _is_same(charge: Charge, other: Charge) -> bool:

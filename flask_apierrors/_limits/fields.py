@@ -48,7 +48,7 @@ def add_limit_fields(
     """Add the fields to a response.
 
     :param charges: Empty outside the API: only the older fields are added there.
-    :param legacy_names: The names of the older ``X-RateLimit-*`` fields, if the app has any.
+    :param legacy_names: The names of Flask-Limiter's fields, if the app has any.
     """
     delay = delay_seconds(field_of(response, "Retry-After"))
     if delay is not None and nearest.reset is not None and delay < nearest.reset:
@@ -57,8 +57,10 @@ def add_limit_fields(
         add_fields(response, rate_limit_fields(charges, nearest))
     if legacy_names:
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
-        values = (nearest.quota.amount, max(0, nearest.remaining or 0), reset_at)
-        for name, value in zip(legacy_names, values, strict=True):
+        values = [nearest.quota.amount, max(0, nearest.remaining or 0), reset_at]
+        if nearest.reset is not None and delay in (None, nearest.reset):
+            values.append(nearest.reset)  # otherwise the author names another wait
+        for name, value in zip(legacy_names, values, strict=False):
             response.headers.set(name, str(value))
 
 

@@ -181,7 +181,7 @@ def read_settings(limiter: Limiter, app: Flask) -> LimiterSettings:
     config = app.config
     identifier: Any = limiter._request_identifier
     fields = {name.name: field for name, field in limiter._header_mapping.items()}
-    legacy = tuple(fields[name] for name in ("LIMIT", "REMAINING", "RESET"))
+    legacy = tuple(fields[name] for name in ("LIMIT", "REMAINING", "RESET", "RETRY_AFTER"))
     return LimiterSettings(
         key_func=None if limiter._key_func is client_key else limiter._key_func,
         key_prefix=limiter._key_prefix,
@@ -250,9 +250,9 @@ class QuotaReader:
         self._manager = limiter.limit_manager
         self._settings = settings
 
-    def calls_limited_functions(self, endpoint: str) -> bool:
-        """Return whether functions with limits of their own were called at an endpoint."""
-        return self._manager.has_hints(endpoint)
+    def calls_limited_functions(self, endpoint: str) -> int:
+        """Return how many functions with limits of their own were called at an endpoint."""
+        return len(self._manager._endpoint_hints.get(endpoint, ()))
 
     def application(self, identity: str, method: str) -> tuple[Quota, ...]:
         """Return the limits of the whole app."""
@@ -272,7 +272,7 @@ class QuotaReader:
             endpoint,
             endpoint.rpartition(".")[0] or None,
             in_middleware=True,
-            marked_for_limiting=is_marked or self.calls_limited_functions(endpoint),
+            marked_for_limiting=is_marked or self.calls_limited_functions(endpoint) > 0,
         )
         return self.quotas(chain(*limits), identity, method)
 
@@ -326,7 +326,7 @@ class QuotaReader:
     def meta(self, quotas: Iterable[Quota], identity: str, method: str) -> tuple[Quota, ...]:
         """Return the limits on how often a client may exceed quotas."""
         own = [limit for quota in quotas for limit in quota.limit.meta_limits or ()]
-        limits = chain(own, *self._settings.meta_limits)
+        limits = chain(*self._settings.meta_limits, own)
         return self.quotas([each for each in limits if not each.is_exempt], identity, method)
 
     def quotas(

@@ -42,7 +42,7 @@ class Plans:
         self._by_endpoint = state.config.rate_limits
         self._names_requests = names_requests
         self._is_first = is_first
-        self._plans: dict[tuple[str | None, str, bool], Plan] = {}
+        self._plans: dict[tuple[str | None, str, int], Plan] = {}
         self._of_declarations: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
 
     def plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
@@ -51,11 +51,7 @@ class Plans:
         :param identity: The name of the endpoint in the keys of its counters.
         :param method: See :func:`method_of`.
         """
-        key = (
-            endpoint,
-            method,
-            endpoint is not None and self._reader.calls_limited_functions(endpoint),
-        )
+        key = (endpoint, method, self._reader.calls_limited_functions(endpoint or ""))
         plan = self._plans.get(key)
         if plan is None:
             plan = self._make_plan(endpoint, identity, method)

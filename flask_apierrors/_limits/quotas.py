@@ -128,6 +128,8 @@ class Charge:
         self.remaining: int | None = None
         #: The seconds until more is left. ``None``: not measured, or it will never be enough.
         self.reset: int | None = None
+        #: When the window ends, if the storage need not be asked.
+        self.ends_at: float | None = None
         #: When a request took what it may get back.
         self.taken_at: float | None = None
 
@@ -174,7 +176,7 @@ class Counters:
         count = self._storage.incr(charge.key, quota.window, charge.cost)
         charge.remaining = remaining = quota.amount - count
         if count == charge.cost:
-            charge.reset = quota.window  # the first request of a window
+            charge.ends_at = time.time() + quota.window  # the first request of a window
         if remaining < 0 and charge.cost > 1 and self.gives_back:
             self.give_back(charge)  # a smaller request may still be within the quota
         return remaining >= 0
@@ -218,9 +220,11 @@ class Counters:
         """Ask the storage what is left of a quota, and when more is."""
         quota = charge.quota
         if self._is_fixed:
-            if charge.remaining is None:
+            reset_at = charge.ends_at or self._storage.get_expiry(charge.key)
+            if reset_at <= time.time():
+                charge.remaining = quota.amount  # the window ended while the view ran
+            elif charge.remaining is None:
                 charge.remaining = quota.amount - self._storage.get(charge.key)
-            reset_at = self._storage.get_expiry(charge.key)
         else:
             reset_at, charge.remaining = self.strategy.get_window_stats(
                 quota.item, *quota.identifiers(charge.client)

@@ -48,8 +48,8 @@ class LimiterSettings:
     meta_limits: tuple[Limit, ...]
     #: Whether a limited request gets a 503 while the storage is down.
     refuses_without_storage: bool
-    #: The names of the ``X-RateLimit-*`` fields for limit, remaining and reset. Empty: a response
-    #: that is no 429 says nothing about limits.
+    #: The names of Flask-Limiter's fields for limit, remaining, reset and the wait. Empty: a
+    #: response that is no 429 says nothing about limits.
     legacy_field_names: tuple[str, ...]
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Blueprint, Flask, Response, abort, make_response, request
 from flask.views import MethodView
-from flask_limiter import ExemptionScope, Limiter
+from flask_limiter import ExemptionScope, Limiter, MetaLimit
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from flask_apierrors import ApiErrors, rate_limit
@@ -82,6 +82,85 @@ def test_a_request_identifier_joins_endpoints(make_app: Callable[..., Flask]) ->
     app.add_url_rule("/b", "b", lambda: {})
     client = app.test_client()
     assert [client.get(path).status_code for path in ("/a", "/b", "/a")] == [200, 200, 429]
+
+
+@pytest.mark.parametrize("where", ["limit function", "native", "key function", "cost"])
+def test_a_crash_while_counting_lets_the_request_pass_where_the_app_swallows_errors(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    def crash() -> NoReturn:
+        raise LookupError("no plan")
+
+    options: dict[str, Any] = {
+        "key function": {"key_func": crash},
+        "cost": {"cost": crash},
+    }.get(where, {})
+    limit: Any = "1/minute" if options else crash
+    for swallows, expected in ((True, [200, 200]), (False, [500, 500])):
+        errors = ApiErrors()
+        app = make_app(errors, RATELIMIT_SWALLOW_ERRORS=swallows)
+        function: Any = errors.limiter.limit if where == "native" else rate_limit
+        app.add_url_rule("/x", "x", function(limit, **options)(view_of()))
+        assert statuses(app.test_client(), "/x", 2) == expected
+    assert caplog.text.count("LookupError: no plan") == 4, "nothing is swallowed by the log"
+
+
+def test_a_crash_in_a_default_limit_lets_the_request_pass_where_the_app_swallows_errors(
+    make_app: Callable[..., Flask],
+) -> None:
+    plans = {"free": "1/minute"}
+    app = make_app(
+        RATELIMIT_SWALLOW_ERRORS=True,
+        RATELIMIT_DEFAULT=lambda: plans[request.args.get("plan", "")],
+    )
+    app.add_url_rule("/x", "x", view_of())
+    client = app.test_client()
+    assert statuses(client, "/x", 1) == [200]
+    assert statuses(client, "/x?plan=free", 2) == [200, 429]
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+def test_a_crash_in_on_breach_never_lifts_the_limit(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture, swallows: bool
+) -> None:
+    app = make_app(RATELIMIT_SWALLOW_ERRORS=swallows)
+    limited = rate_limit("1/minute", on_breach=lambda limit: 1 / 0)
+    app.add_url_rule("/x", "x", limited(view_of()))
+    assert statuses(app.test_client(), "/x", 2) == [200, 429 if swallows else 500]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(("stops", "times"), [(True, 1), (False, 2)])
+def test_on_breach_is_called_for_each_limit_that_flask_limiter_counts(
+    make_app: Callable[..., Flask], stops: bool, times: int
+) -> None:
+    breached: list[str] = []
+    app = make_app(
+        RATELIMIT_FAIL_ON_FIRST_BREACH=stops,
+        RATELIMIT_ON_BREACH_CALLBACK=lambda breach: breached.append(str(breach.limit)),
+    )
+    app.add_url_rule("/x", "x", rate_limit("1/minute; 1/hour")(view_of()))
+    assert statuses(app.test_client(), "/x", 2) == [200, 429]
+    assert breached == ["1 per 1 minute", "1 per 1 hour"][:times]
+
+
+def test_the_functions_of_meta_limits_have_flask_limiters_order(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    own = MetaLimit("1/hour", on_breach=lambda breach: make_response("own", 429))
+    app = make_app(
+        RATELIMIT_META="2/hour",
+        RATELIMIT_ON_META_BREACH_CALLBACK=lambda breach: make_response("all", 429),
+        RATELIMIT_ON_BREACH_CALLBACK=lambda breach: make_response("limit", 429),
+    )
+    limited = rate_limit("1/second", meta_limits=[own])
+    app.add_url_rule("/x", "x", limited(lambda: "ok"))
+    app.add_url_rule("/y", "y", rate_limit("1/second")(lambda: "ok"))
+    client = app.test_client()
+    texts = [client.get("/x").text for _ in range(3)]
+    texts += [client.get("/y").text for _ in range(3)]
+    texts += [client.get("/x").text]
+    assert texts == ["ok", "limit", "own", "ok", "limit", "all", "all"]
 
 
 def test_the_configured_meta_limit_holds_for_every_endpoint(make_app: Callable[..., Flask]) -> None:

@@ -35,8 +35,7 @@ def test_the_fields_of_a_limited_route_have_its_policy_and_what_is_left(
     ]
     assert [headers["X-RateLimit-Remaining"] for headers in answers] == ["1", "0", "0"]
     assert all(len(headers.getlist("RateLimit")) == 1 for headers in answers)
-    assert "Retry-After" not in answers[0]
-    assert answers[2]["Retry-After"] == "60"
+    assert [headers["Retry-After"] for headers in answers] == ["60"] * 3, "as in Flask-Limiter"
     assert "RateLimit" not in client.get("/free").headers
 
 
@@ -94,6 +93,52 @@ def test_an_error_of_the_view_has_the_fields_too_and_keeps_its_retry_after(
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "120"
     assert answer.headers["RateLimit"] == '"view";r=4', "no time that Retry-After contradicts"
+
+
+@pytest.mark.parametrize("config", [{}, {"RATELIMIT_HEADER_RETRY_AFTER": "X-Wait"}])
+@pytest.mark.parametrize("authors", ["Sun, 06 Nov 2095 01:01:01 GMT", "1000000", "5"])
+def test_the_retry_after_of_a_response_stays(
+    make_app: Callable[..., Flask], authors: str, config: dict[str, str]
+) -> None:
+    app = make_app(RATELIMIT_HEADERS_ENABLED=True, **config)
+    limited = rate_limit("5/hour")
+    app.add_url_rule("/x", "x", limited(lambda: ("", {"Retry-After": authors})))
+    answer = app.test_client().get("/x")
+    assert answer.headers.getlist("Retry-After") == [authors]
+
+
+def test_the_wait_has_the_configured_name_too(make_app: Callable[..., Flask], clock: Clock) -> None:
+    app = limited_app(
+        make_app,
+        "1/minute",
+        RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_HEADER_RETRY_AFTER="X-Wait",
+    )
+    client = app.test_client()
+    answers = [client.get("/limited").headers for _ in range(2)]
+    assert [headers.getlist("X-Wait") for headers in answers] == [["60"], ["60"]]
+    assert [headers.get("Retry-After") for headers in answers] == [None, "60"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_window_that_ends_while_the_view_runs_leaves_the_whole_quota(
+    make_app: Callable[..., Flask], clock: Clock, times: int
+) -> None:
+    app = make_app(RATELIMIT_HEADERS_ENABLED=True)
+
+    @app.get("/x")
+    @rate_limit("5/minute")
+    def view() -> str:
+        clock.now += float(request.args["seconds"])
+        return ""
+
+    client = app.test_client()
+    for _ in range(times):
+        answer = client.get("/x?seconds=20")
+    assert answer.headers["RateLimit"] == f'"view";r={5 - times};t={60 - 20 * times}'
+    answer = client.get("/x?seconds=61")
+    assert answer.headers["RateLimit"] == '"view";r=5;t=0'
+    assert answer.headers["X-RateLimit-Remaining"] == "5"
 
 
 @given(st.lists(SCOPES))

@@ -10,7 +10,8 @@ import pytest
 from flask import Blueprint, Flask, request
 from werkzeug.routing import Rule
 
-from tests.conftest import limited_app, statuses
+from flask_apierrors import ApiErrors
+from tests.conftest import Clock, limited_app, statuses
 
 
 def test_default_limits_hold_for_each_endpoint_by_itself_except_static(
@@ -32,6 +33,29 @@ def test_a_default_limit_may_be_a_function(make_app: Callable[..., Flask]) -> No
     assert statuses(client, "/free", 2) == [200, 429]
     limits.append("9/minute")
     assert statuses(client, "/free", 2) == [200, 200]
+
+
+def test_each_function_that_a_view_calls_may_replace_the_default_limit(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_DEFAULT="1/second")
+    with app.app_context():
+        limit = errors.limiter.limit
+
+    @limit("5/day", override_defaults=False)
+    def few() -> str:
+        return "few"
+
+    @limit("3/day")
+    def many() -> str:
+        return "many"
+
+    app.add_url_rule("/x", "x", lambda: few() if "few" in request.args else many())
+    client = app.test_client()
+    assert statuses(client, "/x?few", 2) == [200, 429]
+    clock.now += 2
+    assert statuses(client, "/x", 4) == [200, 200, 200, 429]
 
 
 def test_the_application_limit_counts_all_endpoints_and_unknown_urls_together(

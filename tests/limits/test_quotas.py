@@ -130,8 +130,9 @@ def test_in_a_fixed_window_taking_measures_what_is_left(clock: Clock) -> None:
         Charge(quota("5/hour"), "a", 3),
         Charge(quota("5/hour"), "a"),
     )
-    assert (counted.take(first), first.remaining, first.reset) == (True, 2, 3600)
-    assert (counted.take(second), second.remaining, second.reset) == (True, 1, None), (
+    ends_at = clock.now + 3600
+    assert (counted.take(first), first.remaining, first.ends_at) == (True, 2, ends_at)
+    assert (counted.take(second), second.remaining, second.ends_at) == (True, 1, None), (
         "the first request of a window knows its end, and later only the storage"
     )
 

@@ -252,7 +252,7 @@ def test_a_limiter_of_the_author_keeps_what_its_constructor_says(
     app.add_url_rule("/a", "a", lambda: {})
     app.add_url_rule("/b", "b", lambda: {})
     client = app.test_client()
-    client.get("/a")  # finds out that the storage is away
+    # The first request finds out that the storage is away.
     answers = [client.get(path) for path in ("/a", "/b", "/a")]
     assert [answer.status_code for answer in answers] == [200, 429, 429], "one for both endpoints"
     assert answers[0].headers["X-Left"] == "0"
