@@ -6,7 +6,6 @@ import logging
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -20,7 +19,7 @@ from .answer import Answer
 from .contexts import as_principal, production, unlimited
 from .probes import BAD_REQUEST_CRASHES, GUARD_ABOVE_ROUTE, LIMIT_IGNORED, Probe, probes_of
 from .report import Finding, Report
-from .requests import unknown_url, url_of
+from .requests import Url, url_for_route
 from .rules import SECRET, Rule, broken_rules
 from .stubs import Crash, ViewReached, stubbed, views_raise
 
@@ -79,18 +78,19 @@ def _probes(
     for route in routes:
         for mark in marks_above(app.view_functions[route.endpoint]):
             report.append(_finding(GUARD_ABOVE_ROUTE, route.endpoint, "", f"@{mark.name}"))
-        path = _path_of(route, app)
-        if path is None:
-            report.skipped += (route.endpoint,)
-        else:
-            unknown = unknown_url(path, route.method, app)
-            yield from probes_of(route, path, unknown, writes, chance)
+    urls = [(route, _url_of(route, app)) for route in routes]
+    reached = {route.endpoint for route, url in urls if url is not None}
+    skipped = (route.endpoint for route in routes if route.endpoint not in reached)
+    report.skipped = tuple(dict.fromkeys(skipped))
+    for route, url in urls:
+        if url is not None:
+            yield from probes_of(route, url, writes, chance)
 
 
-def _path_of(route: Route, app: Flask) -> str | None:
+def _url_of(route: Route, app: Flask) -> Url | None:
     rules = [rule for rule in app.url_map.iter_rules(route.endpoint) if rule.rule == route.rule]
-    paths = [url_of(rule, route.method, app) for rule in rules]
-    return next((path for path in paths if path is not None), None)
+    urls = (url_for_route(rule, route.method, app) for rule in rules)
+    return next((url for url in urls if url is not None), None)
 
 
 @contextmanager
@@ -125,6 +125,8 @@ class _Sender:
         self.report = Report()
         self._app = app
         self._credentials = credentials
+        #: Whether the last request reached a stand-in.
+        self._has_arrived = False
         permissions = {
             name for route in routes for mark in route.marks for name in mark.permissions
         }
@@ -137,16 +139,22 @@ class _Sender:
         """Send requests, and judge each response."""
         for probe in probes:
             answer = self._open(probe)
-            if answer.status == 0:
+            if answer.status:
+                rules = [*broken_rules(answer), *self._unexpected(probe, answer)]
+            else:
                 is_right = probe.may_arrive or probe.target == "crash"
                 rules = [] if is_right else [probe.rule]
-            else:
-                rules = broken_rules(answer)
-                if probe.expected and answer.status not in probe.expected:
-                    rules.append(probe.rule)
-                elif answer.status == 500 and probe.target != "crash":
-                    rules.append(BAD_REQUEST_CRASHES)
-            self._report(rules, probe, answer)
+            self._report(dict.fromkeys(rules), probe, answer)
+
+    def _unexpected(self, probe: Probe, answer: Answer) -> Iterator[Rule]:
+        """Yield the rule that a status breaks, if it does."""
+        # What answers before the view says nothing of crashes in the view.
+        is_early = probe.target == "crash" and not self._has_arrived
+        if probe.expected and not is_early:
+            if answer.status not in probe.expected:
+                yield probe.rule
+        elif answer.status == 500:
+            yield BAD_REQUEST_CRASHES
 
     def exceed_limits(self, routes: Iterable[Route], probes: Iterable[Probe]) -> None:
         """Exceed each limit that few requests exceed, at one route."""
@@ -166,16 +174,22 @@ class _Sender:
 
     def _open(self, probe: Probe, address: str = "127.0.0.1") -> Answer:
         """Send a request. The status is 0 if it reached a stand-in."""
-        sent = dict(probe.headers)
-        if probe.visitor == "owner":
-            sent = {**self._credentials, **sent}
+        is_owner = probe.visitor == "owner"
+        sent = {**(self._credentials if is_owner else {}), **probe.headers}
+        # A report is for logs, which the author's credentials are not for.
+        shown = {name: "***" for name in self._credentials if is_owner} | dict(probe.headers)
         principal = self._principals.get(probe.visitor)
         context = as_principal(self._app, principal) if principal else nullcontext()
-        raises = partial(Crash, SECRET) if probe.target == "crash" else ViewReached
+        self._has_arrived = False
         self.report.requests += 1
         status, body = 0, b"The request reached the view."
         headers: tuple[tuple[str, str], ...] = ()
-        with context, views_raise(raises):
+
+        def exception() -> BaseException:
+            self._has_arrived = True
+            return Crash(SECRET) if probe.target == "crash" else ViewReached()
+
+        with context, views_raise(exception):
             try:
                 # Without the app's client, which may add credentials and keeps cookies.
                 environ = _environ(probe, sent, address)
@@ -186,11 +200,12 @@ class _Sender:
                 status, headers, body = int(line[:3]), tuple(fields), b"".join(parts)
         query = f"?{probe.query.decode('latin-1')}" if probe.query else ""
         url = f"{_BASE_URL}{probe.path}{query}"
-        return Answer(probe.method, url, tuple(sent.items()), probe.body, status, headers, body)
+        return Answer(probe.method, url, tuple(shown.items()), probe.body, status, headers, body)
 
     def _report(self, rules: Iterable[Rule], probe: Probe, answer: Answer) -> None:
-        lines = answer.body.decode("utf-8", "replace").splitlines() or [""]
-        response = f"{answer.status or ''} {lines[0][:200]}".strip()
+        lines = answer.body.decode("utf-8", "replace").splitlines()
+        first = next(filter(None, map(str.strip, lines)), "")
+        response = f"{answer.status or ''} {first[:200]}".strip()
         for rule in rules:
             self.report.append(_finding(rule, probe.endpoint, answer.curl, response))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
-from werkzeug.routing import Rule
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import MapAdapter, Rule
 
 from .._catalogue.routes import path_of
 
@@ -22,39 +23,85 @@ _VALUES = (
     "AB",
     "abcdefgh",
 )
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Url(NamedTuple):
+    """Where the requests for a route go."""
+
+    #: A path that leads to the route.
+    path: str
+    #: A path below it that no route has, whatever the method. ``None`` if there is none.
+    unknown: str | None
+    #: Methods that no route has at the path, one that does not exist among them.
+    unrouted: tuple[str, ...]
+
+
+def url_for_route(rule: Rule, method: str, app: Flask) -> Url | None:
+    """Return where the requests for a method of a rule go, or ``None`` if no URL leads to it."""
+    path = url_of(rule, method, app)
+    if path is None:
+        return None
+    unrouted = next((name for name in _METHODS if _is_refused(path, name, app)), None)
+    methods = (name for name in ("BREW", unrouted) if name and _is_refused(path, name, app))
+    return Url(path, unknown_url(path, method, app), tuple(methods))
 
 
 def url_of(rule: Rule, method: str, app: Flask) -> str | None:
     """Return a path that leads to a rule, or ``None`` if none can be made."""
-    values: dict[str, str] = {}
-    for name, converter in rule._converters.items():
-        value = _value_for(converter)
-        if value is None:
-            return None
-        values[name] = value
-    path = path_of(rule.rule, "\0%s\0")
-    for name, value in values.items():
-        path = path.replace(f"\0{name}\0", value)
-    return path if _rule_at(path, method, app, rule.subdomain) is rule else None
+    texts = {name: _texts_for(converter) for name, converter in rule._converters.items()}
+    if not all(texts.values()):
+        return None
+    # The first text of each variable, then the second: another rule may have the path of the first.
+    for turn in range(max(map(len, texts.values()), default=1)):
+        path = path_of(rule.rule, "\0%s\0")
+        for name, values in texts.items():
+            path = path.replace(f"\0{name}\0", values[min(turn, len(values) - 1)])
+        if _rule_at(path, method, app, rule.subdomain) is rule:
+            return path
+    return None
 
 
 def unknown_url(path: str, method: str, app: Flask) -> str | None:
     """Return a path below another one that no rule has, or ``None`` if a rule takes them all."""
-    beside = f"{path.rstrip('/')}/apierrors-audit"
-    return beside if _rule_at(beside, method, app) is None else None
+    below = f"{path.rstrip('/')}/apierrors-audit"
+    paths = (below, f"{below}/apierrors-audit")  # a rule with a variable may have the first
+    # A slash that is missing leads to a redirect for some methods, and nowhere for others.
+    methods = (method, "HEAD")
+    return next(
+        (path for path in paths if all(_refusal(path, name, app) is NotFound for name in methods)),
+        None,
+    )
 
 
-def _value_for(converter: Any) -> str | None:
-    """Return a text that the regular expression of a converter takes."""
+def _texts_for(converter: Any) -> list[str]:
+    """Return the texts that the regular expression of a converter takes."""
     regex = re.compile(converter.regex)
     items = re.findall(r"[^()|?:\\]+", converter.regex)  # those of `any(a, b)`
-    return next((text for text in chain(_VALUES, items) if regex.fullmatch(text)), None)
+    return [text for text in chain(_VALUES, items) if regex.fullmatch(text)]
 
 
-def _rule_at(path: str, method: str, app: Flask, subdomain: str | None = None) -> Rule | None:
+def _rule_at(path: str, method: str, app: Flask, subdomain: str | None) -> Rule | None:
     """Return the rule that a path is routed to."""
-    adapter = app.url_map.bind(app.config["SERVER_NAME"] or "localhost", subdomain=subdomain)
     try:
-        return adapter.match(path, method, return_rule=True)[0]
+        return _adapter(app, subdomain).match(path, method, return_rule=True)[0]
     except Exception:  # a converter of the author's may raise anything
         return None
+
+
+def _is_refused(path: str, method: str, app: Flask) -> bool:
+    """Whether no rule at a path has the method, and none redirects it."""
+    return _refusal(path, method, app) is MethodNotAllowed
+
+
+def _refusal(path: str, method: str, app: Flask) -> type[Exception] | None:
+    """Return the class of the exception by which the routing refuses a request."""
+    try:
+        _adapter(app).match(path, method)
+    except Exception as error:
+        return type(error)
+    return None
+
+
+def _adapter(app: Flask, subdomain: str | None = None) -> MapAdapter:
+    return app.url_map.bind(app.config["SERVER_NAME"] or "localhost", subdomain=subdomain)

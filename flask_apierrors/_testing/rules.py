@@ -41,6 +41,12 @@ def _is_error(answer: Answer) -> bool:
     return answer.status >= 400
 
 
+def _refuses_preflight(answer: Answer) -> bool:
+    is_preflight = any(name.lower() == "access-control-request-method" for name, _ in answer.sent)
+    is_shared = answer.field("Access-Control-Allow-Origin") is not None
+    return is_preflight and is_shared and not 200 <= answer.status < 300
+
+
 def _lacks_challenge(answer: Answer) -> bool:
     return answer.status == 401 and not any(map(str.strip, answer.fields("WWW-Authenticate")))
 
@@ -140,13 +146,22 @@ def _echoes(answer: Answer) -> bool:
 
 def _is_told_of_a_token(answer: Answer) -> bool:
     """Whether a client without credentials is told that they are wrong."""
-    has_sent = any(name.lower() == "authorization" for name, _ in answer.sent)
+    # The token may be in a cookie or in the query, too.
+    sent = (("URL", answer.url), *answer.sent)
+    has_sent = any(name.lower() == "authorization" or SECRET in value for name, value in sent)
     values = answer.fields("WWW-Authenticate")
     return answer.status == 401 and not has_sent and any("error=" in value for value in values)
 
 
 _CONTRACT = "the contract"
 _COMPLETE = "Let the response leave through ApiErrors, which adds what it lacks."
+
+PREFLIGHT_REFUSED = Rule(
+    "preflight-refused",
+    "A CORS preflight, which has no credentials, is refused.",
+    "Fetch standard, CORS-preflight fetch",
+    "Let OPTIONS requests with Access-Control-Request-Method pass your own guards.",
+)
 
 _RULES: tuple[tuple[Rule, Callable[[Answer], object]], ...] = (
     (
@@ -158,6 +173,7 @@ _RULES: tuple[tuple[Rule, Callable[[Answer], object]], ...] = (
         ),
         _lacks_challenge,
     ),
+    (PREFLIGHT_REFUSED, _refuses_preflight),
     (
         Rule(
             "challenge-bare",
@@ -199,8 +215,7 @@ _RULES: tuple[tuple[Rule, Callable[[Answer], object]], ...] = (
             "error-page",
             "An error is an HTML page.",
             _CONTRACT,
-            "`flask apierrors doctor` names the handler. Remove it, or end it with"
-            " `return errors.handle(error)`.",
+            "`flask apierrors doctor` names what answers with it, and a remedy.",
         ),
         _is_page,
     ),
@@ -301,7 +316,7 @@ _RULES: tuple[tuple[Rule, Callable[[Answer], object]], ...] = (
     (
         Rule(
             "accept-missing",
-            "A 415 does not say what to send.",
+            "A 415 has no Accept field, so a program cannot know what to send.",
             "RFC 9110 section 15.5.16",
             "Use @consumes or @requires_json.",
         ),

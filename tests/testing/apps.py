@@ -248,6 +248,21 @@ def refuse_preflights() -> None:
         abort(401)
 
 
+def refusing_preflights_with_cors(app: Flask, errors: ApiErrors) -> None:
+    app.before_request(refuse_preflights)
+
+    @app.after_request
+    def share(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+
+def refusing_preflights_of_a_view(app: Flask, errors: ApiErrors) -> None:
+    """The view answers OPTIONS itself, as Flask-CORS' decorator does."""
+    app.before_request(refuse_preflights)
+    app.add_url_rule("/own-options", "own_options", lambda: "", methods=["GET", "OPTIONS"])
+
+
 def crash_on_options() -> None:
     if request.method == "OPTIONS":
         raise LookupError("no such method")
@@ -333,7 +348,8 @@ FAULTS: dict[str, tuple[Break, str]] = {
     "an Accept that is not checked": (marked(statuses=(406,)), "accept-ignored"),
     "a Content-Type that is not checked": (marked(statuses=(415,)), "content-type-ignored"),
     "a redirect to a login page": (redirecting, "guard-open"),
-    "a preflight that is refused": (before(refuse_preflights), "preflight-refused"),
+    "a preflight that is refused": (refusing_preflights_with_cors, "preflight-refused"),
+    "a preflight that the view expects": (refusing_preflights_of_a_view, "preflight-refused"),
     "an OPTIONS that crashes": (before(crash_on_options), "bad-request-crashes"),
     "a method that does not exist": (before(take_every_method), "wrong-method"),
     "a query that crashes every view": (before(read_query), "bad-request-crashes"),

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
 
 import pytest
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
+from werkzeug.exceptions import Unauthorized
 
-from flask_apierrors import ApiErrors, requires_json
+from flask_apierrors import ApiErrors, InvalidToken, Mark, guard, requires_auth, requires_json
 from flask_apierrors.testing import audit
-from tests.testing.apps import FAULTS, right_app
+from tests.testing.apps import FAULTS, refuse_preflights, right_app
 
 
 def test_an_app_that_keeps_all_promises_has_no_findings() -> None:
@@ -93,14 +96,96 @@ def test_guards_of_other_libraries_need_credentials() -> None:
 
     app.add_url_rule("/x", "x", requires_json(lambda: ""), methods=["POST"])
     plain = audit(app)
-    assert {finding.rule for finding in plain} <= {
-        "preflight-refused",
-        "content-type-ignored",
-        "json-taken",
-    }
-    assert {finding.rule for finding in audit(app, credentials={"X-Office": "open"})} == {
-        "preflight-refused"
-    }
+    assert {finding.rule for finding in plain} == {"content-type-ignored", "json-taken"}
+    assert not audit(app, credentials={"X-Office": "open"})
+
+
+def needs_body(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not request.get_data():
+            abort(428)
+        return abort(422)
+
+    return wrapper
+
+
+def test_a_decorator_that_refuses_a_body_disguises_no_crash() -> None:
+    app = Flask("app")
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", needs_body(lambda: ""), methods=["POST"])
+    assert not audit(app)
+
+
+def test_a_decorator_above_a_guard_may_refuse_first() -> None:
+    app = Flask("app")
+    errors = ApiErrors(app)
+    errors.verify_token(lambda token: None)
+    app.add_url_rule("/x", "x", needs_body(requires_auth(lambda: "")), methods=["POST"])
+    assert not audit(app)
+
+
+def test_a_url_is_unknown_only_if_no_method_has_a_route_there() -> None:
+    app = Flask("app")
+    ApiErrors(app)
+    app.add_url_rule("/x", "x", lambda: "", methods=["POST"])
+    app.add_url_rule("/x/<name>", "named", lambda name: "")
+    app.add_url_rule("/x/<name>/y/", "y", lambda name: "")
+    assert not audit(app)
+
+
+def test_a_more_general_rule_may_have_the_other_methods() -> None:
+    app = Flask("app")
+    ApiErrors(app)
+    app.add_url_rule("/x/test", "test", lambda: "", methods=["POST"])
+    app.add_url_rule("/x/<name>", "named", lambda name: "", methods=["GET", "DELETE"])
+    assert not audit(app)
+
+
+def test_a_preflight_may_be_refused_without_cors() -> None:
+    app, _ = right_app()
+    app.before_request(refuse_preflights)
+    assert not audit(app)
+
+
+def test_a_challenge_may_blame_a_token_in_a_cookie() -> None:
+    app = Flask("app")
+    ApiErrors(app)
+
+    @app.before_request
+    def read_cookie() -> None:
+        raise InvalidToken if "session" in request.cookies else Unauthorized
+
+    scheme = {"type": "apiKey", "in": "cookie", "name": "session"}
+    mark = Mark("own", statuses=(401,), authenticates=True, security={"session": scheme})
+    app.add_url_rule("/x", "x", guard(lambda: "", mark))
+    assert not audit(app)
+
+
+def test_an_endpoint_that_one_method_reaches_is_not_skipped() -> None:
+    app = Flask("app")
+    ApiErrors(app)
+    for name, method in (("first", "GET"), ("second", "POST")):
+        app.add_url_rule("/x", name, lambda: "", methods=[method, "OPTIONS"])
+    assert audit(app).skipped == ()
+
+
+def test_a_report_has_no_credentials_of_the_author() -> None:
+    app, _ = right_app()
+
+    @app.get("/crash")
+    def crash() -> Any:
+        raise LookupError
+
+    (finding, *_) = audit(app, credentials={"Authorization": "Bearer s3cret"})
+    assert finding.request == "curl -i -X GET -H 'Authorization: ***' http://localhost/crash"
+
+
+def test_a_report_shows_the_first_line_with_text() -> None:
+    app, _ = right_app()
+    page = Response("\n\n  <h1>No</h1>\n", 404, content_type="text/html")
+    app.register_error_handler(404, lambda error: page)
+    assert audit(app)[0].response == "404 <h1>No</h1>"
 
 
 def test_an_audit_leaves_the_app_as_it_was() -> None:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import BaseConverter, ValidationError
 
-from flask_apierrors._testing.requests import unknown_url, url_of
+from flask_apierrors._testing.requests import unknown_url, url_for_route, url_of
 
 
 class Even(BaseConverter):
@@ -40,7 +40,7 @@ class Impossible(BaseConverter):
         ("/x/<int(min=5):number>", None),
         ("/x/<impossible:x>", None),
         ("/x/<even:x>", None),
-        ("/x/<odd:x>", None),
+        ("/x/<odd:x>", "/x/abcdefgh"),
     ],
 )
 def test_a_path_leads_to_its_rule(rule: str, path: str | None) -> None:
@@ -51,10 +51,18 @@ def test_a_path_leads_to_its_rule(rule: str, path: str | None) -> None:
     assert url_of(added, "GET", app) == path
 
 
+def test_a_rule_behind_another_one_has_the_path_that_the_other_refuses() -> None:
+    app = Flask("app")
+    app.add_url_rule("/x/<int:number>/<part>", "first", lambda number, part: "")
+    app.add_url_rule("/x/<name>/<uuid:part>", "second", lambda name, part: "")
+    (rule,) = app.url_map.iter_rules("second")
+    assert url_of(rule, "GET", app) == "/x/audit/00000000-0000-4000-8000-000000000000"
+
+
 def test_a_rule_behind_another_one_has_no_path() -> None:
     app = Flask("app")
-    app.add_url_rule("/x/1", "first", lambda: "")
-    app.add_url_rule("/x/<name>", "second", lambda name: "")
+    app.add_url_rule("/x/<name>", "first", lambda name: "")
+    app.add_url_rule("/x/<other>", "second", lambda other: "")
     (rule,) = app.url_map.iter_rules("second")
     assert url_of(rule, "GET", app) is None
 
@@ -63,5 +71,27 @@ def test_a_url_is_unknown_unless_a_rule_takes_it() -> None:
     app = Flask("app")
     app.add_url_rule("/x/", "x", lambda: "")
     assert unknown_url("/x/", "GET", app) == "/x/apierrors-audit"
+    app.add_url_rule("/x/<name>", "one", lambda name: "", methods=["POST"])
+    assert unknown_url("/x/", "GET", app) == "/x/apierrors-audit/apierrors-audit"
     app.add_url_rule("/x/<path:rest>", "all", lambda rest: "")
     assert unknown_url("/x/", "GET", app) is None
+
+
+@pytest.mark.parametrize(
+    ("methods", "unrouted"),
+    [
+        (["GET"], ("BREW", "POST")),
+        (["GET", "POST"], ("BREW", "PUT")),
+        (["GET", "POST", "PUT", "PATCH", "DELETE"], ("BREW",)),
+    ],
+)
+def test_unrouted_methods_are_those_of_no_rule(
+    methods: list[str], unrouted: tuple[str, ...]
+) -> None:
+    app = Flask("app")
+    app.add_url_rule("/x/test", "x", lambda: "", methods=["GET"])
+    app.add_url_rule("/x/<name>", "named", lambda name: "", methods=methods)
+    (rule,) = app.url_map.iter_rules("x")
+    url = url_for_route(rule, "GET", app)
+    assert url is not None
+    assert url.unrouted == unrouted
