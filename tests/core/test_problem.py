@@ -625,6 +625,7 @@ def test_a_code_does_not_change_with_the_configuration() -> None:
     )
 
 
+@pytest.mark.standard("about-blank-title")
 @pytest.mark.parametrize(
     ("status", "title"),
     [

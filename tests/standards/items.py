@@ -134,6 +134,11 @@ ITEMS: dict[str, tuple[Item, ...]] = {
             "RFC 9110 section 10.2.1; RFC 9110 section 15.5.6",
         ),
         Item(
+            "allow-elsewhere",
+            "`Allow` can be empty, and other statuses can have it.",
+            "RFC 9110 section 10.2.1",
+        ),
+        Item(
             "405-for-known-methods",
             "A known method that the URL does not have should be answered with a 405.",
             "RFC 9110 section 9.1",
