@@ -1,4 +1,7 @@
-"""The code, the answers, the commands and the links of the README are right."""
+"""The code, the answers, the commands, the numbers and the links of the README are right.
+
+So are the commands of the quickstart.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,24 +34,45 @@ from flask_apierrors.openapi import add_errors
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 CONSOLE = re.findall(r"^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 COMMANDS = [line[2:] for block in CONSOLE for line in block.splitlines() if line.startswith("$ ")]
-CURLS = [block.removeprefix("$ ").split("\n", 1) for block in CONSOLE if block.startswith("$ curl")]
 (EXAMPLE,) = [block for block in CONSOLE if block.startswith("$ TOKEN=")]
 
-#: What differs from one machine, or one request, to the next.
-VARIABLE = [
-    (r"^Server: .*$", "Server: ?"),
-    (r"^Date: .*$", "Date: ?"),
-    (r"\b[0-9a-f]{32}\b", "ID"),
-]
+#: What differs from one request to the next.
+VARIABLE = re.compile(r"\b[0-9a-f]{32}\b")
+#: The header fields of the server, which readers don't need.
+OF_THE_SERVER = re.compile(r"^(Server|Date|Connection|Content-Length): .*\n", re.MULTILINE)
+
+
+class Exchange(NamedTuple):
+    """A command, and what it prints."""
+
+    command: str
+    shown: str
+
+
+def exchanges(page: str) -> list[Exchange]:
+    """Return the ``curl`` commands of a page that ask for nothing but what the page shows."""
+    blocks = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    return [
+        Exchange(*command.split("\n", 1))
+        for block in blocks
+        if block.startswith("$ curl")
+        for command in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    ]
+
+
+BEFORE, *AFTER = exchanges(README)
+
+
+def python_of(page: str) -> str:
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    return str(code)
 
 
 def readme_app() -> Flask:
     names: dict[str, object] = {"__name__": "readme"}
-    for block in PYTHON:
-        exec(compile(block, "README.md", "exec"), names)
+    exec(compile(python_of(README), "README.md", "exec"), names)
     app = names["app"]
     assert isinstance(app, Flask)
     return app
@@ -74,43 +99,48 @@ OPTIONS = ArgumentParser("curl")
 OPTIONS.add_argument("url", type=urlsplit)
 OPTIONS.add_argument("-i", action="store_true")
 OPTIONS.add_argument("-s", action="store_true")
-OPTIONS.add_argument("-X", default="GET")
+OPTIONS.add_argument("-X")
 OPTIONS.add_argument("-H", action="append", default=[])
 OPTIONS.add_argument("-u")
+OPTIONS.add_argument("-d")
 
 
 def curl(command: str, port: int) -> str:
     """Return what a ``curl`` command prints, without curl: the request goes over a socket."""
     options = OPTIONS.parse_args(shlex.split(command)[1:])
+    method = options.X or ("POST" if options.d else "GET")
     lines = [
-        f"{options.X} {options.url._replace(scheme='', netloc='').geturl()} HTTP/1.1",
+        f"{method} {options.url._replace(scheme='', netloc='').geturl()} HTTP/1.1",
         f"Host: 127.0.0.1:{port}",
         *options.H,
     ]
     if not any(line.startswith("Accept:") for line in lines):
         lines.append("Accept: */*")
+    body = (options.d or "").encode()
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
     if options.u:
         lines.append(f"Authorization: Basic {b64encode(options.u.encode()).decode()}")
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
         connection.makefile("rb") as stream,
     ):
-        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
         text = stream.read().decode().replace("\r\n", "\n")
     return text if options.i else text.partition("\n\n")[2]
 
 
 def normalize(output: str) -> str:
-    for pattern, replacement in VARIABLE:
-        output = re.sub(pattern, replacement, output, flags=re.MULTILINE)
-    return output.strip()
+    return VARIABLE.sub("ID", OF_THE_SERVER.sub("", output)).strip()
 
 
-@pytest.mark.parametrize("place", range(len(CURLS)))
-def test_the_apps_answer_as_shown(place: int, serve: Callable[[Flask], int]) -> None:
-    command, shown = CURLS[place]
-    app = Flask("bare") if place == 0 else readme_app()
-    assert normalize(curl(command, serve(app))) == normalize(shown)
+def test_bare_flask_answers_as_shown(serve: Callable[[Flask], int]) -> None:
+    assert normalize(curl(BEFORE.command, serve(Flask("bare")))) == normalize(BEFORE.shown)
+
+
+@pytest.mark.parametrize("exchange", AFTER)
+def test_the_app_answers_as_shown(exchange: Exchange, serve: Callable[[Flask], int]) -> None:
+    assert normalize(curl(exchange.command, serve(readme_app()))) == normalize(exchange.shown)
 
 
 @pytest.fixture
@@ -133,7 +163,7 @@ def test_curl_in_a_shell_prints_the_same(serve: Callable[[Flask], int], example_
     script = re.sub(r"^(?!\$ ).*\n?", "", EXAMPLE, flags=re.MULTILINE).replace("$ ", "")
     assert in_shell(script, example_port) == EXAMPLE.strip().splitlines()[-1]
     port = serve(readme_app())
-    for command, shown in CURLS[1:]:
+    for command, shown in AFTER:
         assert normalize(in_shell(command, port)) == normalize(shown)
 
 
@@ -151,12 +181,16 @@ def in_shell(script: str, port: int) -> str:
 
 
 def test_both_apps_get_the_same_request() -> None:
-    assert CURLS[0][0] == CURLS[1][0]
+    assert BEFORE.command == AFTER[0].command
 
 
-def test_the_code_has_twelve_lines() -> None:
-    (code,) = PYTHON
-    assert len([line for line in code.splitlines() if line]) == 12
+def test_the_code_has_ten_lines() -> None:
+    code = python_of(README).splitlines()
+    assert len([line for line in code if line]) == 10
+
+
+def test_the_first_table_begins_after_one_screen() -> None:
+    assert README.splitlines().index("## What it reaches") <= 60
 
 
 def test_the_reference_page_and_openapi_exist_as_described() -> None:
@@ -254,7 +288,7 @@ PROVOKE: dict[str, Callable[..., TestResponse]] = {
 }
 ROWS = {
     cells[0]: cells[1:]
-    for line in README.split("## Error responses")[1].split("## Install")[0].splitlines()
+    for line in README.split("## What clients see")[1].split("## What it costs")[0].splitlines()
     if (cells := [cell.strip() for cell in line.strip("|").split("|")])
     and len(cells) == 4
     and cells[1].isdigit()
@@ -278,6 +312,29 @@ def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
         )
     for name in ("Cache-Control", "X-Content-Type-Options", "Vary", "X-Request-ID"):
         assert name in response.headers
+
+
+# -- the numbers
+
+
+def table(page: str, first_cell: str) -> list[dict[str, str]]:
+    """Return the rows of a table, as dicts by the names in its head."""
+    text = page[page.index(f"| {first_cell} ") :].partition("\n\n")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
+    ]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_the_costs_are_those_of_the_benchmarks() -> None:
+    published = table((ROOT / "benchmarks" / "README.md").read_text(), "ratio to floor")
+    rows = {row["ratio to floor"]: row | {"bare Flask": row["floor"]} for row in published}
+    costs = table(README, "ratio to bare Flask")
+    assert len(costs) == 5
+    for row in costs:
+        published_row = rows[row.pop("ratio to bare Flask")]
+        # The published cells of this extension have their quartiles besides.
+        assert row == {name: published_row[name].partition(" (")[0] for name in row}
 
 
 # -- the commands
@@ -318,6 +375,12 @@ def test_the_extras_in_the_readme_are_those_of_the_package() -> None:
     assert extras == set(re.findall(r"^(\w+) =", declared, re.MULTILINE))
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)", README))
-def test_a_link_leads_to_a_file(target: str) -> None:
-    assert (ROOT / target).is_file()
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)", README))))
+def test_a_link_leads_somewhere(target: str) -> None:
+    path, _, anchor = target.partition("#")
+    assert (ROOT / path).exists()
+    if anchor:
+        headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.MULTILINE)
+        assert anchor in {
+            re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings
+        }
