@@ -11,12 +11,13 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 from argparse import ArgumentParser
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,6 +29,7 @@ from werkzeug.test import TestResponse
 pytest.importorskip("apispec")
 pytest.importorskip("jwt")
 
+import flask_apierrors.testing  # noqa: F401  # before the tests take its receiver away
 from example_app import create_app
 from flask_apierrors import ApiErrors, produces, rate_limit, requires_json, requires_permissions
 from flask_apierrors.openapi import add_errors
@@ -63,6 +65,7 @@ def exchanges(page: str) -> list[Exchange]:
 
 
 BEFORE, *AFTER = exchanges(README)
+QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text()
 
 
 def python_of(page: str) -> str:
@@ -141,6 +144,44 @@ def test_bare_flask_answers_as_shown(serve: Callable[[Flask], int]) -> None:
 @pytest.mark.parametrize("exchange", AFTER)
 def test_the_app_answers_as_shown(exchange: Exchange, serve: Callable[[Flask], int]) -> None:
     assert normalize(curl(exchange.command, serve(readme_app()))) == normalize(exchange.shown)
+
+
+@pytest.fixture
+def harbor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Save the code of the quickstart, as the page says. Return the folder."""
+    (tmp_path / "harbor.py").write_text(python_of(QUICKSTART))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_quickstart_answers_as_shown(harbor: Path, serve: Callable[[Flask], int]) -> None:
+    names: dict[str, Any] = {"__name__": "harbor"}
+    exec(compile((harbor / "harbor.py").read_text(), "harbor.py", "exec"), names)
+    port = serve(names["create_app"]())
+    for command, shown in exchanges(QUICKSTART):
+        assert normalize(curl(command, port)) == normalize(shown)
+
+
+@pytest.mark.parametrize(
+    ("command", "last_line"),
+    [
+        ("pytest -p no:cacheprovider -W error harbor.py", r"=+ 2 passed in .* =+"),
+        ("flask --app harbor apierrors doctor", r"Nothing found\."),
+        ("flask --app harbor routes", r"vessels\.show +GET .*"),
+    ],
+)
+def test_the_quickstart_can_be_pasted_and_run(harbor: Path, command: str, last_line: str) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert re.fullmatch(last_line, run.stdout.splitlines()[-1]), run.stdout
 
 
 @pytest.fixture
