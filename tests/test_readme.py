@@ -255,6 +255,15 @@ def test_the_reference_page_and_openapi_exist_as_described() -> None:
     }
 
 
+def table(page: str, first_cell: str) -> list[dict[str, str]]:
+    """Return the rows of a table, as dicts by the names in its head."""
+    text = page[page.index(f"| {first_cell} ") :].partition("\n\n")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
+    ]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
 # -- the table of failures
 
 
@@ -327,13 +336,18 @@ PROVOKE: dict[str, Callable[..., TestResponse]] = {
     "an unexpected exception": lambda c: c.get("/crash"),
     "`abort(503)` or maintenance": lambda c: c.get("/closed"),
 }
-ROWS = {
-    cells[0]: cells[1:]
-    for line in README.split("## What clients see")[1].split("## What it costs")[0].splitlines()
-    if (cells := [cell.strip() for cell in line.strip("|").split("|")])
-    and len(cells) == 4
-    and cells[1].isdigit()
-}
+
+
+def failures(page: str) -> dict[str, list[str]]:
+    """Return the status, the sentence and the header fields of each failure in the table."""
+    return {failure: rest for failure, *rest in map(dict.values, table(page, "error"))}
+
+
+ROWS = failures(README)
+
+
+def test_the_first_page_of_the_docs_has_the_same_table() -> None:
+    assert failures((ROOT / "docs" / "index.md").read_text()) == ROWS
 
 
 def test_every_failure_in_the_table_is_tested() -> None:
@@ -356,15 +370,6 @@ def test_a_failure_is_answered_as_the_table_says(failure: str) -> None:
 
 
 # -- the numbers
-
-
-def table(page: str, first_cell: str) -> list[dict[str, str]]:
-    """Return the rows of a table, as dicts by the names in its head."""
-    text = page[page.index(f"| {first_cell} ") :].partition("\n\n")[0]
-    head, _, *rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
-    ]
-    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def test_the_costs_are_those_of_the_benchmarks() -> None:
