@@ -11,7 +11,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check in
 # setuptools, which pip builds this package with
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: run test test-browser test-versions standards smoke lint hooks docs bench dist pins clean
+.PHONY: run test test-browser test-versions standards smoke lint hooks docs pictures bench dist pins clean
 .NOTPARALLEL:
 
 run: $(VENV)/run
@@ -46,6 +46,10 @@ lint: $(VENV)/lint
 # What pre-commit runs on a commit, on all files.
 hooks: $(VENV)/lint
 	$(BIN)/pre-commit run --all-files
+
+# The pictures of README.md and of the pages. Needs Chromium, as test-browser does.
+pictures: $(VENV)/browser
+	$(BIN)/python -m docs.pictures
 
 docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

@@ -430,3 +430,11 @@ def test_a_link_leads_somewhere(target: str) -> None:
         assert anchor in {
             re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings
         }
+
+
+def test_the_pictures_are_there() -> None:
+    pages = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    pictures = {
+        path for page in pages for path in re.findall(r"pictures/[\w-]+\.png", page.read_text())
+    }
+    assert pictures == {f"pictures/{path.name}" for path in (ROOT / "docs/pictures").iterdir()}
