@@ -14,6 +14,9 @@ myst_heading_anchors = 3
 # Some requests show bodies that are not JSON.
 suppress_warnings = ["misc.highlighting_failure"]
 
+# Messages are shown as clients get them.
+smartquotes = False
+
 html_theme = "furo"
 html_title = "flask_apierrors"
 html_copy_source = False
