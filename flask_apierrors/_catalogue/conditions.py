@@ -1,15 +1,29 @@
-"""Whether a condition in the source holds for every request to one endpoint."""
+"""Whether a condition in the source always has the same result."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+import operator
+from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import Any
 
-from .scopes import Scope
+from .scopes import UNKNOWN, Scope
 
 #: What is the same for all requests, by the expression: ``request.method`` is ``POST``.
-Facts = Mapping[str, str]
+Facts = Mapping[str, str | None]
+
+#: Values that no code of an author compares.
+_CONSTANTS = (str, int, NoneType)
+_COLLECTIONS = (tuple, list, set, frozenset)
+_OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda item, items: item in items,
+    ast.NotIn: lambda item, items: item not in items,
+}
 
 
 def facts_of(endpoint: str, method: str) -> Facts:
@@ -17,12 +31,16 @@ def facts_of(endpoint: str, method: str) -> Facts:
     return {
         "request.method": method,
         "request.endpoint": endpoint,
-        "request.blueprint": endpoint.rpartition(".")[0],
+        "request.blueprint": endpoint.rpartition(".")[0] or None,
     }
 
 
 def truth_of(node: ast.expr, facts: Facts, scope: Scope) -> bool | None:
-    """Return whether a condition holds. ``None``: it depends on the request."""
+    """Return the result of a condition, or ``None`` if it varies.
+
+    It is known for what is the same for all requests, and for the parameters of a function that is
+    called with constants.
+    """
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             truth = truth_of(operand, facts, scope)
@@ -34,33 +52,42 @@ def truth_of(node: ast.expr, facts: Facts, scope: Scope) -> bool | None:
                 return decisive
             return None if None in truths else not decisive
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            fact = facts.get(_text(left))
-            return None if fact is None else _compare(fact, op, _constants(right, scope))
+            return _compare(_subject(left, facts, scope), op, right, scope)
         case ast.Call(func=ast.Attribute(value=left, attr="startswith"), args=[right]):
-            fact, prefixes = facts.get(_text(left)), _constants(right, scope)
-            return None if fact is None or prefixes is None else fact.startswith(tuple(prefixes))
+            subject, prefixes = _subject(left, facts, scope), _constant(right, scope)
+            is_known = isinstance(subject, str) and isinstance(prefixes, str | tuple)
+            return subject.startswith(prefixes) if is_known else None
+        case ast.Name():
+            subject = _subject(node, facts, scope)
+            return bool(subject) if isinstance(subject, _CONSTANTS) else None
     return None
 
 
-def _text(node: ast.expr) -> str:
-    return ast.unparse(node).removeprefix("flask.")
+def _subject(node: ast.expr, facts: Facts, scope: Scope) -> Any:
+    """Return what a fact, a parameter or a literal is."""
+    if isinstance(node, ast.Attribute):
+        return facts.get(ast.unparse(node).removeprefix("flask."), UNKNOWN) if facts else UNKNOWN
+    is_fixed = isinstance(node, ast.Constant) or getattr(node, "id", None) in scope.arguments
+    return scope.value(node) if is_fixed else UNKNOWN
 
 
-def _compare(fact: str, op: ast.cmpop, constants: Collection[str] | None) -> bool | None:
-    if constants is None:
+def _compare(subject: Any, op: ast.cmpop, right: ast.expr, scope: Scope) -> bool | None:
+    other = _constant(right, scope) if subject is not UNKNOWN else UNKNOWN
+    is_something = other is None and isinstance(op, ast.Is | ast.IsNot)
+    if other is UNKNOWN or not (is_something or isinstance(subject, _CONSTANTS)):
         return None
-    is_one_of = fact in constants
-    if isinstance(op, ast.Eq | ast.In):
-        return is_one_of
-    return not is_one_of if isinstance(op, ast.NotEq | ast.NotIn) else None
+    compare = _OPERATORS.get(type(op))
+    try:
+        return compare(subject, other) if compare else None
+    except TypeError:  # such as ``1 in "text"``
+        return None
 
 
-def _constants(node: ast.expr, scope: Scope) -> Collection[str] | None:
-    """Return the texts in a constant or a collection, if all are known."""
-    items = node.elts if isinstance(node, ast.List | ast.Set | ast.Tuple) else [node]
-    texts: list[Any] = []
-    for item in items:
-        for value in scope.values(item):
-            is_collection = isinstance(value, tuple | list | set | frozenset)
-            texts += value if is_collection else [value]
-    return texts if all(isinstance(text, str) for text in texts) else None
+def _constant(node: ast.expr, scope: Scope) -> Any:
+    """Return a constant or a collection of them."""
+    if isinstance(node, ast.List | ast.Set | ast.Tuple):
+        value: Any = tuple(scope.value(item) for item in node.elts)
+    else:
+        value = scope.value(node)
+    items = value if type(value) in _COLLECTIONS else (value,)
+    return value if all(isinstance(item, _CONSTANTS) for item in items) else UNKNOWN

@@ -8,10 +8,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from inspect import getattr_static
 from linecache import getlines
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, NoneType
 from typing import Any, NamedTuple
 
 from werkzeug.exceptions import Aborter, HTTPException, default_exceptions
@@ -42,7 +43,7 @@ _STATUS_ARGUMENTS = ("code", "status", "status_code", "http_status_code")
 _OR_STATUS = re.compile("_or_([45][0-9]{2})")
 _TRY = tuple(vars(ast)[name] for name in ("Try", "TryStar") if hasattr(ast, name))
 #: What a function can get as an argument and do something with.
-_BOUND = (int, type, Instance, Method, FunctionType)
+_BOUND = (int, NoneType, type, Instance, Method, FunctionType)
 _PACKAGE = __package__.partition(".")[0]
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
@@ -322,7 +323,7 @@ class _Body:
         return exits
 
     def _truth(self, node: ast.If) -> bool | None:
-        return truth_of(node.test, self._facts, self._scope) if self._facts else None
+        return truth_of(node.test, self._facts, self._scope)
 
     def _place(self, node: ast.expr | ast.stmt) -> str:
         return place(self._scope.function.__code__.co_filename, node.lineno)
@@ -396,7 +397,8 @@ class _Body:
             if isinstance(value, Inner):
                 yield from self._exits_of_inner(value)
             elif callee is not None and own is not None:
-                yield from self._exits_of_function(callee, own, node)
+                arguments = {} if isinstance(value, partial) else self._bind(own, node)
+                yield from self._exits_of_function(callee, own, node, arguments)
             elif _is_abort(value):
                 yield from self._exits_of_abort(node, is_certain=True)
             elif value is UNKNOWN and name == "abort":
@@ -405,7 +407,7 @@ class _Body:
                 yield from self._exit_of_status(int(match[1]), node)
 
     def _exits_of_function(
-        self, callee: PythonFunction, own: PythonFunction, node: ast.Call
+        self, callee: PythonFunction, own: PythonFunction, node: ast.Call, arguments: dict[str, Any]
     ) -> Exits:
         """Return the exits of a function of the project.
 
@@ -416,8 +418,10 @@ class _Body:
         self._scope.calls.add(function)
         if self._wrapped is not None and _function_of(self._wrapped) is function:
             # A view can have many decorators: they are no calls of its own.
-            return self._walk.follow(self._wrapped, {}, self._facts, self._depth)
-        return self._walk.follow(own, self._bind(own, node), {}, self._depth - 1)
+            if _forwards_all(node):
+                arguments = dict(self._scope.arguments)
+            return self._walk.follow(self._wrapped, arguments, self._facts, self._depth)
+        return self._walk.follow(own, arguments, {}, self._depth - 1)
 
     def _exit_of_status(self, status: int, node: ast.Call) -> Iterator[Exit]:
         if status in default_exceptions:
@@ -442,28 +446,35 @@ class _Body:
             )
 
     def _bind(self, callee: PythonFunction, call: ast.Call) -> dict[str, Any]:
-        """Return the parameters whose values are known: numbers, classes and functions."""
-        function = _function_of(callee)
+        """Return the parameters whose values are known, of the function that does the work."""
+        *_, innermost = _layers(callee)
+        function = _function_of(innermost)
         code = function.__code__
         names = code.co_varnames[: code.co_argcount]
         # Some of the arguments of f(*arguments) have no place that is known.
         starred = [isinstance(argument, ast.Starred) for argument in call.args]
         positional = call.args[: [*starred, True].index(True)]
-        values: dict[str, Any] = {}
+        defaults: dict[str, Any] = {}
         if not any(starred) and all(keyword.arg for keyword in call.keywords):
-            defaults = function.__defaults__ or ()
-            values |= zip(names[len(names) - len(defaults) :], defaults, strict=True)
-            values |= function.__kwdefaults__ or {}
+            last = function.__defaults__ or ()
+            defaults |= zip(names[len(names) - len(last) :], last, strict=True)
+            defaults |= function.__kwdefaults__ or {}
         named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
         offset = isinstance(callee, Method)
         named |= zip(names[offset:], positional, strict=False)
-        values |= {name: self._value(argument) for name, argument in named.items()}
-        return {name: value for name, value in values.items() if isinstance(value, _BOUND)}
+        values = defaults | {name: self._scope.value(node) for name, node in named.items()}
+        return {
+            name: value
+            for name, value in values.items()
+            # Each text would make another call of it: only those of defaults are kept.
+            if isinstance(value, _BOUND) or (isinstance(value, str) and name not in named)
+        }
 
-    def _value(self, node: ast.expr) -> Any:
-        """Return the value of an expression, if it has only one."""
-        values = self._scope.values(node)
-        return values[0] if len(values) == 1 else UNKNOWN
+
+def _forwards_all(call: ast.Call) -> bool:
+    """Whether a decorator hands on its arguments as they are: ``view(*args, **kwargs)``."""
+    is_starred = all(isinstance(argument, ast.Starred) for argument in call.args)
+    return is_starred and not any(keyword.arg for keyword in call.keywords)
 
 
 def _is_abort(value: Any) -> bool:

@@ -22,8 +22,6 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 #: Nodes that neither define a name nor call or raise anything.
 _IDLE = (ast.Constant, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
-#: How many expressions are between a name and its value at most.
-_MAX_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,44 +105,51 @@ class Scope:
             case ast.ExceptHandler(name=str(name)):
                 yield name, UNKNOWN
 
-    def values(self, node: ast.AST, steps: int = _MAX_STEPS) -> list[Any]:
+    def values(self, node: ast.AST) -> list[Any]:
         """Return the objects that an expression can be. Some of them may be unknown."""
-        steps -= 1
         match node:
             case ast.Constant(value=value):
                 return [value]
-            case ast.Name(id=name) if steps:
-                return self._values_of_name(name, steps)
-            case ast.Attribute(value=base, attr=name) if steps:
-                return [attribute_of(value, name) for value in self.values(base, steps)]
-            case ast.IfExp(body=body, orelse=other) if steps:
-                return [*self.values(body, steps), *self.values(other, steps)]
-            case ast.Tuple(elts=items) | ast.BoolOp(values=items) if steps:
-                return list(chain.from_iterable(self.values(item, steps) for item in items))
-            case ast.Call(func=func) if steps:
-                return [self._result(value, node, steps) for value in self.values(func, steps)]
+            case ast.Name(id=name):
+                return self._values_of_name(name)
+            case ast.Attribute(value=base, attr=name):
+                return [attribute_of(value, name) for value in self.values(base)]
+            case ast.IfExp(body=body, orelse=other):
+                return [*self.values(body), *self.values(other)]
+            case ast.Tuple(elts=items) | ast.BoolOp(values=items):
+                return list(chain.from_iterable(map(self.values, items)))
+            case ast.Call(func=func):
+                return [self._result(value, node) for value in self.values(func)]
         return [UNKNOWN]
 
-    def _values_of_name(self, name: str, steps: int) -> list[Any]:
+    def value(self, node: ast.AST) -> Any:
+        """Return the object that an expression is, if it can be only one."""
+        values = self.values(node)
+        return values[0] if len(values) == 1 else UNKNOWN
+
+    def _values_of_name(self, name: str) -> list[Any]:
         if name not in self._names:
             if self.outer is not None:
-                return self.outer._values_of_name(name, steps)
+                return self.outer._values_of_name(name)
             return [_global(name, self.function)]
+        definitions = self._names[name]
+        self._names[name] = [UNKNOWN]  # its own value may be part of it
         values: dict[object, Any] = {}
-        for value in self._names[name]:
-            for each in self.values(value, steps) if isinstance(value, ast.expr) else [value]:
+        for value in definitions:
+            for each in self.values(value) if isinstance(value, ast.expr) else [value]:
                 # Each assignment can bring the same values again.
                 values[each if isinstance(each, Instance | Inner) else id(each)] = each
-        return list(values.values())
+        self._names[name] = list(values.values())
+        return self._names[name]
 
-    def _result(self, callee: Any, call: ast.Call, steps: int) -> Any:
+    def _result(self, callee: Any, call: ast.Call) -> Any:
         """Return what a call makes: an object of a class."""
         if callee is super and not call.args:
             first = next(iter(self._names.values()), [UNKNOWN])[0]
             cls = _global("__class__", self.function)
             return _Super(cls, first) if isinstance(cls, type) else UNKNOWN
         if callee is type and len(call.args) == 1:
-            value = self.values(call.args[0], steps)[0]
+            value = self.values(call.args[0])[0]
             return value.cls if isinstance(value, Instance) else UNKNOWN
         if not isinstance(callee, type):
             return UNKNOWN
@@ -153,7 +158,7 @@ class Scope:
         statuses = [keyword.value for keyword in call.keywords if keyword.arg == "status"]
         if not statuses:
             return Instance(callee)
-        (status, *others) = self.values(statuses[0], steps)
+        (status, *others) = self.values(statuses[0])
         return Instance(callee, int(status)) if isinstance(status, int) and not others else UNKNOWN
 
 

@@ -357,16 +357,16 @@ def test_functions_of_the_same_project_are_followed() -> None:
     refuse = functools.partial(fail)
     expected = {
         closure: {"Conflict"},
-        with_default: {"Conflict", None},
-        with_argument: {"NotFound", None},
-        with_class: {"Conflict", "Gone"},
+        with_default: {"Conflict"},
+        with_argument: {"NotFound"},
+        with_class: {"Gone"},
         unpacked: {None},
         defined_inside: {"NotFound"},
         bound: {"Gone", "Conflict"},
         of_object: {"UnprocessableEntity", "Conflict"},
         of_classes: {"Forbidden", "MethodNotAllowed", "Gone"},
         called: {"ServiceUnavailable"},
-        partial: {"Conflict", None},
+        partial: {None},
     }
     assert {view: errors_of(view) for view in expected} == expected
 
@@ -707,6 +707,83 @@ def test_a_branch_for_other_requests_is_left_out() -> None:
     assert errors_of(by_method, "POST") == {"Conflict"}
     assert errors_of(only_for_owners(by_method), "POST") == {"Forbidden", "Conflict"}
     assert errors_of(lambda: None, "GET", by_endpoint, never) == set()
+
+
+def test_a_branch_for_other_arguments_is_left_out() -> None:
+    def find(number: int, *, prefix: str = "v", is_strict: bool = True, owner: Any = None) -> None:
+        if "_" in prefix:
+            abort(400)
+        if owner is not None and owner != "me":
+            abort(403)
+        if not is_strict:
+            return
+        abort(404)
+
+    def by_default() -> Any:
+        find(1)
+
+    def lenient() -> Any:
+        find(1, is_strict=False)
+
+    def with_text() -> Any:
+        find(1, prefix="v_", owner=flask.request.args["owner"])
+
+    def unpacked(**arguments: Any) -> Any:
+        find(1, **arguments)
+
+    def bound_before() -> Any:
+        lenient_find(1)
+
+    def assigned_again(is_strict: bool = True) -> None:
+        is_strict = is_strict and flask.request.is_secure
+        if not is_strict:
+            abort(410)
+
+    def assigned() -> Any:
+        assigned_again()
+
+    lenient_find = functools.partial(find, is_strict=False)
+    expected = {
+        by_default: {"NotFound"},
+        lenient: set(),
+        with_text: {"BadRequest", "Forbidden", "NotFound"},
+        unpacked: {"BadRequest", "Forbidden", "NotFound"},
+        bound_before: {"BadRequest", "Forbidden", "NotFound"},
+        assigned: {"Gone"},
+    }
+    assert {view: errors_of(view) for view in expected} == expected
+
+
+def test_a_branch_for_other_arguments_is_left_out_behind_a_decorator() -> None:
+    def lenient(view: Any) -> Any:
+        @functools.wraps(view)
+        def changing(*args: Any, **kwargs: Any) -> Any:
+            return view(is_strict=False)
+
+        return changing
+
+    def find(is_strict: bool = True) -> None:
+        if is_strict:
+            abort(404)
+        abort(410)
+
+    guarded_find, lenient_find = only_for_owners(find), lenient(find)
+
+    def for_owners() -> Any:
+        guarded_find(False)
+
+    def by_default() -> Any:
+        guarded_find()
+
+    def changed() -> Any:
+        lenient_find(True)
+
+    expected = {
+        for_owners: {"Forbidden", "Gone"},
+        by_default: {"Forbidden", "NotFound", "Gone"},
+        changed: {"Gone"},
+    }
+    assert {view: errors_of(view) for view in expected} == expected
 
 
 # -- nothing runs
