@@ -310,6 +310,7 @@ def test_the_log_says_why_a_token_is_refused(
     ]
 
 
+@pytest.mark.standard("log-injection")
 @given(st.text(max_size=20))
 def test_a_token_cannot_forge_a_line_of_the_log(key_id: str) -> None:
     lines: list[str] = []
@@ -325,7 +326,7 @@ def test_a_token_cannot_forge_a_line_of_the_log(key_id: str) -> None:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
-    assert len(lines) == 1
+    assert [line.isprintable() for line in lines] == [True]
     assert lines[0].isascii()
     assert lines[0].isprintable()
 

@@ -13,6 +13,7 @@ from .._core.log_records import PackageLogger
 from .._core.marks import marks_of_view
 from .._core.ready_response import add_fields, field_of, status_of
 from .._core.state import AppState, RequestState, current_request
+from .._core.text import printable
 from .._guards.authentication import known_principal
 from .._guards.options import is_unjudged, refusal_of
 from .clients import client_of, key_part, verify_counted
@@ -279,7 +280,7 @@ class Counting:
                 "ratelimit %s (%s) exceeded at endpoint: %s",
                 charge.quota.item,
                 charge.client,
-                charge.quota.scope,
+                printable(charge.quota.scope),
             )
         state.complete = self._complete
         if self.is_public:

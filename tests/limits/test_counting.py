@@ -203,6 +203,24 @@ def test_flask_limiter_and_we_count_on_the_same_counters(make_app: Callable[...,
 # -- the 429
 
 
+@pytest.mark.standard("log-injection")
+def test_what_a_client_sends_begins_no_line_of_the_log(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    scoped = rate_limit(
+        "1/minute", scope=lambda endpoint: request.args["x"], key_func=lambda: request.args["x"]
+    )
+    app.add_url_rule("/x", "x", scoped(lambda: {}))
+    with caplog.at_level("INFO", "flask-limiter"):
+        assert statuses(app.test_client(), "/x?x=a%0AERROR forged%1B%E2%80%A8", 2) == [200, 429]
+    (message,) = caplog.messages
+    assert message == (
+        "ratelimit 1 per 1 minute (key:a%0AERROR%20forged%1B%E2%80%A8) exceeded at endpoint: "
+        r"x:a\nERROR forged\x1b\u2028"
+    )
+
+
 @pytest.mark.standard("429-explains")
 def test_the_429_says_the_limit_and_when_to_retry(
     make_app: Callable[..., Flask], strict_json: Callable[..., Any]

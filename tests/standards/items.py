@@ -588,7 +588,7 @@ ITEMS: dict[str, tuple[Item, ...]] = {
         ),
         Item(
             "log-injection",
-            "What a client sends must not begin a new line in the log.",
+            "What a client sends must not begin a new line in a log message.",
             "CWE-117",
         ),
         Item(
