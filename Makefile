@@ -83,7 +83,7 @@ define install
 	@echo "Installing into $(VENV), for '$(@F)':"
 	@rm -f $@
 	@{ $(PIP) $(1) && touch $@; } | awk '/^Collecting/ { print "  " $$2; fflush() }'
-	@test -e $@
+	@test -e $@ || { echo "make: pip failed. Its whole output: $(PIP) $(1)" >&2; exit 1; }
 endef
 
 # Each file in .venv says that what has its name is installed, as pyproject.toml and constraints.txt ask.
