@@ -131,7 +131,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, browser() as driver:
         example = create_app({"DATABASE": f"{folder}/telemetry.sqlite"})
         with served(example) as address:
-            take(driver, f"{address}/errors/series-not-found", "reference-page", 640)
+            take(driver, f"{address}/errors/series-not-found", "reference-page", 600)
         with served(site) as address:
             for name in pages:
                 take(driver, f"{address}/{name}", name)
