@@ -46,14 +46,17 @@ class Order(IntEnum):
 class Check(NamedTuple):
     """One check of a guard.
 
-    :param order: When it runs. Checks of the same order run from the innermost decorator out.
+    :param order: When it runs.
     :param run: Called with the request and with this package's state of it, which is private. It
         raises an exception to refuse the request. What it returns is ignored, so it cannot be
         ``async def``.
+    :param rank: When it runs among checks of the same order: the lowest first, and those of the
+        same rank from the innermost decorator out.
     """
 
     order: Order
     run: Run
+    rank: int = 0
 
 
 class _Guard(NamedTuple):
@@ -145,7 +148,7 @@ def run_checks(runs: Iterable[Run], req: Request, state: RequestState) -> None:
 
 
 def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..., Any]:
-    ordered = tuple(sorted(checks, key=lambda check: check.order))
+    ordered = tuple(sorted(checks, key=lambda check: (check.order, check.rank)))
     runs = tuple(check.run for check in ordered)
     is_async = iscoroutinefunction(view)
 

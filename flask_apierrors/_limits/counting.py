@@ -230,19 +230,36 @@ class Counting:
                 charge.exceeded = True
                 exceeded.append(charge)
         if exceeded:
+            exceeded += self._exceeded_later(charges, req, state)
             for charge in self._meta_charges(exceeded, req, state) if has_meta_limits else ():
                 self.counters.take(charge)
             raise self._refusal(exceeded, charges, state, self.settings.on_breach)
+
+    def _exceeded_later(
+        self, charges: list[Charge], req: Request, state: RequestState
+    ) -> list[Charge]:
+        """Look at the other limits of the view: the client has to wait for all of them."""
+        later: list[Charge] = []
+        try:
+            for declaration in self.plans.declarations(req.endpoint or "", method_of(req)):
+                quotas = self.plans.quotas_of(declaration, self._identity(req), method_of(req))
+                new = self._charges(quotas, req, state)
+                later += _without_repetitions(new, charges + later, ())
+        except Exception:
+            later = []  # a function of the author may want a principal, which is not verified yet
+        charges += later
+        for charge in later:
+            charge.exceeded = not self._takes(charge, is_refused=True)
+        return [charge for charge in later if charge.exceeded]
 
     def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
         """Return whether the request is within a quota, and take its cost."""
         if not charge.fits:
             return False
-        if charge.quota.limit.deduct_when:
-            return self.counters.reserve(charge)
-        if is_refused and self.settings.stops_at_first_breach:
+        deduct_when = charge.quota.limit.deduct_when
+        if is_refused and (deduct_when or self.settings.stops_at_first_breach):
             return self.counters.has_room(charge)
-        return self.counters.take(charge)
+        return self.counters.reserve(charge) if deduct_when else self.counters.take(charge)
 
     # -- limits on how often a client may exceed limits
 

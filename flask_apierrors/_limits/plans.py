@@ -43,6 +43,7 @@ class Plans:
         self._names_requests = names_requests
         self._is_first = is_first
         self._plans: dict[tuple[str | None, str, int], Plan] = {}
+        self._declarations: dict[tuple[str, str], tuple[Declaration, ...]] = {}
         self._of_declarations: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
 
     def plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
@@ -71,17 +72,23 @@ class Plans:
             return Plan(self._configured(limit, endpoint, identity, method), True)
         if _is_static(app, endpoint):
             return Plan()
-        view = app.view_functions.get(endpoint)
         # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
-        declarations = [each for each in declarations_of(view, method) if each.holds_for(method)]
-        has_own = any(each.overrides_defaults for each in declarations)
-        lifts = self._reader.lifts_declarations(view)
+        has_own = any(each.overrides_defaults for each in self.declarations(endpoint, method))
         return Plan(
-            self._reader.before_view(
-                app, endpoint, identity, method, has_own=has_own and not lifts
-            ),
-            lifts,
+            self._reader.before_view(app, endpoint, identity, method, has_own=has_own),
+            self._reader.lifts_declarations(app.view_functions.get(endpoint)),
         )
+
+    def declarations(self, endpoint: str, method: str) -> tuple[Declaration, ...]:
+        """Return the declarations of a view that hold."""
+        key = endpoint, method
+        if key not in self._declarations:
+            view = self._state.app.view_functions.get(endpoint)
+            is_configured, _ = configured_limit(self._by_endpoint, endpoint)
+            lifts = is_configured or self._reader.lifts_declarations(view)
+            declarations = () if lifts else declarations_of(view, method)
+            self._declarations[key] = tuple(each for each in declarations if each.holds_for(method))
+        return self._declarations[key]
 
     def _configured(
         self, limit: str | None, endpoint: str, identity: str, method: str

@@ -69,11 +69,14 @@ def rate_limit(limit: str | Callable[..., str | None], **options: Any) -> Callab
         raise TypeError(
             f"@rate_limit: {error}. It takes the options of Flask-Limiter's Limiter.limit."
         ) from None
+    window = 0
     if callable(limit):
         declaration = Declaration(_without_argument(limit), options)
     else:
-        parse_limit(limit, f"@rate_limit({limit!r})")
+        limits = parse_limit(limit, f"@rate_limit({limit!r})")
         declaration = Declaration(limit, options)
+        # What is refused for a short window takes nothing from a long one.
+        window = min(each.get_expiry() for each in limits)
 
     def check(req: Request, state: RequestState) -> None:
         counting = state.app.rate_limits.active()
@@ -83,7 +86,7 @@ def rate_limit(limit: str | Callable[..., str | None], **options: Any) -> Callab
     mark = Mark(RATE_LIMIT, (limit, declaration), is_guard=False)
 
     def decorate(view: View) -> View:
-        return guard(view, mark, Check(Order.RATE_LIMIT, check))
+        return guard(view, mark, Check(Order.RATE_LIMIT, check, window))
 
     if callable(limit):
         decorate.required_methods = MissingLimit(limit)  # type: ignore[attr-defined]

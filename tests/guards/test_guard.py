@@ -67,6 +67,25 @@ def test_checks_run_in_a_fixed_order_whatever_the_order_of_the_decorators(
         assert runs == [order.name for order in sorted(orders)] + ["view"]
 
 
+def test_checks_of_the_same_order_run_by_rank_and_then_from_the_innermost(
+    make_app: Callable[..., Flask],
+) -> None:
+    runs: list[str] = []
+
+    def view() -> str:
+        return "ok"
+
+    guarded: Any = view
+    for name, rank in (("inner", 2), ("outer", 2), ("first", 1)):
+
+        def run(req: Request, state: RequestState, name: str = name) -> None:
+            runs.append(name)
+
+        guarded = guard(guarded, Mark(name), Check(Order.JSON, run, rank))
+    call(make_app(), guarded)
+    assert runs == ["first", "inner", "outer"]
+
+
 @pytest.mark.standard("most-urgent")
 def test_the_guards_of_the_package_refuse_in_the_order_of_the_contract(
     make_app: Callable[..., Flask],

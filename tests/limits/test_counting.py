@@ -14,7 +14,7 @@ from flask.views import MethodView
 from flask_limiter import ExemptionScope, Limiter, MetaLimit
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
-from flask_apierrors import ApiErrors, rate_limit
+from flask_apierrors import ApiErrors, current_principal, rate_limit, requires_auth
 from tests.conftest import Clock, limited_app, statuses, view_of
 
 PROBLEM = {"Accept": "application/problem+json"}
@@ -142,6 +142,51 @@ def test_on_breach_is_called_for_each_limit_that_flask_limiter_counts(
     app.add_url_rule("/x", "x", rate_limit("1/minute; 1/hour")(view_of()))
     assert statuses(app.test_client(), "/x", 2) == [200, 429]
     assert breached == ["1 per 1 minute", "1 per 1 hour"][:times]
+
+
+@pytest.mark.parametrize("is_inner", [True, False])
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_429_knows_all_limits_of_the_view_and_takes_from_the_shortest_first(
+    make_app: Callable[..., Flask], clock: Clock, stops: bool, is_inner: bool
+) -> None:
+    app = make_app(RATELIMIT_FAIL_ON_FIRST_BREACH=stops)
+    long, short = rate_limit("3/hour"), rate_limit("2/minute; 9/day")
+    view = long(short(view_of())) if is_inner else short(long(view_of()))
+    app.add_url_rule("/x", "x", view)
+    client = app.test_client()
+    answers = [client.get("/x") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["RateLimit-Policy"].count(";q=") == 3
+    clock.now += 60
+    # Flask-Limiter counts a refused request for all limits only if it does not stop at the first.
+    expected = [200, 429] if stops else [429, 429]
+    answers = [client.get("/x") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == expected
+    assert answers[1].headers["Retry-After"] == "3540", "the wait is long enough for both"
+
+
+def test_a_429_of_the_default_limit_knows_those_of_the_view(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    app = make_app(RATELIMIT_DEFAULT="1/minute", RATELIMIT_FAIL_ON_FIRST_BREACH=False)
+    app.add_url_rule("/x", "x", rate_limit("2/hour", override_defaults=False)(view_of()))
+    client = app.test_client()
+    assert statuses(client, "/x", 2) == [200, 429]
+    clock.now += 60
+    answer = client.get("/x")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3540")
+
+
+def test_a_429_comes_before_the_functions_that_want_a_principal(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: None)
+    app = make_app(errors)
+    for_plan = rate_limit(lambda: current_principal["plan"])
+    view = requires_auth(for_plan(rate_limit("1/hour")(view_of())))
+    app.add_url_rule("/x", "x", view)
+    assert statuses(app.test_client(), "/x", 2) == [401, 429]
 
 
 def test_the_functions_of_meta_limits_have_flask_limiters_order(
