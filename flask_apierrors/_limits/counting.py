@@ -184,7 +184,8 @@ class Counting:
             state.complete = self._complete
         if self.is_public:
             publish(self._limiter, charges)
-        verify_counted(req, state)
+        if self._state.rate_limits.refused:
+            verify_counted(req, state)
 
     def _fallback_quotas(self, req: Request) -> Iterable[Quota]:
         limits = (limit for group in self.settings.fallback_limits for limit in group)
@@ -210,7 +211,7 @@ class Counting:
     def _default_client(self, req: Request, state: RequestState) -> str:
         key_func = self.settings.key_func
         key = None if key_func is None else key_func()
-        return client_of(req, state) if _is_empty(key) else key_part(str(key))
+        return client_of(req, state) if key is None or _is_empty(key) else key_part(str(key))
 
     def _take(
         self, new: list[Charge], charges: list[Charge], req: Request, state: RequestState
@@ -306,7 +307,7 @@ class Counting:
         response = self._response_of_author(exceeded, on_breach)
         req = current_request()
         if response is None and self._state.config.covers(req.path):
-            return refusal_of(refuse(limit, charges), req)
+            return refusal_of(refuse(exceeded[0].quota, charges), req)
         return refusal_of(self._exception(limit, response=response), req)
 
     def _response_of_author(

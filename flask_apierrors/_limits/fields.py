@@ -67,6 +67,8 @@ def add_limit_fields(
 def policy_names(charges: list[Charge]) -> list[str]:
     """Return the names of quotas. One that occurs again has a number: ``vessels-2``."""
     names = [charge.quota.name for charge in charges]
+    if len(names) == 1:
+        return names
     numbered = []
     for index, name in enumerate(names):
         before = names[:index].count(name)

@@ -45,6 +45,8 @@ class Quota:
         self.key_func = key_func
         #: The limit in words: ``10 per 1 second``.
         self.text = limit_text(self.item)
+        #: The limit as `limits` writes it: ``10 per 1 second``, too, but without a plural.
+        self.item_text = str(self.item)
         self.amount = self.item.amount
         #: The length of the window in seconds.
         self.window = self.item.get_expiry()

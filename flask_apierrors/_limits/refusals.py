@@ -13,7 +13,7 @@ from .._core.log_records import PackageLogger
 from .._core.problem import too_many_requests
 from .._core.sentences import Sentence
 from .fields import policy_names, rate_limit_fields
-from .quotas import Charge, limit_text, nearest_of
+from .quotas import Charge, Quota, limit_text, nearest_of
 
 if TYPE_CHECKING:
     from flask_limiter import RateLimitExceeded
@@ -64,8 +64,8 @@ def quota_exceeded(
     return exc
 
 
-def refuse(limit: RuntimeLimit, charges: list[Charge]) -> QuotaExceeded:
-    """Make the 429 of a request that exceeded a limit.
+def refuse(quota: Quota, charges: list[Charge]) -> QuotaExceeded:
+    """Make the 429 of a request that exceeded a quota.
 
     :param charges: What the request took from all of its quotas.
     """
@@ -73,12 +73,12 @@ def refuse(limit: RuntimeLimit, charges: list[Charge]) -> QuotaExceeded:
     names = policy_names(charges)
     policies = [name for name, charge in zip(names, charges, strict=True) if charge.exceeded]
     fields = rate_limit_fields(charges, nearest, names)
-    words = limit_text(limit.limit)
+    limit = quota.limit
     message = _message_of(limit)
     cls = _exceeded_class()
-    exc: Any = quota_exceeded(words, nearest.reset, policies, fields, message, cls)
+    exc: Any = quota_exceeded(quota.text, nearest.reset, policies, fields, message, cls)
     # What a handler of Flask-Limiter's exception reads.
-    exc.limit, exc.description = limit, str(limit.limit) if message is None else message
+    exc.limit, exc.description = limit, quota.item_text if message is None else message
     return exc  # type: ignore[no-any-return]
 
 
