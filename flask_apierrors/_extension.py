@@ -17,22 +17,22 @@ from flask import Blueprint, Flask, Request, Response
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from ._core.completion import finish
 from ._core.config import REFERENCE_ENDPOINT, Config
 from ._core.errors import ApiError, Problem
 from ._core.first_request import at_first_request
 from ._core.hooks import Converter, Hooks, exceptions_of, is_named
 from ._core.log_records import use_request_records
 from ._core.origin import internal
+from ._core.returned import use_response_class
 from ._core.road import (
     error_response,
-    finish,
     handle,
     handle_exception,
     handle_group,
     page,
     register_handler,
     register_validators,
-    use_response_class,
     wrap_method,
 )
 from ._core.scheme import Scheme, check_scheme

@@ -33,8 +33,9 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("problem",),
         ("rendering",),
         ("reports",),
+        ("completion",),
         ("road",),
-        ("first_request",),
+        ("first_request", "returned"),
     ),
     "fields": (),
     "_libraries": (

@@ -12,6 +12,7 @@ from flask import Flask, Request
 from werkzeug.test import create_environ
 
 from .._core.accept import PROBLEM_JSON
+from .._core.completion import complete
 from .._core.errors import (
     ApiError,
     InvalidCredentials,
@@ -25,7 +26,6 @@ from .._core.header_fields import REQUEST_ID, meaning_of
 from .._core.hooks import is_named
 from .._core.problem import to_problem
 from .._core.rendering import render
-from .._core.road import complete
 from .._core.sentences import Sentence
 from .._core.state import AppState, environ_key
 from .._core.statuses import Explanation, Retry, explanation, retry_for
