@@ -10,6 +10,7 @@ from ._core.errors import (
     Problem,
     ValidationFailed,
 )
+from ._core.header_fields import EXPOSED_HEADERS
 from ._core.marks import Mark
 from ._core.scheme import Scheme
 from ._core.signals import error_answered
@@ -39,6 +40,7 @@ else:
 
 
 __all__ = [
+    "EXPOSED_HEADERS",
     "ApiError",
     "ApiErrors",
     "Catalogue",

@@ -58,6 +58,12 @@ FIELDS_OF_EVERY_ERROR = tuple(
     for name, row in HEADER_FIELDS.items()
     if row.value is not None and row.own != "merged"
 )
+#: The names of the header fields that only errors have, and that of the request ID: what scripts of
+#: another origin can read only if the API exposes it (the Fetch standard, section 3.3.6).
+EXPOSED_HEADERS = (
+    *(name for name, row in HEADER_FIELDS.items() if row.value is None and name != "Content-Type"),
+    "X-Request-ID",
+)
 REQUEST_ID = "Identifies this request in the server's logs. Quote it when you contact support."
 
 #: Fields that describe a body which is never sent.
