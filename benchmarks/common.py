@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 WsgiApp = Callable[..., Iterable[bytes]]
 Call = Callable[[], object]
+#: Returns seconds: ``thread_time``, or ``perf_counter`` where waiting counts.
+Clock = Callable[[], float]
 
 
 class Request(NamedTuple):
@@ -124,15 +126,21 @@ class Rounds(dict[str, list[float]]):
         return Spread.of(own * 1e6 for own in self[name])
 
 
-def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -> Rounds:
+def race(
+    calls: Mapping[str, Call],
+    rounds: int,
+    slice_seconds: float = 0.008,
+    clock: Clock = thread_time,
+) -> Rounds:
     """Time the contenders in turn, in a random order and with the same number of calls each.
 
     :param slice_seconds: How long the first contender takes in a round.
+    :param clock: ``perf_counter`` if a contender waits for another process.
     """
     names = list(calls)
     for call in calls.values():
         _warm_up(call)
-    count = max(1, round(slice_seconds / _seconds_per_call(calls[names[0]], 5)))
+    count = max(1, round(slice_seconds / _seconds_per_call(calls[names[0]], 5, clock)))
     times = Rounds({name: [] for name in names})
     gc.collect()
     gc.freeze()
@@ -140,8 +148,8 @@ def race(calls: Mapping[str, Call], rounds: int, slice_seconds: float = 0.008) -
     for _ in range(rounds):
         for name in order.sample(names, len(names)):
             # The bytecode is still specialized for the previous contender.
-            _seconds_per_call(calls[name], count // 4 or 1)
-            times[name].append(_seconds_per_call(calls[name], count))
+            _seconds_per_call(calls[name], count // 4 or 1, clock)
+            times[name].append(_seconds_per_call(calls[name], count, clock))
     gc.unfreeze()
     return times
 
@@ -154,11 +162,11 @@ def _warm_up(call: Call) -> None:
         call()
 
 
-def _seconds_per_call(call: Call, count: int) -> float:
-    start = thread_time()
+def _seconds_per_call(call: Call, count: int, clock: Clock) -> float:
+    start = clock()
     for _ in range(count):
         call()
-    return (thread_time() - start) / count
+    return (clock() - start) / count
 
 
 def quiet(app: Any) -> Any:

@@ -1,9 +1,13 @@
-"""``python -m benchmarks.rate_limits [--rounds N]``: the cost of rate limits, counted in memory."""
+"""``python -m benchmarks.rate_limits [--rounds N] [--redis URI]``: the cost of rate limits.
+
+They are counted in memory. With ``--redis``, also in that Redis, where waiting counts as well.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -40,10 +44,10 @@ def app_without_limits() -> Flask:
     return app
 
 
-def peer_app() -> Flask:
+def peer_app(uri: str = "memory://", *, has_fields: bool = True) -> Flask:
     """Make an app with Flask-Limiter and the error handler of its recipes."""
     app = Flask("peer")
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    limiter = Limiter(get_remote_address, app=app, storage_uri=uri, headers_enabled=has_fields)
     app.register_error_handler(429, lambda error: ({"error": str(error.description)}, 429))
     return _add_views(app, limiter.limit)
 
@@ -58,9 +62,13 @@ def _add_views(app: Flask, limit: Callable[[str], Callable[[Any], Any]]) -> Flas
     def exceeded() -> dict[str, int]:
         return _OK
 
+    def twice() -> dict[str, int]:
+        return _OK
+
     app.add_url_rule("/free", "free", free)
     app.add_url_rule("/limited", "limited", limit(_MANY)(limited))
     app.add_url_rule("/exceeded", "exceeded", limit("1/year")(exceeded))
+    app.add_url_rule("/twice", "twice", limit(f"{_MANY}; 100000000/minute")(twice))
     return app
 
 
@@ -101,7 +109,55 @@ def rows() -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rate_limits", description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="rounds (default: %(default)s)")
+    parser.add_argument("--redis", metavar="URI", help="such as redis://localhost:6379")
     options = parser.parse_args()
+    print_in_memory(options.rounds)
+    if options.redis:
+        print_in_redis(options.redis, options.rounds)
+
+
+def print_in_redis(uri: str, rounds: int) -> None:
+    """Compare with Flask-Limiter over a Redis, and show what each request asks it."""
+    lines = []
+    for path, limits in (("/limited", "one limit"), ("/twice", "two limits")):
+        for has_fields in (False, True):
+            own = own_app(RATELIMIT_STORAGE_URI=uri, RATELIMIT_HEADERS_ENABLED=has_fields)
+            apps = {"flask_apierrors": own, "Flask-Limiter": peer_app(uri, has_fields=has_fields)}
+            calls = {name: caller(quiet(app), Request(path)) for name, app in apps.items()}
+            times = race(calls, rounds, clock=perf_counter)
+            ratio = times.ratio("flask_apierrors", "Flask-Limiter")
+            fields, target = ("with", "0.55") if has_fields else ("without", "0.90")
+            lines.append(
+                [
+                    f"{limits}, {fields} header fields",
+                    *(f"{times.microseconds(name).median:.0f} µs" for name in calls),
+                    f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
+                    target if limits == "one limit" else "",
+                    *(_commands(uri, call) for call in calls.values()),
+                ]
+            )
+    header = ["", "flask_apierrors", "Flask-Limiter", "ratio", "target"]
+    asked = ["flask_apierrors asks", "Flask-Limiter asks"]
+    print("\n" + markdown([*header, *asked], lines))
+
+
+def _commands(uri: str, call: Callable[[], object], times: int = 100) -> str:
+    """Return what a request asks a Redis. ``incrby`` is what the script of ``evalsha`` does."""
+    import redis
+
+    with redis.Redis.from_url(uri) as client:
+        client.config_resetstat()
+        for _ in range(times):
+            call()
+        stats = client.info("commandstats")
+    numbers = {name.partition("_")[2]: stat["calls"] / times for name, stat in stats.items()}
+    return ", ".join(
+        f"{name} {number:g}" for name, number in sorted(numbers.items()) if "config" not in name
+    )
+
+
+def print_in_memory(rounds: int) -> None:
+    """Compare with a bare view, counted in memory."""
     measured = rows()
     for row in measured:
         ask(quiet(row.app), Request(row.path))
@@ -109,7 +165,7 @@ def main() -> None:
     calls = {"bare": caller(bare_app(), Request("/free"))} | {
         row.title: caller(row.app, Request(row.path)) for row in measured
     }
-    times = race(calls, options.rounds)
+    times = race(calls, rounds)
     lines = []
     for row in measured:
         ratio, added = times.ratio(row.title, "bare"), times.microseconds_over(row.title, "bare")
@@ -122,7 +178,7 @@ def main() -> None:
             ]
         )
     bare = times.microseconds("bare").median
-    print(f"A bare view takes {bare:.0f} µs. {options.rounds} rounds, medians and quartiles.\n")
+    print(f"A bare view takes {bare:.0f} µs. {rounds} rounds, medians and quartiles.\n")
     print(markdown(["", "ratio to a bare view", "µs", "target"], lines))
 
 

@@ -241,11 +241,13 @@ class Counting:
     ) -> list[Charge]:
         """Look at the other limits of the view: the client has to wait for all of them."""
         later: list[Charge] = []
+        counted = {charge.quota for charge in charges}
         try:
             for declaration in self.plans.declarations(req.endpoint or "", method_of(req)):
                 quotas = self.plans.quotas_of(declaration, self._identity(req), method_of(req))
-                new = self._charges(quotas, req, state)
-                later += _without_repetitions(new, charges + later, ())
+                if not counted.issuperset(quotas):
+                    new = self._charges(quotas, req, state)
+                    later += _without_repetitions(new, charges + later, ())
         except Exception:
             later = []  # a function of the author may want a principal, which is not verified yet
         charges += later

@@ -17,6 +17,8 @@ _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 10
 #: Seconds that are added to each wait: storages round the end of a window, and a client that waits
 #: as long as it is told must not be too early.
 _RESOLUTION = 0.002
+#: How many ends of windows a process remembers.
+_MAX_ENDS = 10_000
 
 
 class Quota:
@@ -144,7 +146,8 @@ class Charge:
 class Counters:
     """The counters of an app: Flask-Limiter's strategy and storage.
 
-    Taking from a quota is one call of the storage. Measuring what is left is at most one more.
+    Taking from a quota is one call of the storage. Measuring what is left is at most one more, and
+    in a fixed window only one in each window.
 
     :param gives_back: Whether a request can get back what it took.
     """
@@ -158,10 +161,13 @@ class Counters:
         self._is_fixed = isinstance(strategy, FixedWindowRateLimiter)
         self._is_moving = isinstance(strategy, MovingWindowRateLimiter)
         self.gives_back = self._is_fixed and gives_back
+        self._is_in_memory = isinstance(self._storage, MemoryStorage)
+        #: When windows end whose end the storage has told.
+        self._ends: dict[str, float] = {}
         self._margin = _RESOLUTION
         if self._is_fixed:
             # Redis rounds the life of a counter to the nearest second.
-            self._margin = 0.0 if isinstance(self._storage, MemoryStorage) else 0.5
+            self._margin = 0.0 if self._is_in_memory else 0.5
 
     @property
     def healthy(self) -> bool:
@@ -222,7 +228,7 @@ class Counters:
         """Ask the storage what is left of a quota, and when more is."""
         quota = charge.quota
         if self._is_fixed:
-            reset_at = charge.ends_at or self._storage.get_expiry(charge.key)
+            reset_at = self._end_of(charge)
             if reset_at <= time.time():
                 charge.remaining = quota.amount  # the window ended while the view ran
             elif charge.remaining is None:
@@ -233,12 +239,24 @@ class Counters:
             )
         charge.reset = self.seconds_until(reset_at, quota.window)
 
+    def _end_of(self, charge: Charge) -> float:
+        """Return when a window ends. That doesn't change, so a remote storage is asked once."""
+        ends_at = charge.ends_at or self._ends.get(charge.key, 0.0)
+        if ends_at <= time.time():
+            ends_at = self._storage.get_expiry(charge.key)
+        if not self._is_in_memory:
+            if len(self._ends) >= _MAX_ENDS:
+                self._ends.pop(next(iter(self._ends), ""), None)
+            self._ends[charge.key] = ends_at
+        return ends_at
+
     def measure_exceeded(self, charge: Charge) -> None:
         """Measure how long the client of an exceeded quota has to wait."""
         if charge.cost > 1 and not self._is_fixed:
             # The storage knows when one place is free again, but this request takes several.
             charge.reset = charge.quota.window * (1 if self._is_moving else 2)
         else:
+            self._ends.pop(charge.key, None)  # a wait must be true
             self.measure(charge)
             charge.reset = max(1, charge.reset or 0)
         charge.remaining = 0

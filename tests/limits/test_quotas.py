@@ -17,6 +17,7 @@ from limits.strategies import (
     SlidingWindowCounterRateLimiter,
 )
 
+from flask_apierrors._limits import quotas
 from flask_apierrors._limits.memory import ProcessMemory
 from flask_apierrors._limits.quotas import (
     Charge,
@@ -135,6 +136,27 @@ def test_in_a_fixed_window_taking_measures_what_is_left(clock: Clock) -> None:
     assert (counted.take(second), second.remaining, second.ends_at) == (True, 1, None), (
         "the first request of a window knows its end, and later only the storage"
     )
+
+
+def test_the_ends_of_a_limited_number_of_windows_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    class Remote(GuardedStorage):
+        def get_expiry(self, key: str) -> float:
+            asked.append(key.split("/")[1])
+            expiry: float = super().get_expiry(key)
+            return expiry
+
+    monkeypatch.setattr(quotas, "_MAX_ENDS", 2)
+    counted = counters(storage=Remote("guarded:memory://"))
+    for client in ("a", "b", "c", "a", "c", "b"):
+        sample = Charge(quota("5/hour"), client)
+        counted.take(sample)
+        counted.measure(sample)
+        assert sample.reset == 3600
+    assert asked == ["a", "b"], "the first request of a window knows its end"
 
 
 def test_a_refused_cost_is_given_back(clock: Clock) -> None:

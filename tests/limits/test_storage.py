@@ -124,25 +124,47 @@ def test_redis_counts_by_each_strategy_and_waiting_is_enough(redis: Redis, strat
     assert client.get("/").status_code == 200
 
 
-@pytest.mark.parametrize(("has_fields", "expected"), [(False, 1), (True, 2)])
-def test_a_success_asks_once_and_once_more_for_the_fields(
-    redis: Redis, has_fields: bool, expected: int
+@pytest.mark.parametrize("has_fields", [False, True])
+@pytest.mark.parametrize("limit", ["9/hour", "9/hour; 9/day"])
+@pytest.mark.parametrize(
+    ("strategy", "for_fields"),
+    [("fixed-window", 0), ("moving-window", 1), ("sliding-window-counter", 1)],
+)
+def test_a_success_asks_once_for_each_limit_and_for_the_fields_only_what_it_cannot_know(
+    redis: Redis, strategy: str, for_fields: int, limit: str, has_fields: bool
 ) -> None:
-    for strategy in ("fixed-window", "moving-window", "sliding-window-counter"):
-        app = limited_app(
-            RATELIMIT_STRATEGY=strategy, RATELIMIT_HEADERS_ENABLED=has_fields, **patient(redis)
+    apps = [
+        limited_app(
+            limit,
+            RATELIMIT_STRATEGY=strategy,
+            RATELIMIT_HEADERS_ENABLED=has_fields,
+            **patient(redis),
         )
-        client = app.test_client()
-        redis.command("FLUSHALL")
-        client.get("/")
-        redis.command("CONFIG", "RESETSTAT")
-        client.get("/")
-        sent = redis.command("INFO", "commandstats")
-        assert isinstance(sent, dict)
-        trips = sum(
-            sent.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "ttl")
-        )
-        assert trips == expected, strategy
+        for _ in range(2)
+    ]
+    clients = [app.test_client() for app in apps]
+    for client in clients:
+        client.get("/")  # loads the scripts, and the second app learns when the window ends
+    redis.command("CONFIG", "RESETSTAT")
+    answers = [client.get("/") for client in clients]
+    sent = redis.command("INFO", "commandstats")
+    assert isinstance(sent, dict)
+    trips = sum(sent.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "ttl"))
+    limits = limit.count("/")
+    assert trips / 2 == limits + (for_fields * limits if has_fields else 0)
+    if has_fields:
+        left = {answer.headers["RateLimit"].partition(";t=")[2] for answer in answers}
+        assert left <= {"3600", "3599", "3598"}, "both processes know"
+
+
+def test_the_wait_of_a_429_is_asked_for(redis: Redis) -> None:
+    app = limited_app("1/hour", RATELIMIT_HEADERS_ENABLED=True, **patient(redis))
+    client = app.test_client()
+    assert client.get("/").headers["RateLimit"] == '"view";r=0;t=3600'
+    (key,) = redis.keys()
+    redis.command("EXPIRE", key.decode(), "30")
+    answer = client.get("/")
+    assert (answer.status_code, int(answer.headers["Retry-After"]) <= 31) == (429, True)
 
 
 def test_a_killed_redis_is_replaced_by_memory_with_one_warning_and_used_again(
