@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from flask_apierrors import ApiErrors
 from flask_apierrors._limits.settings import falls_back, refuses_without_storage
 from tests.conftest import limited_app, statuses
 
@@ -68,6 +69,28 @@ def test_limited_requests_are_refused_only_if_nothing_replaces_the_storage(
     assert (
         refuses_without_storage({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False} | config) is refuses
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("FLASK_APIERRORS_RATE_LIMITS__b", "1/day", {"a": [200, 429], "b": [200, 429]}),
+        ("FLASK_APIERRORS_RATE_LIMITS", '{"b": "1/day"}', {"a": [200, 200], "b": [200, 429]}),
+        ("FLASK_RATELIMIT_ENABLED", "false", {"a": [200, 200], "b": [200, 200]}),
+    ],
+)
+def test_the_environment_adds_limits_replaces_them_or_turns_them_off(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: dict[str, list[int]]
+) -> None:
+    monkeypatch.setenv(name, value)
+    app = Flask(__name__)
+    app.config["APIERRORS_RATE_LIMITS"] = {"a": "1/day"}
+    app.config.from_prefixed_env()
+    ApiErrors(app)
+    for endpoint in expected:
+        app.add_url_rule(f"/{endpoint}", endpoint, lambda: {})
+    client = app.test_client()
+    assert {name: statuses(client, f"/{name}", 2) for name in expected} == expected
 
 
 @pytest.mark.parametrize("key", ["RATELIMIT_ENABLED", "RATELIMIT_HEADERS_ENABLED"])
