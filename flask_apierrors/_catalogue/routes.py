@@ -125,9 +125,16 @@ def _own_methods(rule: Rule, view: Any) -> set[str]:
     if getattr(rule, "provide_automatic_options", False):
         methods.discard("OPTIONS")
     cls = getattr(view, "view_class", None)
-    if getattr(cls, "dispatch_request", None) is MethodView.dispatch_request:
+    dispatch = getattr(cls, "dispatch_request", None)
+    if dispatch is MethodView.dispatch_request or _looks_up_method(dispatch):
         methods = {method for method in methods if hasattr(cls, method.lower())}
     return methods
+
+
+def _looks_up_method(dispatch: Any) -> bool:
+    """Whether a ``dispatch_request`` of an author's does what that of ``MethodView`` does."""
+    names = getattr(getattr(dispatch, "__code__", None), "co_names", ())
+    return {"getattr", "method", "lower"} <= set(names)
 
 
 def _allowed_methods(app: Flask) -> dict[str, tuple[str, ...]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from .._core.hooks import is_named
 from .._core.state import AppState
-from .._guards.foreign import unknown_layers
+from .._guards.foreign import hooks_before, inside, unknown_layers
+from .._libraries.jwt_extended import verifies_token
 from .catalogue import catalogue
+from .exits import Exit, ExitReader
 from .model import CONVERT, SOURCE, Operation
 from .source import place
 
@@ -48,23 +51,66 @@ def place_of_operation(operation: Operation) -> str:
     return f"{operation.method} {operation.rule} ({operation.endpoint})"
 
 
-def possible_guards(operation: Operation, state: AppState) -> tuple[str, ...]:
-    """Return the names and places of the author's functions that may guard an operation."""
-    names: dict[str, None] = {}
+class PossibleGuard(NamedTuple):
+    """A function of the author's that may guard an operation."""
+
+    name: str
+    place: str
+    #: Whether its source can raise what refuses a request.
+    refuses: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.place})"
+
+
+def possible_guards(
+    operation: Operation, state: AppState, reader: ExitReader
+) -> tuple[PossibleGuard, ...]:
+    """Return the author's functions that may guard an operation, those that refuse first.
+
+    :param reader: It reads in the source what they raise.
+    """
+    guards: dict[str, PossibleGuard] = {}
+    hooks = list(hooks_before(operation.endpoint, state))
     for layer in unknown_layers(operation.endpoint, operation.method, state):
         code = getattr(layer, "__code__", None)
         if code is not None and not any(folder in code.co_filename for folder in _FOLDERS):
-            names[f"{_decorator_name(layer)} ({place(code.co_filename, code.co_firstlineno)})"] = (
-                None
-            )
-    return tuple(names)
+            where = place(code.co_filename, code.co_firstlineno)
+            name = layer.__name__ if layer in hooks else _decorator_name(layer)
+            refuses = _refuses(layer, operation.method, state, reader)
+            # What wraps a function of before_request has its name.
+            if name not in guards or refuses > guards[name].refuses:
+                guards[name] = PossibleGuard(name, where, refuses)
+    return tuple(sorted(guards.values(), key=lambda guard: not guard.refuses))
+
+
+def _refuses(layer: Any, method: str, state: AppState, reader: ExitReader) -> bool:
+    """Whether a function refuses requests by itself, and not by what it wraps."""
+    inner = inside(layer)
+    of_inner = reader.exits_of(inner, method) if inner is not None else ()
+    return verifies_token(layer) or any(
+        each not in of_inner and _is_refusal(each, state) for each in reader.exits_of(layer, method)
+    )
+
+
+def _is_refusal(each: Exit, state: AppState) -> bool:
+    """Whether an exception can say 401 or 403, or is one that a handler answers."""
+    error = each.error
+    if error is None:
+        return False
+    if issubclass(error, HTTPException):
+        return (each.status or error.code) in (401, 403)
+    specs = state.app.error_handler_spec.values()
+    answered = {cls for spec in specs for by_class in spec.values() for cls in by_class}
+    answered |= state.displaced.keys()
+    return any(cls in answered for cls in error.__mro__ if cls not in (Exception, BaseException))
 
 
 def _decorator_name(layer: Any) -> str:
-    """Return the name of the function in which a wrapper is defined."""
+    """Return the name of the function, or of the class, in which a wrapper is defined."""
     code: Any = layer.__code__
     name: str = getattr(code, "co_qualname", code.co_name)  # since Python 3.11
-    return name.partition(".<locals>")[0]
+    return name.partition(".<locals>")[0].removesuffix(".__call__")
 
 
 def check_guards(app: Flask, state: AppState) -> None:

@@ -22,10 +22,16 @@ from werkzeug.exceptions import HTTPException
 from .._catalogue.catalogue import catalogue
 from .._catalogue.causes import kinds_of_error
 from .._catalogue.classes import classes_of
+from .._catalogue.exits import ExitReader
 from .._catalogue.model import Operation
 from .._catalogue.routes import routes_of
 from .._catalogue.source import foreign_bodies, place_of
-from .._catalogue.unguarded import place_of_operation, possible_guards, unguarded
+from .._catalogue.unguarded import (
+    PossibleGuard,
+    place_of_operation,
+    possible_guards,
+    unguarded,
+)
 from .._core.config import REFERENCE_ENDPOINT, Config
 from .._core.errors import ApiError, code_of_type
 from .._core.first_request import meet_libraries
@@ -544,37 +550,42 @@ def _replaced_request_class(facts: _Facts) -> Iterator[Finding]:
 
 def _unguarded(facts: _Facts) -> Iterator[Finding]:
     """Group the operations by what may guard them, unknown to the catalogue."""
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    groups: dict[tuple[str, tuple[PossibleGuard, ...]], list[str]] = {}
+    reader = ExitReader(facts.state.exits)
     for operation in unguarded(facts.operations, facts.state):
         code = "unguarded-write" if operation.method in _WRITES else "unguarded"
+        if code == "unguarded" and facts.state.hooks.unguarded is None:
+            continue
+        guards = possible_guards(operation, facts.state, reader)
+        refusing = tuple(guard for guard in guards if guard.refuses)
+        key = ("unknown-guard", refusing) if refusing else (code, guards)
         where = place_of_operation(operation)
-        is_asked = code == "unguarded-write" or facts.state.hooks.unguarded is not None
-        if is_asked and not is_ignored(code, where, facts.ignored):
-            groups.setdefault((code, possible_guards(operation, facts.state)), []).append(where)
+        if not is_ignored(key[0], where, facts.ignored):
+            groups.setdefault(key, []).append(where)
     for (code, guards), places in groups.items():
-        endpoints = "this endpoint" if len(places) == 1 else f"these {len(places)} endpoints"
-        subject = "it" if len(places) == 1 else "they"
-        writes = f", and {subject} may change data" if code == "unguarded-write" else ""
-        yield Finding(
-            code,
-            ", ".join(places),
-            f"Anyone can call {endpoints}{writes}.",
-            _remedy_of_unguarded(guards),
-        )
+        yield Finding(code, ", ".join(places), *_unguarded_texts(code, guards, len(places)))
 
 
-def _remedy_of_unguarded(guards: tuple[str, ...]) -> str:
+def _unguarded_texts(code: str, guards: tuple[PossibleGuard, ...], count: int) -> tuple[str, str]:
+    """Return the problem and the remedy of endpoints that no known guard protects."""
+    endpoints = "this endpoint" if count == 1 else f"these {count} endpoints"
+    more = ["another function"] if len(guards) > _MAX_NAMES else []
+    names = " or ".join([*map(str, guards[:_MAX_NAMES]), *more])
     remedy = (
         "Put @requires_auth on the view, or guard the whole app with errors.guard(app,"
         " requires_auth, except_=(...)), where except_ names what is open on purpose."
     )
-    if not guards:
-        return remedy
-    name = guards[0].partition(" ")[0]
-    return (
-        f"If {' or '.join(guards)} authenticates clients, declare that with"
-        f" errors.declare_guard({name}, Unauthorized, authenticates=True). Otherwise: {remedy}"
-    )
+    if guards:
+        remedy = (
+            f"If {names} authenticates clients, declare that with errors.declare_guard("
+            f"{guards[0].name}, Unauthorized, authenticates=True). Otherwise: {remedy}"
+        )
+    if code == "unknown-guard":
+        problem = f"{names} can refuse requests to {endpoints}, but nothing says if it is a guard."
+        return problem, remedy
+    subject = "it" if count == 1 else "they"
+    writes = f", and {subject} may change data" if code == "unguarded-write" else ""
+    return f"Anyone can call {endpoints}{writes}.", remedy
 
 
 def _idle_guards(facts: _Facts) -> Iterator[Finding]:

@@ -119,10 +119,10 @@ def layers_of(view: Any) -> Iterator[Any]:
     while view is not None and id(view) not in ids:
         ids.add(id(view))
         yield view
-        view = _inside(view)
+        view = inside(view)
 
 
-def _inside(layer: Any) -> Any:
+def inside(layer: Any) -> Any:
     """Return what a layer wraps: without ``functools.wraps``, the one callable that it knows."""
     if hasattr(layer, "__wrapped__"):
         return layer.__wrapped__
@@ -147,7 +147,7 @@ def marks_at(endpoint: str, method: str, app: AppState) -> tuple[Mark, ...]:
 
 def unknown_layers(endpoint: str, method: str, app: AppState) -> Iterator[Any]:
     """Yield the decorators and the functions of ``before_request`` that may be guards."""
-    before = list(_before(endpoint, app))
+    before = list(hooks_before(endpoint, app))
     for function in _functions_at(endpoint, method, app):
         *layers, last = layers_of(function)
         for layer in layers if function not in before else (*layers, last):
@@ -160,7 +160,7 @@ def _functions_at(endpoint: str, method: str, app: AppState) -> list[Any]:
     view = app.app.view_functions.get(endpoint)
     cls = getattr(view, "view_class", None)
     handler = getattr(cls, method.lower(), None) or getattr(cls, "dispatch_request", None)
-    functions = (view, handler, *_of_resource(cls, method), *_before(endpoint, app))
+    functions = (view, handler, *_of_resource(cls, method), *hooks_before(endpoint, app))
     return [function for function in functions if function is not None]
 
 
@@ -174,7 +174,7 @@ def _foreign_marks(layer: Any, endpoint: str, app: AppState) -> Iterator[Mark]:
             yield declared.mark
 
 
-def _before(endpoint: str, app: AppState) -> Iterator[Callable[..., Any]]:
+def hooks_before(endpoint: str, app: AppState) -> Iterator[Callable[..., Any]]:
     """Yield what Flask calls before a view: the functions of the app and of its blueprints."""
     functions = app.app.before_request_funcs
     name, _, _ = endpoint.rpartition(".")

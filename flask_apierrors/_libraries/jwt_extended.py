@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 from flask import Flask
@@ -128,6 +129,23 @@ def guard_mark(wrapper: Callable[..., Any]) -> Mark | None:
         resolve=lambda mark, app: replace(
             mark, security=_security(app.app.config, locations, options["refresh"])
         ),
+    )
+
+
+def verifies_token(function: Callable[..., Any]) -> bool:
+    """Whether a function calls ``verify_jwt_in_request``, and not with ``optional``."""
+    if not isinstance(function, FunctionType):
+        return False
+    code = function.__code__
+    # The names of the arguments of a call are a tuple among the constants.
+    is_optional = any("optional" in each for each in code.co_consts if isinstance(each, tuple))
+    callees = [function.__globals__.get(name) for name in code.co_names]
+    # An object of Flask's, such as ``request``, has no attributes without a request.
+    functions = [callee for callee in callees if type(callee) is FunctionType]
+    return not is_optional and any(
+        callee.__name__ == "verify_jwt_in_request"
+        and callee.__module__ == "flask_jwt_extended.view_decorators"
+        for callee in functions
     )
 
 

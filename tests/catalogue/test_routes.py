@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, abort, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView, View
 from flask_limiter import Limiter
@@ -327,9 +327,18 @@ def test_a_method_that_a_class_does_not_have_is_no_operation(make_app: MakeApp) 
         def dispatch_request(self, **variables: Any) -> str:
             return ""
 
+    class Own(MethodView):
+        def dispatch_request(self, **variables: Any) -> Any:
+            method = getattr(self, request.method.lower(), None)
+            return method() if method else abort(405)
+
+        def get(self) -> str:
+            return ""
+
     app = make_app()
     methods = ["GET", "POST", "DELETE"]
     app.add_url_rule("/x", view_func=Vessel.as_view("x"), methods=methods)
     app.add_url_rule("/y", view_func=Anything.as_view("y"), methods=["POST"])
+    app.add_url_rule("/z", view_func=Own.as_view("z"), methods=methods)
     routes = [(route.method, route.rule) for route in all_routes(app)]
-    assert routes == [("GET", "/x"), ("POST", "/y")]
+    assert routes == [("GET", "/x"), ("POST", "/y"), ("GET", "/z")]

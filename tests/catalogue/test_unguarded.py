@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -21,6 +22,7 @@ from flask_apierrors import (
     requires_auth,
     requires_permissions,
 )
+from flask_apierrors._catalogue.exits import ExitReader
 from flask_apierrors._catalogue.unguarded import possible_guards, unguarded
 from tests.conftest import statuses, view_of
 
@@ -33,9 +35,9 @@ def open_endpoints(app: Flask) -> list[str]:
 def names_of_possible_guards(app: Flask) -> list[str]:
     """Return the names of what may guard the first operation of an app."""
     operation = catalogue(app).operations[0]
-    guards = possible_guards(operation, app.extensions["apierrors"])
-    assert all("test_unguarded.py:" in guard for guard in guards)
-    return [guard.partition(" ")[0] for guard in guards]
+    guards = possible_guards(operation, app.extensions["apierrors"], ExitReader({}))
+    assert all("test_unguarded.py:" in str(guard) for guard in guards)
+    return [guard.name for guard in guards]
 
 
 def test_what_no_guard_authenticates_is_open(make_app: Callable[..., Flask]) -> None:
@@ -114,6 +116,103 @@ def test_decorators_and_hooks_of_the_author_may_be_guards(make_app: Callable[...
     expected = ["permission", "check_token"]
     names = names_of_possible_guards(app)
     assert names == expected or names == ["wrapper", "check_token"], "before Python 3.11"
+
+
+class Refused(Exception):
+    """The app has a handler for it."""
+
+
+class Odd(Exception):
+    """The app has no handler for it."""
+
+
+def may_be_refused() -> None:
+    raise Refused
+
+
+def may_be_forbidden() -> None:
+    if request.args:
+        abort(403)
+
+
+def may_be_missing() -> None:
+    abort(404)
+
+
+def may_crash() -> None:
+    raise Odd
+
+
+def may_be_anything() -> None:
+    raise request.args["error"]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("hook", "refuses"),
+    [
+        (may_be_refused, True),
+        (may_be_forbidden, True),
+        (may_be_missing, False),
+        (may_crash, False),
+        (may_be_anything, False),
+        (check_token, False),
+    ],
+)
+def test_a_function_refuses_with_what_a_handler_answers_or_a_403(
+    make_app: Callable[..., Flask], hook: Any, refuses: bool
+) -> None:
+    app = make_app()
+    app.register_error_handler(Refused, lambda error: ("no", 401))
+    app.before_request(hook)
+    app.add_url_rule("/x", "x", view_of())
+    (guard,) = possible_guards(
+        catalogue(app).operations[0], app.extensions["apierrors"], ExitReader({})
+    )
+    assert (guard.name, guard.refuses) == (hook.__name__, refuses)
+
+
+def refused(view: Any) -> Any:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if request.args:
+            raise Refused
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+class Logged:
+    def __call__(self, view: Any) -> Any:
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return view(*args, **kwargs)
+
+        return wrapper
+
+
+def test_a_decorator_does_not_refuse_what_it_only_wraps(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    app.register_error_handler(Refused, lambda error: ("no", 401))
+
+    def view() -> str:
+        may_be_refused()
+        return "x"
+
+    app.add_url_rule("/x", "x", Logged()(refused(Logged()(view))))
+    guards = possible_guards(
+        catalogue(app).operations[0], app.extensions["apierrors"], ExitReader({})
+    )
+    assert [guard.refuses for guard in guards] == [True, False]
+    if sys.version_info >= (3, 11):
+        assert [guard.name for guard in guards] == ["refused", "Logged"]
+
+
+def test_a_wrapped_hook_is_named_once(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    app.register_error_handler(Refused, lambda error: ("no", 401))
+    app.before_request(refused(check_token))
+    app.add_url_rule("/x", "x", view_of())
+    assert names_of_possible_guards(app) == ["check_token"]
 
 
 def test_a_declared_function_may_be_no_guard(make_app: Callable[..., Flask]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import types
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
@@ -624,6 +626,45 @@ def test_unguarded_writes_of_one_cause_are_one_finding() -> None:
     assert diagnose(app, ["unguarded-write"]) == ()
     errors.declare_guard(permission, Unauthorized, authenticates=True)
     assert [finding.where for finding in diagnose(app)] == [bare.where]
+
+
+class Denied(Exception):
+    """An exception of the author's, which a handler of theirs answers."""
+
+
+def deny() -> None:
+    raise Denied
+
+
+def test_a_function_that_refuses_is_named_with_the_line_that_declares_it() -> None:
+    app, errors = make()
+    app.register_error_handler(Denied, lambda error: ({"error": "No."}, 401))
+    app.before_request(deny)
+    app.add_url_rule("/x", "x", lambda: "", methods=["POST"])
+    app.add_url_rule("/y", "y", lambda: "", methods=["GET", "PUT"])
+    (finding,) = diagnose(app)
+    assert (finding.code, finding.where) == ("unknown-guard", "POST /x (x), PUT /y (y)")
+    assert re.fullmatch(
+        r"deny \(.*test_doctor\.py:\d+\) can refuse requests to these 2 endpoints, but nothing says"
+        r" if it is a guard\.",
+        finding.problem,
+    )
+    assert "errors.declare_guard(deny, Unauthorized, authenticates=True)" in finding.remedy
+    assert diagnose(app, ["unknown-guard"]) == ()
+    errors.declare_guard(deny, Unauthorized, authenticates=True)
+    assert diagnose(app) == ()
+
+
+def test_of_many_functions_that_refuse_the_first_are_named() -> None:
+    app, _ = make()
+    app.register_error_handler(Denied, lambda error: ({"error": "No."}, 401))
+    for number in range(5):
+        hook = types.FunctionType(deny.__code__, globals(), f"deny{number}")
+        app.before_request(hook)
+    app.add_url_rule("/x", "x", lambda: "", methods=["POST"])
+    (finding,) = diagnose(app)
+    names = re.findall(r"deny\d|another function", finding.problem)
+    assert names == ["deny0", "deny1", "deny2", "another function"]
 
 
 def test_unguarded_reads_are_found_if_guards_are_required() -> None:

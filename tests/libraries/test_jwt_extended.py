@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("jwt")
 
 import jwt
-from flask import Blueprint, Flask, jsonify
+from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended import (
     JWTManager,
@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse
 
 from flask_apierrors import ApiErrors
 from flask_apierrors._core.marks import Mark, mark_in
-from flask_apierrors._libraries.jwt_extended import guard_mark
+from flask_apierrors._libraries.jwt_extended import guard_mark, verifies_token
 
 SECRET = "a secret of this test, which is long enough"
 BEARER = 'Bearer realm="api"'
@@ -311,3 +311,21 @@ def test_the_security_of_a_guard_is_that_of_the_app() -> None:
 
 def test_other_wrappers_are_no_guards_of_it() -> None:
     assert guard_mark(lambda: {}) is None
+
+
+def only_with_token() -> None:
+    if request.args:
+        verify_jwt_in_request(fresh=True)
+
+
+def read_token() -> None:
+    verify_jwt_in_request(optional=True)
+
+
+def no_token() -> None:
+    request.get_data()
+
+
+def test_a_function_that_verifies_a_token_refuses() -> None:
+    functions: list[Any] = [only_with_token, read_token, no_token, len]
+    assert list(map(verifies_token, functions)) == [True, False, False, False]
