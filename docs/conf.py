@@ -1,13 +1,17 @@
 """Configuration of Sphinx."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "flask_apierrors"
 author = "The flask_apierrors developers"
 copyright = f"2026, {author}"
 version = release = installed_version("flask-apierrors")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "exchanges"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -20,7 +24,12 @@ smartquotes = False
 html_theme = "furo"
 html_title = "flask_apierrors"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["exchanges.css"]
 html_show_sphinx = False
+
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -9,14 +9,20 @@ from __future__ import annotations
 import json
 import linecache
 import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from werkzeug.serving import make_server
 
+from docs.curl import SERVER, curl
 from flask_apierrors._core.config import _CHECKS, Config
 from flask_apierrors._core.sentences import NAMED
 from flask_apierrors._core.statuses import STATUSES
@@ -172,6 +178,53 @@ def test_a_wrong_example_is_found(answer: str, tmp_path: Path) -> None:
     )
     with pytest.raises(AssertionError, match=r"wrong\.md:11"):
         run(page)
+
+
+def requests_of_all_pages() -> list[str]:
+    examples = [
+        example.parsed.strip()
+        for page in PAGES
+        for example in Document.parse(str(page), CodeBlockParser("http"))
+    ]
+    return [text for text in examples if not text.startswith("HTTP/")]
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """Run a server that answers with the request line, the header fields and the body."""
+    app = Flask(__name__)
+
+    @app.before_request
+    def answer() -> Any:
+        line = f"{request.method} {request.full_path.rstrip('?')}"
+        body = request.get_data(as_text=True)
+        return {"line": line, "fields": dict(request.headers), "body": body}
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_command_that_a_reader_copies_sends_the_request_that_is_shown(echo: str) -> None:
+    for text in requests_of_all_pages():
+        command = ["sh", "-c", curl(text).replace(SERVER, echo).replace("curl -i", "curl -s", 1)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        head, _, body = text.partition("\n\n")
+        first, *fields = head.splitlines()
+        if first.startswith("HEAD "):
+            continue  # its answer has no body
+        sent = json.loads(done.stdout)
+        assert f"{sent['line']} HTTP/1.1" == first
+        assert sent["body"] == body
+        assert ("Content-Type" in sent["fields"]) is ("content-type:" in head.lower()), text
+        for field in fields:
+            name, _, value = field.partition(":")
+            assert sent["fields"][name.title()] == value.strip()
 
 
 def test_every_key_is_in_the_configuration_table_with_its_default() -> None:
