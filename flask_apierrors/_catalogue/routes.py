@@ -17,7 +17,7 @@ from .._core.text import paragraphs
 from .._guards.foreign import marks_at
 from .._guards.scope import guard_views
 from .._limits.quotas import Quota
-from .._limits.wiring import quotas_at, varies_at
+from .._limits.wiring import quotas_at
 
 #: The usual order of the methods. Others come last.
 _RANKS = {
@@ -157,6 +157,6 @@ def _summary(view: Any, method: str) -> str:
 def limits_at(endpoint: str | None, method: str, state: AppState) -> Limits:
     """Return the limits of an endpoint, or of a request without a route."""
     try:
-        return Limits(quotas_at(endpoint, method, state), varies_at(endpoint, method, state))
+        return Limits(*quotas_at(endpoint, method, state))
     except Exception:  # a function of the author's needs a request
         return Limits(varies=True)

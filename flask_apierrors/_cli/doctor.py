@@ -97,9 +97,10 @@ class _Facts:
     def quotas(self, operation: Operation) -> tuple[Quota, ...]:
         """The limits of an operation that are known without a request."""
         try:
-            return quotas_at(operation.endpoint, operation.method, self.state)
+            quotas, _ = quotas_at(operation.endpoint, operation.method, self.state)
         except Exception:
             return ()
+        return quotas
 
     def raises(self, cls: type[Exception]) -> bool:
         """Whether a view raises exceptions of a class, as it declares or as its source says."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
@@ -18,22 +18,18 @@ from .._guards.authentication import known_principal
 from .._guards.options import is_unjudged, refusal_of
 from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
-from .flask_limiter import (
-    QuotaReader,
-    publish,
-    read_settings,
-    request_limit,
-)
-from .plans import Plan, Plans, check_endpoints, method_of
+from .flask_limiter import LimiterReader, Place
+from .plans import Plans, check_endpoints
 from .quotas import Charge, Counters, Quota, by_window
 from .rate_limit import Declaration
 from .refusals import StorageFailed, measure_exceeded, refuse
 
 if TYPE_CHECKING:
-    from flask_limiter import Limiter
+    from flask_limiter import Limiter, RequestLimit
 
-    from .settings import OnBreach
+    OnBreach = Callable[[RequestLimit], Response | None]
 
+_T = TypeVar("_T")
 _logger = PackageLogger()
 #: Flask-Limiter logs here each exceeded limit, and what it swallows.
 _limiter_logger = logging.getLogger("flask-limiter")
@@ -46,22 +42,15 @@ class Counting:
     """
 
     def __init__(self, limiter: Limiter, state: AppState, *, is_first: bool) -> None:
-        from flask_limiter import RateLimitExceeded
-
-        self.settings = read_settings(limiter, state.app)
+        self.limiter = LimiterReader(limiter, state)
         #: Whether the author can ask the Limiter what was counted.
         self.is_public = False
-        self._limiter = limiter
+        self.plans = Plans(self.limiter, state, is_first=is_first)
+        self.counters = Counters(limiter.limiter, gives_back=self.limiter.gives_back)
         self._state = state
         #: Whether to look if several processes count, each for itself.
-        self._checks_processes = self.settings.counts_in_memory
-        self._reader = QuotaReader(limiter, self.settings)
-        names_requests = self.settings.has_request_identifier
-        self.plans = Plans(self._reader, state, names_requests=names_requests, is_first=is_first)
-        self.counters = Counters(limiter.limiter, gives_back=self.settings.gives_back)
-        self._exception = RateLimitExceeded
-        self._by_endpoint = state.config.rate_limits
-        self._unchecked = bool(self._by_endpoint)
+        self._checks_processes = self.limiter.counts_in_memory
+        self._unchecked = bool(state.config.rate_limits)
 
     # -- which quotas a request has
 
@@ -70,18 +59,16 @@ class Counting:
         if self._checks_processes:
             self._check_processes(req)
         if self._unchecked:
-            check_endpoints(self._state.app, self._by_endpoint)
+            check_endpoints(self._state.app, self._state.config.rate_limits)
             self._unchecked = False
         if is_unjudged(req, self._state.app):
             return
-        try:
-            plan = self._plan(req)
-        except Exception as error:
-            if self._needs_principal(req) or self._swallows(error):
-                return  # a function that returns a limit wants a principal: the view is a 401
-            raise
-        if plan.quotas or (self.settings.fallback_limits and not plan.lifts_declarations):
-            self._count(plan.quotas, req, state)
+        place = self.limiter.place_of(req)
+        plan = self._read(self.plans.plan, place)
+        if plan is None:
+            return
+        if plan.quotas or (self.limiter.has_fallback_limits and not plan.lifts_declarations):
+            self._count(plan.quotas, place, req, state)
 
     def count_declaration(
         self, declaration: Declaration, req: Request, state: RequestState
@@ -89,50 +76,46 @@ class Counting:
         """Count a request for a ``rate_limit`` on its view."""
         if self._checks_processes:
             self._check_processes(req)
-        if (self._by_endpoint or self.is_public) and self._plan(req).lifts_declarations:
+        place = self.limiter.place_of(req)
+        can_be_lifted = self.is_public or self._state.config.rate_limits
+        if can_be_lifted and self.plans.plan(place).lifts_declarations:
             return
-        try:
-            quotas = self.plans.quotas_of(declaration, self._identity(req), method_of(req))
-        except Exception as error:
-            if (declaration.varies and self._needs_principal(req)) or self._swallows(error):
-                return  # the function wants a principal: the next check is a 401
-            raise
-        self._count(quotas, req, state)
+        quotas = self._read(self.plans.quotas_of, place, declaration)
+        if quotas is not None:
+            self._count(quotas, place, req, state)
 
     def count_function(self, name: str, req: Request, state: RequestState) -> None:
         """Count a request for the limits that Flask-Limiter's decorators gave to a function."""
-        if is_unjudged(req, self._state.app) or self._plan(req).lifts_declarations:
+        place = self.limiter.place_of(req)
+        if is_unjudged(req, self._state.app) or self.plans.plan(place).lifts_declarations:
             return
-        try:
-            default, own = self._reader.of_function(
-                self._state.app, req.endpoint or "", self._identity(req), method_of(req), name
-            )
-        except Exception as error:
-            if self._swallows(error):
-                return
-            raise
-        self._count(by_window(default + own), req, state, repeatable=own)
+        limits = self._read(self.limiter.of_function, place, name)
+        if limits is not None:
+            default, own = limits
+            self._count(by_window(default + own), place, req, state, repeatable=own)
 
-    def _needs_principal(self, req: Request) -> bool:
-        """Whether the guard of the view will refuse the request, which has no principal."""
-        view = self._state.app.view_functions.get(req.endpoint or "")
-        marks = marks_of_view(view, method_of(req))
-        return any(mark.authenticates for mark in marks) and known_principal(req) is None
+    def _read(self, read: Callable[..., _T], place: Place, *args: Any) -> _T | None:
+        """Read limits. ``None``: a function of the author failed, and the request goes on.
+
+        If the function wants a principal, the guard of the view refuses the request.
+        """
+        try:
+            return read(place, *args)
+        except Exception as error:
+            marks = marks_of_view(self._state.app.view_functions.get(place.endpoint), place.method)
+            is_private = any(mark.authenticates for mark in marks)
+            if is_private and known_principal(current_request()) is None:
+                return None
+            if self._swallows(error):
+                return None
+            raise
 
     def _swallows(self, error: Exception, what: str = "Failed to rate limit") -> bool:
         """Whether the app wants to go on after an error, which then is only logged."""
-        if isinstance(error, HTTPException) or not self.settings.swallows_errors:
+        if isinstance(error, HTTPException) or not self.limiter.swallows_errors:
             return False
         _limiter_logger.error(what, exc_info=error)
         return True
-
-    def _plan(self, req: Request) -> Plan:
-        return self.plans.plan(req.endpoint, self._identity(req), method_of(req))
-
-    def _identity(self, req: Request) -> str:
-        if self.settings.has_request_identifier:
-            return self._limiter.identify_request()
-        return req.endpoint or ""
 
     def _check_processes(self, req: Request) -> None:
         """Warn once if other processes serve the app: this one counts in its own memory."""
@@ -149,56 +132,54 @@ class Counting:
     def _count(
         self,
         quotas: Iterable[Quota],
+        place: Place,
         req: Request,
         state: RequestState,
         *,
         repeatable: tuple[Quota, ...] = (),
     ) -> None:
-        filters = self.settings.filters
-        if filters and any(is_exempt() for is_exempt in filters):
+        if any(is_exempt() for is_exempt in self.limiter.filters):
             return
         if state.charges is None:
             state.charges = []
         charges: list[Charge] = state.charges
-        has_fallback = bool(self.settings.fallback_limits) and not self.counters.healthy
+        has_fallback = self.limiter.has_fallback_limits and not self.counters.healthy
         if has_fallback:
-            quotas = () if charges else self._fallback_quotas(req)
+            quotas = () if charges else self.limiter.in_fallback(place)
         try:
-            new = self._charges(quotas, req, state)
+            new = self._charges(quotas, place, req, state)
             if charges:
                 new = _without_repetitions(new, charges, repeatable)
             charges += new
-            self._take(new, charges, req, state)
+            self._take(new, charges, place, req, state)
         except StorageFailed as failure:
             charges.clear()
-            if not self.settings.swallows_errors:
+            if not self.limiter.swallows_errors:
                 failure.retry_after = self._state.config.retry_after
                 raise refusal_of(failure, req) from failure.__cause__
         except Exception as error:
             if not self._swallows(error):
                 raise
-        if self.settings.fallback_limits and not (has_fallback or self.counters.healthy):
+        if self.limiter.has_fallback_limits and not (has_fallback or self.counters.healthy):
             charges.clear()  # the storage has just failed: other limits hold
-            return self._count((), req, state)
+            return self._count((), place, req, state)
         if state.complete is None and self._has_to_complete(charges, state):
             state.complete = self._complete
         if self.is_public:
-            publish(self._limiter, charges)
+            self.limiter.publish(charges)
         if self._state.rate_limits.refused:
             verify_counted(req, state)
 
-    def _fallback_quotas(self, req: Request) -> Iterable[Quota]:
-        limits = (limit for group in self.settings.fallback_limits for limit in group)
-        return self._reader.quotas(limits, self._identity(req), method_of(req))
-
-    def _charges(self, quotas: Iterable[Quota], req: Request, state: RequestState) -> list[Charge]:
+    def _charges(
+        self, quotas: Iterable[Quota], place: Place, req: Request, state: RequestState
+    ) -> list[Charge]:
         """Return what the request takes from each quota that limits it."""
         default = None
         charges = []
         for quota in quotas:
-            if not quota.is_plain and not quota.holds_for(method_of(req)):
+            if not quota.is_plain and not quota.holds_for(place.method):
                 continue
-            if quota.key_func is self.settings.key_func:
+            if quota.key_func is self.limiter.key_func:
                 default = default or self._default_client(req, state)
                 client = default
             else:
@@ -209,81 +190,71 @@ class Counting:
         return charges
 
     def _default_client(self, req: Request, state: RequestState) -> str:
-        key_func = self.settings.key_func
+        key_func = self.limiter.key_func
         key = None if key_func is None else key_func()
         return client_of(req, state) if key is None or _is_empty(key) else key_part(str(key))
 
     def _take(
-        self, new: list[Charge], charges: list[Charge], req: Request, state: RequestState
+        self,
+        new: list[Charge],
+        charges: list[Charge],
+        place: Place,
+        req: Request,
+        state: RequestState,
     ) -> None:
         """Take from each quota, in order.
 
         :raises RateLimitExceeded: if one is exceeded.
         """
-        has_meta_limits = bool(self.settings.meta_limits) or any(
-            charge.quota.limit.meta_limits for charge in new
-        )
+        has_meta_limits = self.limiter.has_meta(charge.quota for charge in new)
         if has_meta_limits:
-            self._check_meta_limits(new, charges, req, state)
+            for meta in self._meta_charges(new, place, req, state):
+                if not self.counters.has_room(meta):
+                    charges.append(meta)
+                    on_breach = meta.quota.limit.on_breach or self.limiter.on_meta_breach
+                    raise self._refusal([meta], charges, state, on_breach)
         exceeded: list[Charge] = []
         for charge in new:
             if not self._takes(charge, is_refused=bool(exceeded)):
-                charge.exceeded = True
                 exceeded.append(charge)
         if exceeded:
-            exceeded += self._exceeded_later(charges, req, state)
-            for charge in self._meta_charges(exceeded, req, state) if has_meta_limits else ():
-                self.counters.take(charge)
-            raise self._refusal(exceeded, charges, state, self.settings.on_breach)
+            exceeded += self._exceeded_later(charges, place, req, state)
+            for meta in self._meta_charges(exceeded, place, req, state) if has_meta_limits else ():
+                self.counters.take(meta)
+            raise self._refusal(exceeded, charges, state, self.limiter.on_breach)
 
     def _exceeded_later(
-        self, charges: list[Charge], req: Request, state: RequestState
+        self, charges: list[Charge], place: Place, req: Request, state: RequestState
     ) -> list[Charge]:
         """Look at the other limits of the view: the client has to wait for all of them."""
         later: list[Charge] = []
         counted = {charge.quota for charge in charges}
         try:
-            for declaration in self.plans.declarations(req.endpoint or "", method_of(req)):
-                quotas = self.plans.quotas_of(declaration, self._identity(req), method_of(req))
+            for declaration in self.plans.declarations(place):
+                quotas = self.plans.quotas_of(place, declaration)
                 if not counted.issuperset(quotas):
-                    new = self._charges(quotas, req, state)
+                    new = self._charges(quotas, place, req, state)
                     later += _without_repetitions(new, charges + later, ())
         except Exception:
             later = []  # a function of the author may want a principal, which is not verified yet
         charges += later
-        for charge in later:
-            charge.exceeded = not self._takes(charge, is_refused=True)
-        return [charge for charge in later if charge.exceeded]
+        return [charge for charge in later if not self._takes(charge, is_refused=True)]
 
     def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
         """Return whether the request is within a quota, and take its cost."""
         if not charge.fits:
             return False
         deduct_when = charge.quota.limit.deduct_when
-        if is_refused and (deduct_when or self.settings.stops_at_first_breach):
+        if is_refused and (deduct_when or self.limiter.stops_at_first_breach):
             return self.counters.has_room(charge)
         return self.counters.reserve(charge) if deduct_when else self.counters.take(charge)
 
-    # -- limits on how often a client may exceed limits
-
-    def _check_meta_limits(
-        self, new: list[Charge], charges: list[Charge], req: Request, state: RequestState
-    ) -> None:
-        for charge in self._meta_charges(new, req, state):
-            if not self.counters.has_room(charge):
-                charge.exceeded = True
-                charges.append(charge)
-                on_breach = charge.quota.limit.on_breach or self.settings.on_meta_breach
-                raise self._refusal([charge], charges, state, on_breach)
-
     def _meta_charges(
-        self, charges: list[Charge], req: Request, state: RequestState
+        self, charges: list[Charge], place: Place, req: Request, state: RequestState
     ) -> list[Charge]:
-        if self.is_public and self._reader.is_exempt_from_meta(self._state.app, req.endpoint or ""):
-            return []
-        quotas = (charge.quota for charge in charges)
-        limits = self._reader.meta(quotas, self._identity(req), method_of(req))
-        return self._charges(limits, req, state)
+        """Return what the request takes from limits on how often a client may exceed limits."""
+        quotas = self.limiter.meta((charge.quota for charge in charges), place)
+        return self._charges(quotas, place, req, state)
 
     # -- the 429
 
@@ -296,6 +267,7 @@ class Counting:
     ) -> HTTPException:
         """Make the 429, unless the author does."""
         for charge in exceeded:
+            charge.exceeded = True
             _limiter_logger.info(
                 "ratelimit %s (%s) exceeded at endpoint: %s",
                 charge.quota.item,
@@ -304,23 +276,25 @@ class Counting:
             )
         state.complete = self._complete
         if self.is_public:
-            publish(self._limiter, charges)
+            self.limiter.publish(charges)
         limit = exceeded[0].quota.limit
         response = self._response_of_author(exceeded, on_breach)
         req = current_request()
         if response is None and self._state.config.covers(req.path):
             return refusal_of(refuse(exceeded[0].quota, charges), req)
-        return refusal_of(self._exception(limit, response=response), req)
+        from flask_limiter import RateLimitExceeded
+
+        return refusal_of(RateLimitExceeded(limit, response=response), req)
 
     def _response_of_author(
         self, exceeded: list[Charge], on_breach: OnBreach | None
     ) -> Response | None:
         """Call the ``on_breach`` functions of the author, which may return a response."""
         response = None
-        for charge in exceeded[:1] if self.settings.stops_at_first_breach else exceeded:
+        for charge in exceeded[:1] if self.limiter.stops_at_first_breach else exceeded:
             for function in dict.fromkeys((on_breach, charge.quota.limit.on_breach)):
                 try:
-                    result = function(request_limit(self._limiter, charge)) if function else None
+                    result = function(self.limiter.request_limit(charge)) if function else None
                 except Exception as error:
                     if not self._swallows(error, f"on_breach callback failed with error {error}"):
                         raise
@@ -332,7 +306,7 @@ class Counting:
 
     def _has_to_complete(self, charges: list[Charge], state: RequestState) -> bool:
         return bool(
-            self.settings.legacy_field_names
+            self.limiter.legacy_field_names
             or _is_crash(state.rejection)
             or any(charge.quota.limit.deduct_when for charge in charges)
         )
@@ -350,13 +324,13 @@ class Counting:
                 if deduct_when and charge.counters and not charge.exceeded:
                     is_due = not is_refusal and deduct_when(response)
                     charge.counters.settle(charge, is_due=is_due)
-            if charges and (is_refusal or self.settings.legacy_field_names):
+            if charges and (is_refusal or self.limiter.legacy_field_names):
                 self._add_fields(response, charges, is_refusal=is_refusal)
         except Exception:
             _logger.exception("Adding the rate limits to a response failed")
 
     def _add_fields(self, response: Response, charges: list[Charge], *, is_refusal: bool) -> None:
-        legacy_names = self.settings.legacy_field_names
+        legacy_names = self.limiter.legacy_field_names
         # Our own 429 has the fields from its exception.
         has_fields = is_refusal and field_of(response, "RateLimit") is not None
         if has_fields and not legacy_names:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from flask import Flask
+from flask import Flask, Request
 
+from .._core.state import AppState
 from .clients import client_key
 from .quotas import Charge, Quota, by_window
-from .settings import LimiterSettings, refuses_without_storage, storage_scheme, storage_uri
+from .settings import storage_scheme, storage_uri
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter, RequestLimit
@@ -172,34 +173,6 @@ def _storage_error(scheme: str, error: Exception) -> ValueError:
 # -- a Limiter
 
 
-def read_settings(limiter: Limiter, app: Flask) -> LimiterSettings:
-    """Read the settings of a Limiter, which its app and its constructor configured."""
-    from limits.storage import MemoryStorage
-
-    storage = limiter.limiter.storage
-    scheme = getattr(getattr(storage, "remote", storage), "STORAGE_SCHEME", ())
-    config = app.config
-    identifier: Any = limiter._request_identifier
-    fields = {name.name: field for name, field in limiter._header_mapping.items()}
-    legacy = tuple(fields[name] for name in ("LIMIT", "REMAINING", "RESET", "RETRY_AFTER"))
-    return LimiterSettings(
-        key_func=None if limiter._key_func is client_key else limiter._key_func,
-        key_prefix=limiter._key_prefix,
-        filters=limiter._request_filters,
-        counts_in_memory=isinstance(storage, MemoryStorage),
-        gives_back="memcached" not in scheme,
-        on_breach=limiter._on_breach,
-        on_meta_breach=limiter._on_meta_breach,
-        stops_at_first_breach=limiter._fail_on_first_breach is not False,
-        swallows_errors=bool(limiter._swallow_errors),
-        has_request_identifier=getattr(identifier, "__module__", "") != "flask_limiter._extension",
-        fallback_limits=tuple(limiter._in_memory_fallback),
-        meta_limits=tuple(limiter._meta_limits),
-        refuses_without_storage=refuses_without_storage(config),
-        legacy_field_names=legacy if limiter._headers_enabled else (),
-    )
-
-
 def storage_uri_of(limiter: Limiter) -> str | None:
     """Return the URI that an author gave to his Limiter, if he did."""
     return limiter._storage_uri
@@ -215,93 +188,134 @@ def replace_storage(limiter: Limiter, storage: Storage) -> None:
     limiter._storage = limiter.limiter.storage = storage
 
 
-def driver_of(storage: Storage | None) -> Any:
-    """Return the driver's client of a storage, or ``None``."""
-    return getattr(storage, "storage", None)
+class Place(NamedTuple):
+    """What a client asks for, as its limits see it."""
+
+    #: The endpoint; empty if no route matches.
+    endpoint: str
+    #: The name of the endpoint in the keys of its counters.
+    identity: str
+    #: A method of the route. HEAD runs the view of GET, and a client may invent others.
+    method: str
+
+    @property
+    def blueprint(self) -> str | None:
+        """The name of the blueprint."""
+        return self.endpoint.rpartition(".")[0] or None
 
 
-def publish(limiter: Limiter, charges: Sequence[Charge]) -> None:
-    """Tell a Limiter what was counted, for ``current_limit`` and ``current_limits``."""
-    limits = [request_limit(limiter, charge) for charge in charges]
-    breached = [limit for limit in limits if limit.breached]
-    context = limiter.context
-    context.view_rate_limits = limits
-    own = [limit for limit in limits if not limit.shared]
-    context.view_rate_limit = next(iter((*breached, *own, *limits)), None)
+class LimiterReader:
+    """Reads a Limiter: its settings, once, and its limits, which become quotas."""
 
+    def __init__(self, limiter: Limiter, state: AppState) -> None:
+        from limits.storage import MemoryStorage
 
-def request_limit(limiter: Limiter, charge: Charge) -> RequestLimit:
-    """Describe what a request took from a quota as Flask-Limiter does."""
-    from flask_limiter import RequestLimit
-
-    quota = charge.quota
-    identifiers = list(quota.identifiers(charge.client))
-    return RequestLimit(limiter, quota.item, identifiers, charge.exceeded, quota.limit.shared)
-
-
-class QuotaReader:
-    """Converts the limits of a Limiter to quotas.
-
-    ``identity`` is the name of an endpoint in the keys of its counters.
-    """
-
-    def __init__(self, limiter: Limiter, settings: LimiterSettings) -> None:
         self._limiter = limiter
         self._manager = limiter.limit_manager
-        self._settings = settings
+        self._state = state
+        self._key_prefix = limiter._key_prefix
+        self.meta_limits = tuple(limiter._meta_limits)
+        storage = limiter.limiter.storage
+        scheme = getattr(getattr(storage, "remote", storage), "STORAGE_SCHEME", ())
+        identifier: Any = limiter._request_identifier
+        fields = {name.name: field for name, field in limiter._header_mapping.items()}
+        legacy = tuple(fields[name] for name in ("LIMIT", "REMAINING", "RESET", "RETRY_AFTER"))
+        #: Returns the client of a limit without a key function; ``None`` for ``client_key``.
+        self.key_func = None if limiter._key_func is client_key else limiter._key_func
+        #: Functions that exempt requests from every limit. The author may add more.
+        self.filters = limiter._request_filters
+        #: Whether each process counts for itself.
+        self.counts_in_memory = isinstance(storage, MemoryStorage)
+        #: Whether a counter of the storage can go down. memcached's can't.
+        self.gives_back = "memcached" not in scheme
+        self.on_breach = limiter._on_breach
+        self.on_meta_breach = limiter._on_meta_breach
+        #: Whether the limits after an exceeded one are only checked, not counted.
+        self.stops_at_first_breach = limiter._fail_on_first_breach is not False
+        #: Whether requests pass uncounted if the storage fails without a fallback.
+        self.swallows_errors = bool(limiter._swallow_errors)
+        #: Whether limited requests get a 503 while the storage is down.
+        self.refuses_without_storage = not (
+            getattr(storage, "falls_back", True) or self.swallows_errors
+        )
+        #: Whether a function names requests in the keys of counters. Otherwise the endpoint does.
+        self.names_requests = getattr(identifier, "__module__", "") != "flask_limiter._extension"
+        #: Whether every endpoint has other limits while the storage is down.
+        self.has_fallback_limits = bool(limiter._in_memory_fallback)
+        #: The names of Flask-Limiter's fields for limit, remaining, reset and the wait. Empty: a
+        #: response that is no 429 says nothing about limits.
+        self.legacy_field_names = legacy if limiter._headers_enabled else ()
 
-    def calls_limited_functions(self, endpoint: str) -> int:
+    def place_of(self, req: Request) -> Place:
+        """Return what a request asks for."""
+        endpoint, rule, method = req.endpoint or "", req.url_rule, req.method
+        if method == "HEAD" or rule is None or method not in (rule.methods or ()):
+            method = "GET"
+        identity = self._limiter.identify_request() if self.names_requests else endpoint
+        return Place(endpoint, identity, method)
+
+    def calls_limited_functions(self, place: Place) -> int:
         """Return how many functions with limits of their own were called at an endpoint."""
-        return len(self._manager._endpoint_hints.get(endpoint, ()))
+        return len(self._manager._endpoint_hints.get(place.endpoint, ()))
 
-    def application(self, identity: str, method: str) -> tuple[Quota, ...]:
+    def application(self, place: Place) -> tuple[Quota, ...]:
         """Return the limits of the whole app."""
-        return self.quotas(self._manager.application_limits, identity, method)
+        return self._quotas(self._manager.application_limits, place)
 
-    def before_view(
-        self, app: Flask, endpoint: str, identity: str, method: str, *, has_own: bool
-    ) -> tuple[Quota, ...]:
+    def before_view(self, place: Place, *, has_own: bool) -> tuple[Quota, ...]:
         """Return the limits of the app, and the default or blueprint's limits of an endpoint.
 
         :param has_own: Whether the view has limits that replace the default ones.
         """
-        name = _qualified_name(app.view_functions.get(endpoint))
-        is_marked = has_own or name in self._limiter._marked_for_limiting
         limits = self._manager.resolve_limits(
-            app,
-            endpoint,
-            endpoint.rpartition(".")[0] or None,
+            self._state.app,
+            place.endpoint,
+            place.blueprint,
             in_middleware=True,
-            marked_for_limiting=is_marked or self.calls_limited_functions(endpoint) > 0,
+            marked_for_limiting=has_own
+            or self._view_name(place) in self._limiter._marked_for_limiting
+            or self.calls_limited_functions(place) > 0,
         )
-        return self.quotas(chain(*limits), identity, method)
+        return self._quotas(chain(*limits), place)
 
-    def of_function(
-        self, app: Flask, endpoint: str, identity: str, method: str, name: str
-    ) -> tuple[tuple[Quota, ...], tuple[Quota, ...]]:
+    def of_function(self, place: Place, name: str) -> tuple[tuple[Quota, ...], tuple[Quota, ...]]:
         """Return the default limits of an endpoint, and those of a function that it calls."""
-        blueprint = endpoint.rpartition(".")[0] or None
-        default, own = self._manager.resolve_limits(app, endpoint, blueprint, name)
-        return self.quotas(default, identity, method), self.quotas(own, identity, method)
+        default, own = self._manager.resolve_limits(
+            self._state.app, place.endpoint, place.blueprint, name
+        )
+        return self._quotas(default, place), self._quotas(own, place)
 
-    def of_view(self, app: Flask, endpoint: str, identity: str, method: str) -> tuple[Quota, ...]:
+    def of_view(self, place: Place) -> tuple[Quota, ...]:
         """Return the limits of a view with decorators of Flask-Limiter, which count them."""
-        name = _qualified_name(app.view_functions.get(endpoint))
+        name = self._view_name(place)
         if name not in self._limiter._marked_for_limiting:
             return ()
-        default, own = self.of_function(app, endpoint, identity, method, name)
+        default, own = self.of_function(place, name)
         return default + own
 
-    def lifts_declarations(self, view: Any) -> bool:
-        """Return whether ``exempt`` lifts the limits that are declared for a view."""
-        return bool(self._manager._route_exemptions.get(_qualified_name(view)))
+    def in_fallback(self, place: Place) -> tuple[Quota, ...]:
+        """Return the limits of every endpoint while the storage is down."""
+        return self._quotas(chain(*self._limiter._in_memory_fallback), place)
 
-    def is_exempt_from_meta(self, app: Flask, endpoint: str) -> bool:
-        """Return whether ``exempt`` lifts the limits on how often limits are exceeded."""
+    def meta(self, quotas: Iterable[Quota], place: Place) -> tuple[Quota, ...]:
+        """Return the limits on how often a client may exceed quotas."""
         from flask_limiter import ExemptionScope
 
-        blueprint = endpoint.rpartition(".")[0] or None
-        return bool(self._manager.exemption_scope(app, endpoint, blueprint) & ExemptionScope.META)
+        app = self._state.app
+        scope = self._manager.exemption_scope(app, place.endpoint, place.blueprint)
+        if scope & ExemptionScope.META:
+            return ()
+        own = [limit for quota in quotas for limit in quota.limit.meta_limits or ()]
+        limits = chain(*self.meta_limits, own)
+        return self._quotas([each for each in limits if not each.is_exempt], place)
+
+    def has_meta(self, quotas: Iterable[Quota]) -> bool:
+        """Return whether there may be limits on how often a client may exceed quotas."""
+        return bool(self.meta_limits) or any(quota.limit.meta_limits for quota in quotas)
+
+    def lifts_declarations(self, place: Place) -> bool:
+        """Return whether ``exempt`` lifts the limits that are declared for a view."""
+        return bool(self._manager._route_exemptions.get(self._view_name(place)))
 
     def varies(self) -> bool:
         """Return whether a function returns a limit or a scope of a view without its own."""
@@ -314,35 +328,45 @@ class QuotaReader:
         return any(callable(group.limit_provider) or callable(group.scope) for group in groups)
 
     def parse(
-        self, limit: str | Callable[[], str | None], identity: str, method: str, **options: Any
+        self, limit: str | Callable[[], str | None], place: Place, **options: Any
     ) -> tuple[Quota, ...]:
         """Return the limits in a text, or in what a function returns.
 
         :param options: The options of ``Limiter.limit``.
         """
         provider: Any = limit
-        return self.quotas(self._limiter.limit(provider, **options), identity, method)
+        return self._quotas(self._limiter.limit(provider, **options), place)
 
-    def meta(self, quotas: Iterable[Quota], identity: str, method: str) -> tuple[Quota, ...]:
-        """Return the limits on how often a client may exceed quotas."""
-        own = [limit for quota in quotas for limit in quota.limit.meta_limits or ()]
-        limits = chain(*self._settings.meta_limits, own)
-        return self.quotas([each for each in limits if not each.is_exempt], identity, method)
+    def _quotas(self, limits: Iterable[RuntimeLimit], place: Place) -> tuple[Quota, ...]:
+        return by_window(self._quota(limit, place) for limit in limits)
 
-    def quotas(
-        self, limits: Iterable[RuntimeLimit], identity: str, method: str
-    ) -> tuple[Quota, ...]:
-        """Convert limits to quotas, the shortest window first."""
-        return by_window(self._quota(limit, identity, method) for limit in limits)
-
-    def _quota(self, limit: RuntimeLimit, identity: str, method: str) -> Quota:
-        scope = limit.scope_for(identity, method)
-        key_func = self._settings.key_func if limit.key_func is client_key else limit.key_func
+    def _quota(self, limit: RuntimeLimit, place: Place) -> Quota:
+        scope = limit.scope_for(place.identity, place.method)
+        key_func = self.key_func if limit.key_func is client_key else limit.key_func
         # What a function returns may be a client's text.
-        name = identity if callable(limit.scope) else scope
-        return Quota(
-            limit, scope, self._settings.key_prefix, key_func, quote(name, safe=":/.<>") or None
-        )
+        name = place.identity if callable(limit.scope) else scope
+        return Quota(limit, scope, self._key_prefix, key_func, quote(name, safe=":/.<>") or None)
+
+    def _view_name(self, place: Place) -> str:
+        return _qualified_name(self._state.app.view_functions.get(place.endpoint))
+
+    def publish(self, charges: Sequence[Charge]) -> None:
+        """Tell the Limiter what was counted, for ``current_limit`` and ``current_limits``."""
+        limits = [self.request_limit(charge) for charge in charges]
+        breached = [limit for limit in limits if limit.breached]
+        own = [limit for limit in limits if not limit.shared]
+        context = self._limiter.context
+        context.view_rate_limits = limits
+        context.view_rate_limit = next(iter((*breached, *own, *limits)), None)
+
+    def request_limit(self, charge: Charge) -> RequestLimit:
+        """Describe what a request took from a quota as Flask-Limiter does."""
+        from flask_limiter import RequestLimit
+
+        quota = charge.quota
+        identifiers = list(quota.identifiers(charge.client))
+        shared = quota.limit.shared
+        return RequestLimit(self._limiter, quota.item, identifiers, charge.exceeded, shared)
 
 
 def _qualified_name(view: Any) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from flask import Flask, Request
+from flask import Flask
 
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.state import AppState
-from .flask_limiter import QuotaReader
+from .flask_limiter import LimiterReader, Place
 from .quotas import Quota, by_window
 from .rate_limit import Declaration, declarations_of
 
@@ -30,124 +30,92 @@ class Plans:
     Each plan is made once, unless it depends on the request. A client can't choose what is kept:
     only endpoints and methods that the app has.
 
-    :param names_requests: Whether a function names requests in the keys of their counters.
     :param is_first: Whether ``APIERRORS_RATE_LIMITS`` is counted here.
     """
 
-    def __init__(
-        self, reader: QuotaReader, state: AppState, *, names_requests: bool, is_first: bool
-    ) -> None:
+    def __init__(self, reader: LimiterReader, state: AppState, *, is_first: bool) -> None:
         self._reader = reader
         self._state = state
-        self._by_endpoint = state.config.rate_limits
-        self._names_requests = names_requests
         self._is_first = is_first
-        self._plans: dict[tuple[str | None, str, int], Plan] = {}
+        self._plans: dict[tuple[Place, int], Plan] = {}
         self._declarations: dict[tuple[str, str], tuple[Declaration, ...]] = {}
-        self._of_declarations: dict[tuple[Declaration, str, str], tuple[Quota, ...]] = {}
+        self._of_declarations: dict[tuple[Declaration, Place], tuple[Quota, ...]] = {}
 
-    def plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
-        """Return the plan for an endpoint, or for ``None``: a request that no route matches.
-
-        :param identity: The name of the endpoint in the keys of its counters.
-        :param method: See :func:`method_of`.
-        """
-        key = (endpoint, method, self._reader.calls_limited_functions(endpoint or ""))
+    def plan(self, place: Place) -> Plan:
+        """Return the plan for an endpoint, or for requests that no route matches."""
+        key = place, self._reader.calls_limited_functions(place)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._make_plan(endpoint, identity, method)
-            if not (self._names_requests or self._reader.varies()):
+            plan = self._make_plan(place)
+            if not (self._reader.names_requests or self._reader.varies()):
                 self._plans[key] = plan
         return plan
 
-    def _make_plan(self, endpoint: str | None, identity: str, method: str) -> Plan:
+    def _make_plan(self, place: Place) -> Plan:
         app = self._state.app
-        if endpoint is None:
-            return Plan(self._reader.application("", method))
-        if endpoint == REFERENCE_ENDPOINT:
+        if not place.endpoint:
+            return Plan(self._reader.application(place))
+        if place.endpoint == REFERENCE_ENDPOINT:
             # The reference page explains the 429 that a client got.
             return Plan()
-        is_configured, limit = configured_limit(self._by_endpoint, endpoint)
+        is_configured, limit = configured_limit(self._state.config.rate_limits, place.endpoint)
         if is_configured:
-            return Plan(self._configured(limit, endpoint, identity, method), True)
-        if _is_static(app, endpoint):
+            return Plan(self._configured(limit, place), True)
+        if _is_static(app, place):
             return Plan()
         # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
-        has_own = any(each.overrides_defaults for each in self.declarations(endpoint, method))
+        has_own = any(each.overrides_defaults for each in self.declarations(place))
         return Plan(
-            self._reader.before_view(app, endpoint, identity, method, has_own=has_own),
-            self._reader.lifts_declarations(app.view_functions.get(endpoint)),
+            self._reader.before_view(place, has_own=has_own),
+            self._reader.lifts_declarations(place),
         )
 
-    def declarations(self, endpoint: str, method: str) -> tuple[Declaration, ...]:
+    def declarations(self, place: Place) -> tuple[Declaration, ...]:
         """Return the declarations of a view that hold."""
-        key = endpoint, method
+        key = place.endpoint, place.method
         if key not in self._declarations:
-            view = self._state.app.view_functions.get(endpoint)
-            is_configured, _ = configured_limit(self._by_endpoint, endpoint)
-            lifts = is_configured or self._reader.lifts_declarations(view)
-            declarations = () if lifts else declarations_of(view, method)
-            self._declarations[key] = tuple(each for each in declarations if each.holds_for(method))
+            view = self._state.app.view_functions.get(place.endpoint)
+            is_configured, _ = configured_limit(self._state.config.rate_limits, place.endpoint)
+            lifts = is_configured or self._reader.lifts_declarations(place)
+            self._declarations[key] = () if lifts else declarations_of(view, place.method)
         return self._declarations[key]
 
-    def _configured(
-        self, limit: str | None, endpoint: str, identity: str, method: str
-    ) -> tuple[Quota, ...]:
+    def _configured(self, limit: str | None, place: Place) -> tuple[Quota, ...]:
         if not limit or not self._is_first:
             return ()
-        app = self._state.app
-        application = self._reader.before_view(app, endpoint, identity, method, has_own=True)
-        return by_window(application + self._reader.parse(limit, identity, method))
+        application = self._reader.before_view(place, has_own=True)
+        return by_window(application + self._reader.parse(limit, place))
 
-    def quotas_of(self, declaration: Declaration, identity: str, method: str) -> tuple[Quota, ...]:
+    def quotas_of(self, place: Place, declaration: Declaration) -> tuple[Quota, ...]:
         """Return the quotas of a declaration."""
-        key = (declaration, identity, method)
-        quotas = self._of_declarations.get(key)
+        quotas = self._of_declarations.get((declaration, place))
         if quotas is None:
-            quotas = self._reader.parse(declaration.limit, identity, method, **declaration.options)
-            if not (declaration.varies or self._names_requests):
-                self._of_declarations[key] = quotas
+            quotas = self._reader.parse(declaration.limit, place, **declaration.options)
+            if not (declaration.varies or self._reader.names_requests):
+                self._of_declarations[declaration, place] = quotas
         return quotas
 
-    def quotas_at(self, endpoint: str | None, method: str) -> tuple[Quota, ...]:
-        """Return the quotas of an endpoint, for the catalogue: those that no function returns.
+    def quotas_at(self, place: Place) -> tuple[tuple[Quota, ...], bool]:
+        """Return the quotas of an endpoint, and whether functions return more, for the catalogue.
 
         :raises Exception: if a function needs a request to return its limit.
         """
-        identity = endpoint or ""
-        plan = self.plan(endpoint, identity, method)
+        plan = self.plan(place)
         if plan.lifts_declarations:
-            return plan.quotas
-        quotas = list(plan.quotas)
-        if endpoint is not None:
-            quotas += self._reader.of_view(self._state.app, endpoint, identity, method)
-        view = self._state.app.view_functions.get(identity)
-        for declaration in declarations_of(view, method):
-            if declaration.holds_for(method) and not callable(declaration.limit):
-                quotas += self.quotas_of(declaration, identity, method)
-        return tuple(quotas)
-
-    def lifts_declarations(self, endpoint: str | None, method: str) -> bool:
-        """Return whether the limits that are declared for a view of an endpoint do not hold."""
-        return self.plan(endpoint, endpoint or "", method).lifts_declarations
+            return plan.quotas, False
+        quotas, varies = plan.quotas + self._reader.of_view(place), False
+        for declaration in self.declarations(place):
+            if callable(declaration.limit):
+                varies = True
+            else:
+                quotas += self.quotas_of(place, declaration)
+        return quotas, varies
 
 
-def method_of(req: Request) -> str:
-    """Return the method by which a request is counted: one that its route has.
-
-    HEAD runs the view of GET. Any other name is the client's invention.
-    """
-    rule = req.url_rule
-    method = req.method
-    if method == "HEAD" or rule is None or rule.methods is None or method not in rule.methods:
-        return "GET"
-    return method
-
-
-def _is_static(app: Flask, endpoint: str) -> bool:
+def _is_static(app: Flask, place: Place) -> bool:
     """Whether an endpoint is Flask's own view of the files of an app or a blueprint."""
-    blueprint, _, name = endpoint.rpartition(".")
-    owner = app.blueprints.get(blueprint) if blueprint else app
+    owner = app.blueprints.get(place.blueprint) if place.blueprint else app
+    name = place.endpoint.rpartition(".")[2]
     return name == "static" and owner is not None and owner.has_static_folder
 
 

@@ -104,6 +104,7 @@ def _without_argument(limit: Callable[..., str | None]) -> Callable[[], str | No
     return limit
 
 
-def declarations_of(view: Any, method: str) -> list[Declaration]:
-    """Return the declarations on a view, or on the method of its class."""
-    return [mark.values[1] for mark in marks_of_view(view, method) if mark.name == RATE_LIMIT]
+def declarations_of(view: Any, method: str) -> tuple[Declaration, ...]:
+    """Return the declarations for a method, on a view or on the method of its class."""
+    marks = [mark for mark in marks_of_view(view, method) if mark.name == RATE_LIMIT]
+    return tuple(mark.values[1] for mark in marks if mark.values[1].holds_for(method))

@@ -104,6 +104,8 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             if fallback
             else "Limited requests get a 503"
         )
+        #: Whether requests are counted in memory while the remote storage fails.
+        self.falls_back = fallback
         self._lock = threading.Lock()
         self._prober: threading.Thread | None = None
         self._next_probe = self._next_reminder = 0.0

@@ -12,6 +12,7 @@ from .._core.hooks import Hooks
 from .._core.state import AppState, app_state, current_flask, current_request, request_state
 from .counting import Counting
 from .flask_limiter import (
+    Place,
     count_instead,
     make_decorators,
     make_limiter,
@@ -200,44 +201,34 @@ def limiter_of(hooks: Hooks, apps: Collection[Flask]) -> Limiter:
     """
     if has_app_context():
         return rate_limits_of(app_state()).public_limiter()
-    if hooks.limiter is None and len(apps) == 1:
-        (app,) = apps
-        return rate_limits_of(app.extensions["apierrors"]).public_limiter()
-    if hooks.limiter is None and apps:
-        raise RuntimeError("There are several apps. Use errors.limiter in an app context.")
     if hooks.limiter is None:
+        if len(apps) > 1:
+            raise RuntimeError("There are several apps. Use errors.limiter in an app context.")
+        if apps:
+            (app,) = apps
+            return rate_limits_of(app.extensions["apierrors"]).public_limiter()
         hooks.limiter = make_decorators()
         _count_for(hooks.limiter)
     limiter: Limiter = hooks.limiter
     return limiter
 
 
-def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[Quota, ...]:
-    """Return the quotas of an endpoint in the order in which they are counted.
+def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[tuple[Quota, ...], bool]:
+    """Return the quotas of an endpoint as they are counted, and whether a function returns more.
 
     Makes no Limiter for an app without limits.
 
     :param endpoint: The endpoint, or ``None`` for a request that no route matches.
     :raises Exception: if a function needs a request to return its limit.
     """
-    limits = rate_limits_of(state)
-    declarations = declarations_of(state.app.view_functions.get(endpoint or ""), method)
-    if limits.limiter is None and not any(each.holds_for(method) for each in declarations):
-        return ()
+    limits, name = rate_limits_of(state), endpoint or ""
+    if limits.limiter is None and not declarations_of(state.app.view_functions.get(name), method):
+        return (), False
     counting = limits.active()
-    return counting.plans.quotas_at(endpoint, method) if counting else ()
-
-
-def varies_at(endpoint: str | None, method: str, state: AppState) -> bool:
-    """Return whether a function returns a limit of an endpoint, which depends on the request."""
-    declarations = declarations_of(state.app.view_functions.get(endpoint or ""), method)
-    if not any(callable(each.limit) and each.holds_for(method) for each in declarations):
-        return False
-    counting = rate_limits_of(state).active()
-    return counting is not None and not counting.plans.lifts_declarations(endpoint, method)
+    return counting.plans.quotas_at(Place(name, name, method)) if counting else ((), False)
 
 
 def refuses_without_storage(state: AppState) -> bool:
     """Return whether a limited request gets a 503 while the storage is down."""
     counting = rate_limits_of(state).active()
-    return counting is not None and counting.settings.refuses_without_storage
+    return counting is not None and counting.limiter.refuses_without_storage

@@ -256,8 +256,8 @@ def test_a_limiter_of_the_author_keeps_what_its_constructor_says(
     answers = [client.get(path) for path in ("/a", "/b", "/a")]
     assert [answer.status_code for answer in answers] == [200, 429, 429], "one for both endpoints"
     assert answers[0].headers["X-Left"] == "0"
-    settings = app.extensions["apierrors"].rate_limits.active().settings
-    assert len(settings.meta_limits) == 1
+    reader = app.extensions["apierrors"].rate_limits.active().limiter
+    assert len(reader.meta_limits) == 1
 
 
 # -- before there is an app
