@@ -20,9 +20,9 @@ from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import LimiterReader, Place
 from .plans import Plans, check_endpoints
-from .quotas import Charge, Counters, Quota, by_window
+from .quotas import Charge, Counters, Quota, by_window, nearest_of
 from .rate_limit import Declaration
-from .refusals import StorageFailed, measure_exceeded, refuse
+from .refusals import StorageFailed, refuse
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter, RequestLimit
@@ -321,7 +321,7 @@ class Counting:
         try:
             for charge in charges:
                 deduct_when = charge.quota.limit.deduct_when
-                if deduct_when and charge.counters and not charge.exceeded:
+                if deduct_when and not charge.exceeded:
                     is_due = not is_refusal and deduct_when(response)
                     charge.counters.settle(charge, is_due=is_due)
             if charges and (is_refusal or self.limiter.legacy_field_names):
@@ -335,7 +335,7 @@ class Counting:
         has_fields = is_refusal and field_of(response, "RateLimit") is not None
         if has_fields and not legacy_names:
             return
-        nearest = measure_exceeded(charges)
+        nearest = nearest_of(charges)
         if is_refusal and nearest.reset and field_of(response, "Retry-After") is None:
             add_fields(response, (("Retry-After", str(nearest.reset)),))
         is_api = self._state.config.covers(current_request().path)

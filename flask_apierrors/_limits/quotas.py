@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .._core.log_records import PackageLogger
+
 if TYPE_CHECKING:
     from flask_limiter._limits import RuntimeLimit
     from limits import RateLimitItem
     from limits.storage import Storage
     from limits.strategies import RateLimiter
 
+_logger = PackageLogger()
 _REMEDY = "Write it as '10 per second', '100/hour', or several as '10/second; 100/hour'."
 #: Seconds that are added to each wait: storages round the end of a window, and a client that waits
 #: as long as it is told must not be too early.
@@ -117,15 +120,16 @@ def by_window(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
 
 
 class Charge:
-    """What one request takes from a quota, and what is then left."""
+    """What one request takes from a quota, and what is then left.
 
-    def __init__(
-        self, quota: Quota, client: str, cost: int = 1, counters: Counters | None = None
-    ) -> None:
+    :param counters: Where it is counted. Only an example is nowhere.
+    """
+
+    def __init__(self, quota: Quota, client: str, cost: int = 1, counters: Any = None) -> None:
         self.quota = quota
         self.client = client
         self.cost = cost
-        self.counters = counters
+        self.counters: Counters = counters
         self.key = quota.key_start + client + quota.key_end
         self.exceeded = False
         #: What is left of the quota; ``None`` until it is measured.
@@ -252,13 +256,17 @@ class Counters:
 
     def measure_exceeded(self, charge: Charge) -> None:
         """Measure how long the client of an exceeded quota has to wait."""
-        if charge.cost > 1 and not self._is_fixed:
-            # The storage knows when one place is free again, but this request takes several.
-            charge.reset = charge.quota.window * (1 if self._is_moving else 2)
-        else:
-            self._ends.pop(charge.key, None)  # a wait must be true
-            self.measure(charge)
-            charge.reset = max(1, charge.reset or 0)
+        try:
+            if charge.cost > 1 and not self._is_fixed:
+                # The storage knows when one place is free again, but this request takes several.
+                charge.reset = charge.quota.window * (1 if self._is_moving else 2)
+            else:
+                self._ends.pop(charge.key, None)  # a wait must be true
+                self.measure(charge)
+                charge.reset = max(1, charge.reset or 0)
+        except Exception:
+            _logger.exception("Asking the storage for the end of a limit failed")
+            charge.reset = charge.quota.window
         charge.remaining = 0
 
     def seconds_until(self, reset_at: float, window: int) -> int:
@@ -275,26 +283,21 @@ def nearest_of(charges: list[Charge]) -> Charge:
     If quotas are exceeded, it is the one with the longest wait. Otherwise it is the one with the
     smallest part left.
     """
-    if len(charges) == 1 and charges[0].exceeded:
-        return charges[0]
     exceeded = [charge for charge in charges if charge.exceeded]
+    for charge in exceeded:
+        if charge.reset is None and charge.fits:
+            charge.counters.measure_exceeded(charge)
     if exceeded:
         # One without a wait is never answered.
         return max(exceeded, key=lambda charge: math.inf if charge.reset is None else charge.reset)
-    nearest = charges[0]
     if len(charges) > 1:
         for charge in charges:
             if charge.remaining is None:
-                _measure(charge)
-        nearest = min(charges, key=_part_left)
+                charge.counters.measure(charge)
+    nearest = min(charges, key=_part_left)
     if nearest.reset is None:
-        _measure(nearest)
+        nearest.counters.measure(nearest)
     return nearest
-
-
-def _measure(charge: Charge) -> None:
-    assert charge.counters is not None
-    charge.counters.measure(charge)
 
 
 def _part_left(charge: Charge) -> float:

@@ -9,7 +9,6 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyReques
 
 from .._core.errors import ApiError
 from .._core.http import CheckedPairs, HeaderPairs
-from .._core.log_records import PackageLogger
 from .._core.problem import too_many_requests
 from .._core.sentences import Sentence
 from .fields import policy_names, rate_limit_fields
@@ -17,9 +16,6 @@ from .quotas import Charge, Quota, limit_text, nearest_of
 
 if TYPE_CHECKING:
     from flask_limiter import RateLimitExceeded
-    from flask_limiter._limits import RuntimeLimit
-
-_logger = PackageLogger()
 
 
 class QuotaExceeded(ApiError, TooManyRequests):  # type: ignore[misc]
@@ -69,12 +65,13 @@ def refuse(quota: Quota, charges: list[Charge]) -> QuotaExceeded:
 
     :param charges: What the request took from all of its quotas.
     """
-    nearest = measure_exceeded(charges)
+    nearest = nearest_of(charges)
     names = policy_names(charges)
     policies = [name for name, charge in zip(names, charges, strict=True) if charge.exceeded]
     fields = rate_limit_fields(charges, nearest, names)
     limit = quota.limit
-    message = _message_of(limit)
+    message = limit.error_message
+    message = (message() if callable(message) else message) or None
     cls = _exceeded_class()
     exc: Any = quota_exceeded(quota.text, nearest.reset, policies, fields, message, cls)
     # What a handler of Flask-Limiter's exception reads.
@@ -102,23 +99,3 @@ def convert(exc: RateLimitExceeded) -> HTTPException:
     limit = exc.limit
     message = exc.description if limit.error_message else None
     return quota_exceeded(limit_text(limit.limit), limit.limit.get_expiry(), [], message=message)
-
-
-def _message_of(limit: RuntimeLimit) -> str | None:
-    message = limit.error_message
-    return (message() if callable(message) else message) or None
-
-
-def measure_exceeded(charges: list[Charge]) -> Charge:
-    """Measure how long the client has to wait for each exceeded quota.
-
-    :returns: The one with the longest wait.
-    """
-    for charge in charges:
-        if charge.exceeded and charge.reset is None and charge.counters and charge.fits:
-            try:
-                charge.counters.measure_exceeded(charge)
-            except Exception:
-                _logger.exception("Asking the storage for the end of a limit failed")
-                charge.reset = charge.quota.window
-    return nearest_of(charges)
