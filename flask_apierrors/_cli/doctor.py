@@ -39,7 +39,7 @@ from .._core.state import AppState
 from .._guards.authentication import AUTHENTICATED, SCHEME_GUARDS
 from .._guards.misuse import guards_above_routes
 from .._guards.request import ApiRequest
-from .._limits.flask_limiter import has_native_limits, is_native, limiters_of, native_limiter_of
+from .._limits.flask_limiter import has_native_limits, limiters_of, native_limiter_of
 from .._limits.plans import configured_limit
 from .._limits.quotas import Quota
 from .._limits.rate_limit import declarations_of
@@ -120,7 +120,7 @@ class _Facts:
                 operation.limits or declarations_of(views[operation.endpoint], operation.method)
                 for operation in self.operations
             )
-            or any(map(is_native, views.values()))
+            or any(map(native_limiter_of, views.values()))
         )
 
 
@@ -217,7 +217,7 @@ def _guards_above_route(facts: _Facts) -> Iterator[Finding]:
 
 def _has_lost_native_limit(view: Any, facts: _Facts) -> bool:
     """Whether Flask-Limiter has limits for a view, but does not wrap it."""
-    if is_native(view) or not hasattr(view, "__qualname__"):
+    if native_limiter_of(view) or not hasattr(view, "__qualname__"):
         return False
     return any(has_native_limits(limiter, view) for limiter in facts.limiters)
 

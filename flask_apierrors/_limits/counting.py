@@ -56,8 +56,6 @@ class Counting:
 
     def count_plan(self, req: Request, state: RequestState) -> None:
         """Count a request for the plan of its endpoint."""
-        if self._checks_processes:
-            self._check_processes(req)
         if self._unchecked:
             check_endpoints(self._state.app, self._state.config.rate_limits)
             self._unchecked = False
@@ -74,8 +72,6 @@ class Counting:
         self, declaration: Declaration, req: Request, state: RequestState
     ) -> None:
         """Count a request for a ``rate_limit`` on its view."""
-        if self._checks_processes:
-            self._check_processes(req)
         place = self.limiter.place_of(req)
         can_be_lifted = self.is_public or self._state.config.rate_limits
         if can_be_lifted and self.plans.plan(place).lifts_declarations:
@@ -140,6 +136,8 @@ class Counting:
     ) -> None:
         if any(is_exempt() for is_exempt in self.limiter.filters):
             return
+        if self._checks_processes:
+            self._check_processes(req)
         if state.charges is None:
             state.charges = []
         charges: list[Charge] = state.charges

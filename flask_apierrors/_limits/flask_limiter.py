@@ -173,14 +173,9 @@ def _storage_error(scheme: str, error: Exception) -> ValueError:
 # -- a Limiter
 
 
-def storage_uri_of(limiter: Limiter) -> str | None:
-    """Return the URI that an author gave to his Limiter, if he did."""
-    return limiter._storage_uri
-
-
-def storage_options_of(limiter: Limiter) -> dict[str, Any]:
-    """Return the options of the storage of a Limiter, from its author and the configuration."""
-    return limiter._storage_options
+def storage_of(limiter: Limiter) -> tuple[str | None, dict[str, Any]]:
+    """Return the URI that an author gave to his Limiter, and the options of its storage."""
+    return limiter._storage_uri, limiter._storage_options
 
 
 def replace_storage(limiter: Limiter, storage: Storage) -> None:
@@ -376,11 +371,6 @@ def _qualified_name(view: Any) -> str:
 
 
 # -- Flask-Limiter's own decorators
-
-
-def is_native(view: Any) -> bool:
-    """Return whether a view has a decorator of Flask-Limiter."""
-    return hasattr(view, _WRAPPED_BY)
 
 
 def native_limiter_of(view: Any) -> Limiter | None:

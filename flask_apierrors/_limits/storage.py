@@ -22,7 +22,7 @@ from limits.storage import (
 from .._core.log_records import PackageLogger
 from .._core.state import current_request, request_state
 from .drivers import DEADLINE, connect, time_out
-from .flask_limiter import replace_storage, storage_options_of, storage_uri_of
+from .flask_limiter import replace_storage, storage_of
 from .memory import ProcessMemory
 from .refusals import StorageFailed
 from .settings import falls_back, storage_scheme, storage_uri
@@ -53,9 +53,9 @@ def storage_arguments(uri: str, config: Mapping[str, Any]) -> tuple[str, dict[st
 
 def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
     """Give the Limiter of an author a guarded storage. Its own decorators then use that one."""
-    uri = storage_uri_of(limiter) or storage_uri(config)
-    guarded_uri, options = storage_arguments(uri, config)
-    storage = storage_from_string(guarded_uri, **storage_options_of(limiter), **options)
+    own_uri, own_options = storage_of(limiter)
+    uri, options = storage_arguments(own_uri or storage_uri(config), config)
+    storage = storage_from_string(uri, **own_options, **options)
     assert isinstance(storage, Storage)
     replace_storage(limiter, storage)
 
