@@ -63,21 +63,22 @@ def watch_limiters(app: Flask, adopt: Callable[[Limiter], None]) -> Limiters:
     return limiters
 
 
-def make_limiter(app: Flask, limiters: Limiters, uri: str, options: dict[str, Any]) -> Limiter:
+def make_limiter(app: Flask, limiters: Limiters, guard: Callable[[Limiter], None]) -> Limiter:
     """Make a Limiter with the ``RATELIMIT_*`` configuration, but without its hooks.
 
-    :param uri: The URI of the storage.
-    :param options: The options of the storage.
+    :param guard: Gives it the configured storage.
     :raises ValueError: for a storage or a strategy that cannot be right.
     """
     from flask_limiter import Limiter
 
+    from .memory import ProcessMemory
+
     key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
-    limiter = Limiter(key_func, storage_uri=uri, storage_options=options)
+    limiter = Limiter(key_func, storage_uri=f"{ProcessMemory.STORAGE_SCHEME[0]}://")
     # Flask-Limiter installs no hooks if the app has the Limiter already. Its hooks would look up
     # the limits for each request, even for a view without limits.
     set.add(limiters, limiter)
-    _init(limiter, app)
+    _init(limiter, app, guard)
     if not limiter.enabled:
         # Flask-Limiter's command line expects a storage, which a disabled Limiter does not have.
         limiters.discard(limiter)
@@ -126,7 +127,7 @@ def replace_hook(limiter: Limiter, app: Flask) -> None:
     limiter._headers_enabled = False
 
 
-def _init(limiter: Limiter, app: Flask) -> None:
+def _init(limiter: Limiter, app: Flask, guard: Callable[[Limiter], None]) -> None:
     """Initialize a Limiter, and explain the errors of Flask-Limiter and of the drivers."""
     from limits.errors import ConfigurationError
     from limits.strategies import STRATEGIES
@@ -138,6 +139,8 @@ def _init(limiter: Limiter, app: Flask) -> None:
     try:
         limiter.init_app(app)
         if limiter.enabled:
+            limiter._storage_uri = None  # no author chose it
+            guard(limiter)
             STRATEGIES[strategy](getattr(limiter.storage, "remote", None) or limiter.storage)
     except (ConfigurationError, ImportError, TypeError, ValueError) as error:
         raise _storage_error(storage_scheme(storage_uri(app.config)), error) from None

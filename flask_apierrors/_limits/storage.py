@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context
 from limits.errors import ConfigurationError
-from limits.storage import (
-    MovingWindowSupport,
-    SlidingWindowCounterSupport,
-    Storage,
-    storage_from_string,
-)
+from limits.storage import MovingWindowSupport, SlidingWindowCounterSupport, Storage
 
 from .._core.log_records import PackageLogger
 from .._core.state import current_request, request_state
@@ -41,22 +36,17 @@ _NO_ANSWER = object()
 _logger = PackageLogger()
 
 
-def storage_arguments(uri: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the URI and the options with which ``limits`` makes the storage of an app.
-
-    :param uri: The URI that the author or the administrator chose.
-    """
-    if storage_scheme(uri) == "memory":
-        return f"{ProcessMemory.STORAGE_SCHEME[0]}://", {}
-    return f"{GuardedStorage.STORAGE_SCHEME[0]}:{uri}", {"fallback": falls_back(config)}
-
-
 def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
-    """Give the Limiter of an author a guarded storage. Its own decorators then use that one."""
-    own_uri, own_options = storage_of(limiter)
-    uri, options = storage_arguments(own_uri or storage_uri(config), config)
-    storage = storage_from_string(uri, **own_options, **options)
-    assert isinstance(storage, Storage)
+    """Let a Limiter count in memory, or in a remote storage that never fails it.
+
+    :raises ConfigurationError: for an unknown storage.
+    :raises ImportError: for a driver that is not installed.
+    """
+    own_uri, options = storage_of(limiter)
+    uri = own_uri or storage_uri(config)
+    storage: Storage = ProcessMemory()
+    if storage_scheme(uri) != "memory":
+        storage = GuardedStorage(uri, fallback=falls_back(config), **options)
     replace_storage(limiter, storage)
 
 
@@ -82,22 +72,21 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     fails after a time-out is not made again. All calls of one request have one deadline, which is
     twice the time-out. So a request waits for a broken storage only until that is discovered.
 
-    :param uri: The URI of the remote storage, after ``guarded:``.
+    :param uri: The URI of the remote storage.
     :param fallback: Whether to count in memory meanwhile. Otherwise each call raises a 503.
     :param options: Options of the remote storage, which replace its short default time-outs.
     :raises ConfigurationError: for an unknown storage.
     :raises ImportError: for a driver that is not installed.
     """
 
-    STORAGE_SCHEME = ["guarded"]  # noqa: RUF012 - declared so by the base class
     #: The errors of the storage that a call may raise.
     base_exceptions = ()
 
     def __init__(self, uri: str, *, fallback: bool = True, **options: Any) -> None:
         super().__init__()
-        self._uri = uri.removeprefix(f"{self.STORAGE_SCHEME[0]}:")
+        self._uri = uri
         self._options = options
-        self._time_out = time_out(self._uri, options)
+        self._time_out = time_out(uri, options)
         self._memory = ProcessMemory() if fallback else None
         self._meanwhile = (
             "Limits are counted in memory, by each process alone,"
@@ -116,7 +105,7 @@ class GuardedStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
         #: The remote storage; ``None`` if it has to be reached to exist, and never was.
         self.remote: Any = None
         try:
-            self.remote = connect(self._uri, options)  # a Redis cluster connects now
+            self.remote = connect(uri, options)  # a Redis cluster connects now
         except (ConfigurationError, ImportError, TypeError, ValueError):
             raise  # a mistake in the configuration, which does not pass with time
         except Exception as failure:

@@ -23,7 +23,7 @@ from .flask_limiter import (
 from .quotas import Counters, Quota
 from .rate_limit import declarations_of
 from .refusals import convert
-from .settings import LIMITING_KEYS, check_limits, check_switches, storage_uri
+from .settings import LIMITING_KEYS, check_limits, check_switches
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -103,13 +103,9 @@ class RateLimits:
             return self.limiter or self._make(self._state.app)
 
     def _make(self, app: Flask) -> Limiter:
-        from .storage import storage_arguments
-
-        config = self._state.config
-        uri, options = storage_arguments(storage_uri(app.config), app.config)
-        limiter = make_limiter(app, self._limiters, uri, options)
+        limiter = make_limiter(app, self._limiters, self._guard)
         if limiter.enabled:
-            check_limits(app.config, config.rate_limits)
+            check_limits(app.config, self._state.config.rate_limits)
         decorators = self._state.hooks.limiter
         if decorators is not None:
             share_decorators(limiter, decorators)
@@ -120,11 +116,8 @@ class RateLimits:
 
     def _adopt(self, limiter: Limiter) -> None:
         """Count for a Limiter of the author's own. The first one replaces ours."""
-        from .storage import guard_storage
-
-        app = self._state.app
         if limiter.enabled:
-            guard_storage(limiter, app.config)
+            self._guard(limiter)
         if not self._is_adopted:
             self._is_adopted = True
             if self.limiter is not None:
@@ -134,7 +127,12 @@ class RateLimits:
         if limiter.enabled:
             self._countings[limiter].is_public = True
             _count_for(limiter)
-            replace_hook(limiter, app)
+            replace_hook(limiter, self._state.app)
+
+    def _guard(self, limiter: Limiter) -> None:
+        from .storage import guard_storage
+
+        guard_storage(limiter, self._state.app.config)
 
     def _use(self, limiter: Limiter) -> None:
         from flask_limiter import RateLimitExceeded

@@ -825,7 +825,7 @@ def survived(load: Load, server: Gunicorn) -> None:
 
 @pytest.mark.parametrize("fallback", [True, False])
 def test_the_counters_of_a_guarded_storage_can_be_forgotten(fallback: bool) -> None:
-    storage = GuardedStorage("guarded:memory://", fallback=fallback)
+    storage = GuardedStorage("memory://", fallback=fallback)
     window = SlidingWindowCounterRateLimiter(storage)
     item = parse("1/minute")
     assert [window.hit(item, "a"), window.hit(item, "a")] == [True, False]
@@ -851,7 +851,7 @@ def test_while_a_prober_waits_no_other_starts(monkeypatch: pytest.MonkeyPatch) -
                 gate.wait(30)
             raise ConnectionError
 
-    storage = GuardedStorage("guarded:stuck://")
+    storage = GuardedStorage("stuck://")
     assert [storage.incr("key", 60) for _ in range(2)] == [1, 2]
     wait_until(lambda: len(asked) == 4, "a prober")
     assert [storage.incr("key", 60) for _ in range(5)] == [3, 4, 5, 6, 7]
