@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Request, Response
@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from .._core.log_records import PackageLogger
 from .._core.marks import marks_of_view
 from .._core.ready_response import add_fields, field_of, status_of
-from .._core.state import AppState, RequestState, current_request
+from .._core.state import AppState, RequestState, current_request, request_state
 from .._core.text import printable
 from .._guards.authentication import known_principal
 from .._guards.options import is_unjudged, refusal_of
@@ -54,7 +54,7 @@ class Counting:
 
     # -- which quotas a request has
 
-    def count_plan(self, req: Request, state: RequestState) -> None:
+    def count_plan(self, req: Request) -> None:
         """Count a request for the plan of its endpoint."""
         if self._unchecked:
             check_endpoints(self._state.app, self._state.config.rate_limits)
@@ -66,11 +66,9 @@ class Counting:
         if plan is None:
             return
         if plan.quotas or (self.limiter.has_fallback_limits and not plan.lifts_declarations):
-            self._count(plan.quotas, place, req, state)
+            self._count(plan.quotas, place, req)
 
-    def count_declaration(
-        self, declaration: Declaration, req: Request, state: RequestState
-    ) -> None:
+    def count_declaration(self, declaration: Declaration, req: Request) -> None:
         """Count a request for a ``rate_limit`` on its view."""
         place = self.limiter.place_of(req)
         can_be_lifted = self.is_public or self._state.config.rate_limits
@@ -78,9 +76,9 @@ class Counting:
             return
         quotas = self._read(self.plans.quotas_of, place, declaration)
         if quotas is not None:
-            self._count(quotas, place, req, state)
+            self._count(quotas, place, req)
 
-    def count_function(self, name: str, req: Request, state: RequestState) -> None:
+    def count_function(self, name: str, req: Request) -> None:
         """Count a request for the limits that Flask-Limiter's decorators gave to a function."""
         place = self.limiter.place_of(req)
         if is_unjudged(req, self._state.app) or self.plans.plan(place).lifts_declarations:
@@ -88,7 +86,7 @@ class Counting:
         limits = self._read(self.limiter.of_function, place, name)
         if limits is not None:
             default, own = limits
-            self._count(by_window(default + own), place, req, state, repeatable=own)
+            self._count(by_window(default + own), place, req, own)
 
     def _read(self, read: Callable[..., _T], place: Place, *args: Any) -> _T | None:
         """Read limits. ``None``: a function of the author failed, and the request goes on.
@@ -126,18 +124,14 @@ class Counting:
     # -- taking from the quotas
 
     def _count(
-        self,
-        quotas: Iterable[Quota],
-        place: Place,
-        req: Request,
-        state: RequestState,
-        *,
-        repeatable: tuple[Quota, ...] = (),
+        self, quotas: Iterable[Quota], place: Place, req: Request, repeatable: Sequence[Quota] = ()
     ) -> None:
-        if any(is_exempt() for is_exempt in self.limiter.filters):
+        filters = self.limiter.filters
+        if filters and any(is_exempt() for is_exempt in filters):
             return
         if self._checks_processes:
             self._check_processes(req)
+        state = request_state(req)
         if state.charges is None:
             state.charges = []
         charges: list[Charge] = state.charges
@@ -145,11 +139,11 @@ class Counting:
         if has_fallback:
             quotas = () if charges else self.limiter.in_fallback(place)
         try:
-            new = self._charges(quotas, place, req, state)
+            new = self._charges(quotas, place, req)
             if charges:
                 new = _without_repetitions(new, charges, repeatable)
             charges += new
-            self._take(new, charges, place, req, state)
+            self._take(new, charges, place, req)
         except StorageFailed as failure:
             charges.clear()
             if not self.limiter.swallows_errors:
@@ -160,17 +154,15 @@ class Counting:
                 raise
         if self.limiter.has_fallback_limits and not (has_fallback or self.counters.healthy):
             charges.clear()  # the storage has just failed: other limits hold
-            return self._count((), place, req, state)
+            return self._count((), place, req)
         if state.complete is None and self._has_to_complete(charges, state):
             state.complete = self._complete
         if self.is_public:
             self.limiter.publish(charges)
         if self._state.rate_limits.refused:
-            verify_counted(req, state)
+            verify_counted(req)
 
-    def _charges(
-        self, quotas: Iterable[Quota], place: Place, req: Request, state: RequestState
-    ) -> list[Charge]:
+    def _charges(self, quotas: Iterable[Quota], place: Place, req: Request) -> list[Charge]:
         """Return what the request takes from each quota that limits it."""
         default = None
         charges = []
@@ -178,52 +170,45 @@ class Counting:
             if not quota.is_plain and not quota.holds_for(place.method):
                 continue
             if quota.key_func is self.limiter.key_func:
-                default = default or self._default_client(req, state)
+                default = default or self._default_client(req)
                 client = default
             else:
                 key = quota.key_func and quota.key_func()
-                client = _own_key(key) or self._default_client(req, state)
+                client = _own_key(key) or self._default_client(req)
             cost = 1 if quota.is_plain else quota.cost_of_request()
             charges.append(Charge(quota, client, cost, self.counters))
         return charges
 
-    def _default_client(self, req: Request, state: RequestState) -> str:
+    def _default_client(self, req: Request) -> str:
         key_func = self.limiter.key_func
         key = None if key_func is None else key_func()
-        return client_of(req, state) if key is None or _is_empty(key) else key_part(str(key))
+        return client_of(req) if key is None or _is_empty(key) else key_part(str(key))
 
-    def _take(
-        self,
-        new: list[Charge],
-        charges: list[Charge],
-        place: Place,
-        req: Request,
-        state: RequestState,
-    ) -> None:
+    def _take(self, new: list[Charge], charges: list[Charge], place: Place, req: Request) -> None:
         """Take from each quota, in order.
 
         :raises RateLimitExceeded: if one is exceeded.
         """
-        has_meta_limits = self.limiter.has_meta(charge.quota for charge in new)
+        has_meta_limits = self.limiter.meta_limits or any(
+            charge.quota.limit.meta_limits for charge in new
+        )
         if has_meta_limits:
-            for meta in self._meta_charges(new, place, req, state):
+            for meta in self._meta_charges(new, place, req):
                 if not self.counters.has_room(meta):
                     charges.append(meta)
                     on_breach = meta.quota.limit.on_breach or self.limiter.on_meta_breach
-                    raise self._refusal([meta], charges, state, on_breach)
+                    raise self._refusal([meta], charges, req, on_breach)
         exceeded: list[Charge] = []
         for charge in new:
             if not self._takes(charge, is_refused=bool(exceeded)):
                 exceeded.append(charge)
         if exceeded:
-            exceeded += self._exceeded_later(charges, place, req, state)
-            for meta in self._meta_charges(exceeded, place, req, state) if has_meta_limits else ():
+            exceeded += self._exceeded_later(charges, place, req)
+            for meta in self._meta_charges(exceeded, place, req) if has_meta_limits else ():
                 self.counters.take(meta)
-            raise self._refusal(exceeded, charges, state, self.limiter.on_breach)
+            raise self._refusal(exceeded, charges, req, self.limiter.on_breach)
 
-    def _exceeded_later(
-        self, charges: list[Charge], place: Place, req: Request, state: RequestState
-    ) -> list[Charge]:
+    def _exceeded_later(self, charges: list[Charge], place: Place, req: Request) -> list[Charge]:
         """Look at the other limits of the view: the client has to wait for all of them."""
         later: list[Charge] = []
         counted = {charge.quota for charge in charges}
@@ -231,7 +216,7 @@ class Counting:
             for declaration in self.plans.declarations(place):
                 quotas = self.plans.quotas_of(place, declaration)
                 if not counted.issuperset(quotas):
-                    new = self._charges(quotas, place, req, state)
+                    new = self._charges(quotas, place, req)
                     later += _without_repetitions(new, charges + later, ())
         except Exception:
             later = []  # a function of the author may want a principal, which is not verified yet
@@ -247,12 +232,10 @@ class Counting:
             return self.counters.has_room(charge)
         return self.counters.reserve(charge) if deduct_when else self.counters.take(charge)
 
-    def _meta_charges(
-        self, charges: list[Charge], place: Place, req: Request, state: RequestState
-    ) -> list[Charge]:
+    def _meta_charges(self, charges: list[Charge], place: Place, req: Request) -> list[Charge]:
         """Return what the request takes from limits on how often a client may exceed limits."""
         quotas = self.limiter.meta((charge.quota for charge in charges), place)
-        return self._charges(quotas, place, req, state)
+        return self._charges(quotas, place, req)
 
     # -- the 429
 
@@ -260,7 +243,7 @@ class Counting:
         self,
         exceeded: list[Charge],
         charges: list[Charge],
-        state: RequestState,
+        req: Request,
         on_breach: OnBreach | None,
     ) -> HTTPException:
         """Make the 429, unless the author does."""
@@ -272,12 +255,11 @@ class Counting:
                 charge.client,
                 printable(charge.quota.scope),
             )
-        state.complete = self._complete
+        request_state(req).complete = self._complete
         if self.is_public:
             self.limiter.publish(charges)
         limit = exceeded[0].quota.limit
         response = self._response_of_author(exceeded, on_breach)
-        req = current_request()
         if response is None and self._state.config.covers(req.path):
             return refusal_of(refuse(exceeded[0].quota, charges), req)
         from flask_limiter import RateLimitExceeded
@@ -342,7 +324,7 @@ class Counting:
 
 
 def _without_repetitions(
-    new: list[Charge], charges: list[Charge], repeatable: tuple[Quota, ...]
+    new: list[Charge], charges: list[Charge], repeatable: Sequence[Quota]
 ) -> list[Charge]:
     """Leave out what the request has taken already.
 

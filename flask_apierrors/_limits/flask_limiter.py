@@ -212,6 +212,7 @@ class LimiterReader:
         self._manager = limiter.limit_manager
         self._state = state
         self._key_prefix = limiter._key_prefix
+        #: How often a client may exceed limits.
         self.meta_limits = tuple(limiter._meta_limits)
         storage = limiter.limiter.storage
         scheme = getattr(getattr(storage, "remote", storage), "STORAGE_SCHEME", ())
@@ -306,10 +307,6 @@ class LimiterReader:
         own = [limit for quota in quotas for limit in quota.limit.meta_limits or ()]
         limits = chain(*self.meta_limits, own)
         return self._quotas([each for each in limits if not each.is_exempt], place)
-
-    def has_meta(self, quotas: Iterable[Quota]) -> bool:
-        """Return whether there may be limits on how often a client may exceed quotas."""
-        return bool(self.meta_limits) or any(quota.limit.meta_limits for quota in quotas)
 
     def lifts_declarations(self, place: Place) -> bool:
         """Return whether ``exempt`` lifts the limits that are declared for a view."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, has_app_context
 
 from .._core.hooks import Hooks
-from .._core.state import AppState, app_state, current_flask, current_request, request_state
+from .._core.state import AppState, app_state, current_flask, current_request
 from .counting import Counting
 from .flask_limiter import (
     Place,
@@ -82,8 +82,7 @@ class RateLimits:
         """Count a request before its view. The Limiter of an author does that in its own hook."""
         counting = None if self._is_adopted else self.active()
         if counting is not None:
-            req = current_request()
-            counting.count_plan(req, request_state(req))
+            counting.count_plan(current_request())
 
     def public_limiter(self) -> Limiter:
         """Return the Limiter for the author, whose decorators then count."""
@@ -161,11 +160,10 @@ def _count_for(limiter: Limiter) -> None:
         counting = None if state is None else rate_limits_of(state).counting_of(limiter)
         if counting is None:
             return False
-        req = current_request()
         if in_middleware:
-            counting.count_plan(req, request_state(req))
+            counting.count_plan(current_request())
         else:
-            counting.count_function(callable_name or "", req, request_state(req))
+            counting.count_function(callable_name or "", current_request())
         return True
 
     count_instead(limiter, count)
