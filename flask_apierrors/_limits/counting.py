@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from .._core.log_records import PackageLogger
 from .._core.marks import marks_of_view
-from .._core.ready_response import add_fields, field_of, status_of
+from .._core.ready_response import status_of
 from .._core.state import AppState, RequestState, current_request, request_state
 from .._core.text import printable
 from .._guards.authentication import known_principal
@@ -20,7 +20,7 @@ from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import LimiterReader, Place
 from .plans import Plans, check_endpoints
-from .quotas import Charge, Counters, Quota, by_window, nearest_of
+from .quotas import Charge, Counters, Quota, by_window
 from .rate_limit import Declaration
 from .refusals import StorageFailed, refuse
 
@@ -305,22 +305,11 @@ class Counting:
                     is_due = not is_refusal and deduct_when(response)
                     charge.counters.settle(charge, is_due=is_due)
             if charges and (is_refusal or self.limiter.legacy_field_names):
-                self._add_fields(response, charges, is_refusal=is_refusal)
+                is_api = self._state.config.covers(current_request().path)
+                legacy_names = self.limiter.legacy_field_names
+                add_limit_fields(response, charges, legacy_names, is_api=is_api)
         except Exception:
             _logger.exception("Adding the rate limits to a response failed")
-
-    def _add_fields(self, response: Response, charges: list[Charge], *, is_refusal: bool) -> None:
-        legacy_names = self.limiter.legacy_field_names
-        # Our own 429 has the fields from its exception.
-        has_fields = is_refusal and field_of(response, "RateLimit") is not None
-        if has_fields and not legacy_names:
-            return
-        nearest = nearest_of(charges)
-        if is_refusal and nearest.reset and field_of(response, "Retry-After") is None:
-            add_fields(response, (("Retry-After", str(nearest.reset)),))
-        is_api = self._state.config.covers(current_request().path)
-        described = charges if is_api and not has_fields else []
-        add_limit_fields(response, described, nearest, legacy_names)
 
 
 def _without_repetitions(

@@ -11,8 +11,8 @@ import time
 from flask import Response
 
 from .._core.http import HeaderPairs, delay_seconds
-from .._core.ready_response import add_fields, field_of
-from .quotas import Charge
+from .._core.ready_response import add_fields, field_of, status_of
+from .quotas import Charge, nearest_of
 
 
 def format_policy(name: str, amount: int, window: int) -> str:
@@ -43,17 +43,24 @@ def rate_limit_fields(
 
 
 def add_limit_fields(
-    response: Response, charges: list[Charge], nearest: Charge, legacy_names: tuple[str, ...]
+    response: Response, charges: list[Charge], legacy_names: tuple[str, ...], *, is_api: bool
 ) -> None:
-    """Add the fields to a response.
+    """Add the fields to a response, unless it is our own 429, which has them already.
 
-    :param charges: Empty outside the API: only the older fields are added there.
     :param legacy_names: The names of Flask-Limiter's fields, if the app has any.
+    :param is_api: Whether the response is one of the API. Others get Flask-Limiter's fields alone.
     """
+    is_refusal = status_of(response) == 429 and any(charge.exceeded for charge in charges)
+    has_fields = is_refusal and field_of(response, "RateLimit") is not None
+    if has_fields and not legacy_names:
+        return
+    nearest = nearest_of(charges)
     delay = delay_seconds(field_of(response, "Retry-After"))
+    if is_refusal and nearest.reset and delay is None:
+        add_fields(response, (("Retry-After", str(nearest.reset)),))
     if delay is not None and nearest.reset is not None and delay < nearest.reset:
         nearest.reset = None  # optional, and would contradict Retry-After (section 6)
-    if charges:
+    if is_api and not has_fields:
         add_fields(response, rate_limit_fields(charges, nearest))
     if legacy_names:
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
