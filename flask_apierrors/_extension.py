@@ -112,7 +112,7 @@ class ApiErrors:
         :raises ValueError: for a wrong configuration. The message names the remedy.
         """
         from ._cli.cli import cli
-        from ._limits.wiring import use_rate_limits  # a quarter of the package's import time
+        from ._limits.wiring import RateLimits  # a quarter of the package's import time
 
         if "apierrors" in app.extensions:
             raise RuntimeError(
@@ -131,7 +131,7 @@ class ApiErrors:
         wrap_method(app, partial(finish, state), "process_response")
         if self._hooks.unavailable_when is not None:
             app.before_request(_check_available)
-        use_rate_limits(app, state)
+        state.rate_limits = RateLimits(app, state)
         if config.reference_url is not None:
             from ._catalogue.reference import register
 

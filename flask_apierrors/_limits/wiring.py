@@ -172,14 +172,6 @@ def _count_for(limiter: Limiter) -> None:
 # -- for the rest of the package
 
 
-def use_rate_limits(app: Flask, state: AppState) -> None:
-    """Install rate limits in an app.
-
-    :raises ValueError: for a limit, a storage or a strategy that cannot be right.
-    """
-    state.rate_limits = RateLimits(app, state)
-
-
 def rate_limits_of(state: AppState) -> RateLimits:
     """Return the rate limits of an app."""
     limits: RateLimits = state.rate_limits
