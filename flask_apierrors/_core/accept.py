@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
+from werkzeug.http import parse_accept_header, parse_options_header
 
 from .http import TOKEN
 
@@ -48,32 +48,44 @@ def essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def media_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """Yield the well-formed ranges of a header without parameters, each with its quality.
+class MediaRange(NamedTuple):
+    """A well-formed range of an ``Accept`` header."""
+
+    media_type: str
+    parameters: Mapping[str, str]
+    quality: float
+
+
+def media_ranges(accept: str) -> Iterator[MediaRange]:
+    """Yield the well-formed ranges of a header.
 
     A longer header is read up to a comma, so that no client can make errors expensive.
     """
     if len(accept) > _MAX_LENGTH:
         accept = accept[:_MAX_LENGTH].rpartition(",")[0]
     for value, quality in parse_accept_header(accept, MIMEAccept):
-        media_range = essence(value)
-        if _RANGE.fullmatch(media_range) and 0 <= quality <= 1:
-            yield media_range, quality
+        media_type = essence(value)
+        if _RANGE.fullmatch(media_type) and 0 <= quality <= 1:
+            yield MediaRange(media_type, parse_options_header(value)[1], quality)
 
 
-def _qualities(accept: str) -> dict[str, float]:
-    qualities: dict[str, float] = {}
-    for media_range, quality in media_ranges(accept):
-        qualities[media_range] = max(quality, qualities.get(media_range, 0))
-    return qualities
+def _match(offer: str, ranges: Iterable[MediaRange]) -> tuple[float, int]:
+    """Return the quality of an offer, and how many of its parameters are asked for.
 
-
-def _quality_of(media_type: str, qualities: dict[str, float]) -> float:
-    main = media_type.partition("/")[0]
-    for media_range in (media_type, f"{main}/*", "*/*"):
-        if media_range in qualities:
-            return qualities[media_range]
-    return 0
+    The most specific range decides (RFC 9110 section 12.5.1). A parameter excludes offers that
+    have another value of it. An offer that does not have it is still accepted.
+    """
+    media_type = essence(offer)
+    offered = parse_options_header(offer)[1]
+    names = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    best = (-len(names), 0, 0, 0.0)
+    for name, parameters, quality in ranges:
+        common = offered.keys() & parameters.keys()
+        differs = any(offered[key].lower() != parameters[key].lower() for key in common)
+        if name in names and not differs:
+            missing = len(parameters) - len(common)
+            best = max(best, (-names.index(name), len(common), -missing, quality))
+    return best[3], best[1]
 
 
 def best_match(accept: str, offers: Sequence[str]) -> str | None:
@@ -83,17 +95,17 @@ def best_match(accept: str, offers: Sequence[str]) -> str | None:
 
     :returns: ``None`` if the header excludes every offer.
     """
-    qualities = _qualities(accept)
-    if not qualities:
+    ranges = list(media_ranges(accept))
+    if not ranges:
         return offers[0]
-    best = max(offers, key=lambda offer: _quality_of(essence(offer), qualities))
-    return best if _quality_of(essence(best), qualities) > 0 else None
+    best = max(offers, key=lambda offer: _match(offer, ranges))
+    return best if _match(best, ranges)[0] > 0 else None
 
 
 def _asks_for_problem(accept: str) -> bool:
-    qualities = _qualities(accept)
-    quality = qualities.get(PROBLEM_JSON, 0)
-    return quality > 0 and quality >= _quality_of("application/json", qualities)
+    ranges = list(media_ranges(accept))
+    quality = _match(PROBLEM_JSON, [each for each in ranges if each.media_type == PROBLEM_JSON])[0]
+    return quality > 0 and quality >= _match("application/json", ranges)[0]
 
 
 _problem_memo = BoundedMemo(_asks_for_problem)

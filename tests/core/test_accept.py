@@ -74,21 +74,22 @@ def specified_quality(offer: str, header: str) -> float:
 
     See RFC 9110 sections 12.4.2 and 12.5.1.
     """
-    best, quality = 0, 0.0
+    best, quality = (0, 0), 0.0
     for part in header.split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next(
-            (float(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0
-        )
+        weights = [parameter for parameter in parameters if parameter.startswith("q=")]
+        weight = float(weights[0][2:]) if weights else 1.0
         if media_range == offer:
             specificity = 3
         elif media_range == offer.split("/")[0] + "/*":
             specificity = 2
         else:
             specificity = 1 if media_range == "*/*" else 0
-        if specificity > best:
-            best, quality = specificity, weight
-        elif specificity == best > 0:
+        # No offer has parameters, so a range without any is nearer.
+        rank = (specificity, len(weights) - len(parameters))
+        if specificity and rank > best:
+            best, quality = rank, weight
+        elif specificity and rank == best:
             quality = max(quality, weight)
     return quality
 
@@ -100,6 +101,34 @@ def test_the_best_offer_is_the_one_that_rfc_9110_specifies(header: str, offers: 
     qualities = [specified_quality(offer, header) for offer in offers]
     expected = offers[qualities.index(max(qualities))] if max(qualities) > 0 else None
     assert best_match(header, offers) == expected
+
+
+VERSIONS = ["application/json;v=1", "application/json; V=2", "text/csv", "application/json"]
+
+
+@pytest.mark.standard("most-specific-range")
+@pytest.mark.parametrize(
+    ("header", "offer"),
+    [
+        ("application/json;v=1", 0),
+        ("application/json;v=2", 1),
+        ('application/json;v="2";q=0.5', 1),
+        ("application/json;v=3", 3),
+        ("application/json", 0),
+        ("application/json;v=1;q=0, application/json;v=2;q=0, application/json", 3),
+        ("application/json;q=0.2, application/json;v=2;q=0.3, text/csv;q=0.25", 1),
+        ("application/json;v=2;q=0.1, */*;q=0.2", 0),
+        ("application/json;charset=utf-8", 0),
+        ("text/csv;header=present", 2),
+    ],
+)
+def test_a_range_with_parameters_is_more_specific(header: str, offer: int) -> None:
+    assert best_match(header, VERSIONS) == VERSIONS[offer]
+
+
+def test_another_value_of_a_parameter_is_another_type() -> None:
+    assert best_match("application/json;v=3", VERSIONS[:2]) is None
+    assert best_match("application/json;V=A", ["application/json;v=a"]) == "application/json;v=a"
 
 
 @pytest.mark.standard("invalid-quality")
@@ -150,9 +179,9 @@ def test_a_quality_of_zero_excludes_an_offer() -> None:
 def test_every_accept_header_is_read_without_an_exception(header: str) -> None:
     assert best_match(header, OFFERS) in (*OFFERS, None)
     assert wants_problem(header) in (True, False)
-    for media_range, quality in media_ranges(header):
-        assert re.fullmatch(r"[^\s/;,]+/[^\s/;,]+", media_range)
-        assert 0 <= quality <= 1
+    for each in media_ranges(header):
+        assert re.fullmatch(r"[^\s/;,]+/[^\s/;,]+", each.media_type)
+        assert 0 <= each.quality <= 1
 
 
 def test_an_accept_header_of_64_kilobytes_is_read() -> None:
@@ -165,7 +194,7 @@ def test_no_more_of_a_header_is_read_than_a_client_needs(part: str) -> None:
     header = "text/csv;q=0.7," + part * 10_000 + "application/json"
     ranges = list(media_ranges(header))
     assert len(ranges) <= 500 / 4
-    assert set(ranges) == {("text/csv", 0.7), *media_ranges(part)}
+    assert {each.media_type for each in ranges} == {"text/csv", essence(part.rstrip(" ,"))}
     assert not wants_problem(part * 10_000 + "application/problem+json")
     assert wants_problem("application/problem+json," + part * 10_000)
 
