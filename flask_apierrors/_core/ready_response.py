@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: Werkzeug's constructor looks for a Content-Type.
 _STAND_IN = Headers([("Content-Type", "application/json")])
 #: Fields that Werkzeug completes when it sends them.
-_LOCATIONS = frozenset({"location", "content-location"})
+LOCATIONS = frozenset({"location", "content-location"})
 
 
 class ReadyResponse(Response):
@@ -104,7 +104,7 @@ class ReadyResponse(Response):
             return fields.copy()
         current: list[tuple[str, str]] = headers.to_wsgi_list()
         names = {name.lower() for name, _ in current}
-        return current if "content-length" in names and not names & _LOCATIONS else None
+        return current if "content-length" in names and not names & LOCATIONS else None
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call a function after the response was sent, which Werkzeug does."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, Response, abort, redirect
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.exceptions import (
     HTTPException,
     NotFound,
@@ -16,6 +18,7 @@ from werkzeug.routing import RoutingException
 from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_apierrors import ApiError, ApiErrors
+from flask_apierrors._core.returned import FlaskResponse
 from tests.core.failing import (
     INTERNAL,
     error_records,
@@ -166,3 +169,48 @@ def test_a_subclass_of_the_apps_response_class_is_copied_as_itself() -> None:
     app = make()[0]
     own = type("Own", (app.response_class,), {})
     assert type(copy.copy(own("x"))) is own
+
+
+# -- how the header fields are sent
+
+NAMES = ["X-A", "Location", "content-location", "Content-Length", "Set-Cookie", "ETag", "Vary"]
+FIELDS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["1", "/vessels/ä", "a=b"])))
+
+
+@given(
+    status=st.sampled_from([100, 200, 201, 204, 206, 301, 304, 400, 404, 500, 599]),
+    fields=FIELDS,
+    body=st.sampled_from([b"", b"body", "text", [b"a", b"b"], None]),
+    method=st.sampled_from(["GET", "HEAD"]),
+)
+def test_a_response_is_sent_as_werkzeug_sends_it(
+    status: int, fields: list[tuple[str, str]], body: Any, method: str
+) -> None:
+    environ = create_environ("/vessels", method=method)
+    results = []
+    for cls in (Response, FlaskResponse):
+        response = cls(body, status, fields)
+        response.set_cookie("a", "b")
+        iterable, line, headers = response.get_wsgi_response(environ)
+        results.append((b"".join(iterable), line, headers))
+    assert results[0] == results[1]
+
+
+def test_headers_of_another_class_are_sent() -> None:
+    response = FlaskResponse("text")
+    response.headers = {"Content-Length": "4"}  # type: ignore[assignment]
+    assert response.get_wsgi_response(create_environ())[2] == [("Content-Length", "4")]
+
+
+def test_a_class_of_the_author_gets_a_copy_of_the_fields_to_send() -> None:
+    app, _ = make()
+
+    class Own(app.response_class):  # type: ignore[misc, name-defined]
+        def get_wsgi_headers(self, environ: Any) -> Any:
+            headers = super().get_wsgi_headers(environ)
+            headers["X-Sent"] = "yes"
+            return headers
+
+    response = Own("text")
+    assert dict(response.get_wsgi_response(create_environ())[2])["X-Sent"] == "yes"
+    assert "X-Sent" not in response.headers
