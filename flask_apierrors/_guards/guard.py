@@ -26,7 +26,7 @@ from .options import is_preflight, is_unjudged, preflight_answer
 Run = Callable[[Request, RequestState], object]
 
 _GUARD = "__apierrors_guard__"
-#: The marks of all wrappers that were ever made of a view.
+#: The marks of all wrappers that were ever made of a view, or of a wrapper of one.
 _MARKS_OF_WRAPPERS: WeakKeyDictionary[Callable[..., Any], tuple[Mark, ...]] = WeakKeyDictionary()
 _REMEMBERS = ContextVar("flask_apierrors_remembers", default=True)
 
@@ -63,6 +63,8 @@ class _Guard(NamedTuple):
     wrapper: Callable[..., Any]
     view: Callable[..., Any]
     checks: tuple[Check, ...]
+    #: What the wrapper was made of: the view, and its wrappers with fewer checks.
+    bases: tuple[Callable[..., Any], ...]
 
 
 def guard(view: View, mark: Mark, *checks: Check) -> View:
@@ -84,16 +86,18 @@ def guard(view: View, mark: Mark, *checks: Check) -> View:
                 "current_app.ensure_sync(function)(...)."
             )
     inner = _guard_of(view)
+    bases: tuple[Callable[..., Any], ...] = (*(inner.bases if inner else ()), view)
     if inner is None:
-        wrapper = _wrapper(view, checks)
+        wrapper = _wrapper(view, checks, bases)
     else:
         new = tuple(check for check in checks if check not in inner.checks)
-        wrapper = _wrapper(inner.view, inner.checks + new)
+        wrapper = _wrapper(inner.view, inner.checks + new, bases)
         attributes = {name: value for name, value in vars(view).items() if name != _GUARD}
         wrapper.__dict__.update(attributes)
     add_mark(wrapper, mark)
     if _REMEMBERS.get():
-        _remember(inner.view if inner else view, mark)
+        for base in bases:
+            _remember(base, mark)
     return wrapper  # type: ignore[return-value]
 
 
@@ -125,9 +129,8 @@ def marks_above(view: Callable[..., Any]) -> tuple[Mark, ...]:
 
     If such a view is served, a guard stands above its route. ``flask apierrors doctor`` tells.
     """
-    own = _guard_of(view)
     try:
-        later = _MARKS_OF_WRAPPERS.get(own.view if own else view, ())
+        later = _MARKS_OF_WRAPPERS.get(view, ())
     except TypeError:
         return ()
     return tuple(mark for mark in later if mark not in marks_of(view))
@@ -147,7 +150,9 @@ def run_checks(runs: Iterable[Run], req: Request, state: RequestState) -> None:
         run(req, state)
 
 
-def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..., Any]:
+def _wrapper(
+    view: Callable[..., Any], checks: tuple[Check, ...], bases: tuple[Callable[..., Any], ...]
+) -> Callable[..., Any]:
     ordered = tuple(sorted(checks, key=lambda check: (check.order, check.rank)))
     runs = tuple(check.run for check in ordered)
     is_async = iscoroutinefunction(view)
@@ -166,5 +171,5 @@ def _wrapper(view: Callable[..., Any], checks: tuple[Check, ...]) -> Callable[..
             return current_app.ensure_sync(view)(*args, **kwargs)
         return view(*args, **kwargs)
 
-    setattr(guarded, _GUARD, _Guard(guarded, view, ordered))
+    setattr(guarded, _GUARD, _Guard(guarded, view, ordered, bases))
     return guarded

@@ -190,6 +190,19 @@ def test_nothing_is_logged_for_guards_that_hold(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+def test_a_factory_may_guard_one_function_again_for_each_app(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    view = view_of()
+    apps = [make_app() for _ in range(3)]
+    for app in apps:
+        app.add_url_rule("/x", "x", rate_limit("1/day")(consumes("text/csv")(view)))
+    for app in apps:
+        app.test_client().get("/x")
+        assert list(guards_above_routes(app)) == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_only_the_guards_that_no_endpoint_has_are_lost(make_app: Callable[..., Flask]) -> None:
     app = make_app()
     view = view_of()
