@@ -228,9 +228,9 @@ def sentence_of_401(
     return missing_sentence(schemes, req) if sent is None else sent._invalid
 
 
-def missing_sentence(schemes: Sequence[Scheme], req: Request) -> Sentence:
+def missing_sentence(schemes: Sequence[Scheme], req: Request | None = None) -> Sentence:
     """Return the sentence for a request without credentials for any of these schemes."""
-    if req.environ.get("HTTP_AUTHORIZATION"):
+    if req is not None and req.environ.get("HTTP_AUTHORIZATION"):
         in_authorization = [scheme for scheme in schemes if _is_sent_in_authorization(scheme)]
         if in_authorization:
             return Sentence("malformed-authorization", credentials=words_of(in_authorization))

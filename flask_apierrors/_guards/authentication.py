@@ -29,7 +29,7 @@ from .._core.scheme import Scheme, challenges, missing_sentence, needed_sentence
 from .._core.sentences import Sentence
 from .._core.state import AppState, RequestState, app_state, current_request, request_state
 from .guard import Check, Order, guard
-from .schemes import accepted, mark_with_schemes, optional_mark
+from .schemes import accepted, mark_with_schemes, named_schemes, optional_mark
 
 #: Classes that need no further look: most principals are of one.
 _USUAL_PRINCIPALS = (dict, str, int, bool, type(None))
@@ -95,8 +95,10 @@ def _decorate(
     # Before a check without names, whose challenges would name more than this one accepts.
     named = Check(Order.SCHEME, partial(run, names=frozenset(map(str.lower, arguments))))
 
+    named_mark = replace(mark, values=arguments, refusal=partial(_example, arguments))
+
     def decorate(view: View) -> View:
-        return guard(view, replace(mark, values=arguments), named)
+        return guard(view, named_mark, named)
 
     # What names a misplaced decorator reads it here.
     decorate.__qualname__ = mark.name
@@ -130,6 +132,13 @@ def check_authenticated(req: Request, state: RequestState, names: Collection[str
     # A guard of the whole app leaves the page open that explains its 401.
     if req.endpoint != REFERENCE_ENDPOINT:
         raise _unauthorized(req, state, names)
+
+
+def _example(names: tuple[str, ...], status: int, method: str, app: AppState) -> ApiError:
+    """Make the 401 of a request without credentials."""
+    schemes = named_schemes(app, names)
+    fields = challenges(schemes, None, None, app.config.challenge_parameters)
+    return ApiError(missing_sentence(schemes), status=status, headers=fields)
 
 
 def _check_optional(req: Request, state: RequestState, names: Collection[str] = ()) -> None:

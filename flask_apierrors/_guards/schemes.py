@@ -40,7 +40,7 @@ def mark_with_schemes(mark: Mark, app: AppState, names: Sequence[str], rest: str
     :param names: The names of the schemes that the guard accepts.
     :param rest: What else the guard needs, in words.
     """
-    schemes = _named(app, names)
+    schemes = named_schemes(app, names)
     return replace(
         mark,
         errors=tuple({type(scheme.refusal()): None for scheme in schemes}),
@@ -54,7 +54,7 @@ def optional_mark(mark: Mark, app: AppState, names: Sequence[str] = ()) -> Mark:
 
     :param names: The names of the schemes that the guard accepts.
     """
-    schemes = _named(app, names)
+    schemes = named_schemes(app, names)
     refusals = {type(scheme.refusal()): None for scheme in schemes}
     return replace(
         mark,
@@ -64,6 +64,7 @@ def optional_mark(mark: Mark, app: AppState, names: Sequence[str] = ()) -> Mark:
     )
 
 
-def _named(app: AppState, names: Sequence[str]) -> list[Scheme]:
+def named_schemes(app: AppState, names: Sequence[str]) -> list[Scheme]:
+    """Return the schemes of an app that have one of these names, or all without names."""
     wanted = [name.lower() for name in names]
     return [scheme for scheme in app.schemes if not names or scheme.name.lower() in wanted]

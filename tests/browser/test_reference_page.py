@@ -158,7 +158,7 @@ def test_links_lead_from_the_overview_to_an_error_and_back(browser: Chrome, addr
 
 def test_the_type_of_an_error_is_the_address_of_its_page(browser: Chrome, address: str) -> None:
     request = urllib.request.Request(
-        address + "/health", method="POST", headers={"Accept": "application/problem+json"}
+        address + "/annotations", headers={"Accept": "application/problem+json"}
     )
     with pytest.raises(urllib.error.HTTPError) as refusal:
         urllib.request.urlopen(request)

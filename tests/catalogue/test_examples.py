@@ -17,6 +17,7 @@ from flask_apierrors import (
     produces,
     raises,
     rate_limit,
+    requires_auth,
     requires_json,
     requires_permissions,
 )
@@ -104,6 +105,21 @@ def test_the_examples_are_what_the_app_answers(app: Flask) -> None:
             assert sorted(answer.headers.get(field.name, "missing").split(", ")) == sorted(
                 field.example.split(", ")
             )
+
+
+@pytest.mark.parametrize("names", [("key",), ("bearer", "key"), ("BASIC",)])
+def test_the_example_of_a_401_names_what_all_guards_accept(
+    make_app: MakeApp, names: tuple[str, ...]
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: None)
+    errors.verify_key(header="X-API-Key")(lambda key: None)
+    errors.verify_basic(lambda username, password: None)
+    app = make_app(errors)
+    view = requires_auth(*names)(requires_permissions("read")(lambda: ""))
+    app.add_url_rule("/vessels", "vessels", view)
+    answer = app.test_client().get("/vessels")
+    assert catalogue(app).error("unauthorized").example == answer.get_json()
 
 
 def test_the_example_of_a_406_is_what_the_app_answers(make_app: MakeApp) -> None:
