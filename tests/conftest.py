@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -113,6 +114,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def error_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin without receivers of ``error_answered``: the test kit has one for every app."""
     monkeypatch.setattr(error_answered, "receivers", {})
+
+
+@pytest.fixture(autouse=True)
+def open_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without OpenTelemetry: the driver of Redis imports it, and apps then report to it."""
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
 
 
 @pytest.fixture
