@@ -1,4 +1,4 @@
-"""Who calls: a client has a token, an API key, or the secret that it exchanges for a token."""
+"""The clients: they send a token, an API key, or the secret that they exchange for a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line in the log for every error that a client gets, whoever caused it."""
+"""A line in the log for every error that a client gets, raised or returned."""
 
 from __future__ import annotations
 

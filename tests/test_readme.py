@@ -379,7 +379,8 @@ def test_the_costs_are_those_of_the_benchmarks() -> None:
     assert len(costs) == 5
     for row in costs:
         published_row = rows[row.pop("ratio to bare Flask")]
-        # The published cells of this extension have their quartiles besides.
+        # The published cells of this extension also have their quartiles. The picture shows the
+        # rows of the README, so run `make pictures` after a change.
         assert row == {name: published_row[name].partition(" (")[0] for name in row}
 
 
@@ -419,6 +420,12 @@ def test_the_extras_in_the_readme_are_those_of_the_package() -> None:
         re.DOTALL | re.MULTILINE,
     )
     assert extras == set(re.findall(r"^(\w+) =", declared, re.MULTILINE))
+
+
+def test_the_readme_leads_to_each_page_of_the_docs() -> None:
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    linked = set(re.findall(r"\]\(([^)#]+)", README))
+    assert pages - linked == {"docs/index.md", "docs/changelog.md"}
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)", README))))
