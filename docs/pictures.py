@@ -46,9 +46,9 @@ def terminal() -> str:
     mistake = next(block for block in blocks if "def cancel" in block)
     screens = []
     with TemporaryDirectory() as folder:
-        (Path(folder) / "harbour.py").write_text(f"{app}\n\n{mistake}")
+        (Path(folder) / "harbor.py").write_text(f"{app}\n\n{mistake}")
         for command in ("routes", "doctor"):
-            line = ["flask", "--app", "harbour", "apierrors", command]
+            line = ["flask", "--app", "harbor", "apierrors", command]
             run = subprocess.run(  # noqa: S603
                 [sys.executable, "-m", *line],
                 cwd=folder,

@@ -478,7 +478,7 @@ def test_the_pages_of_the_documentation_show_what_is_printed(folder: Path, name:
         pytest.importorskip("apispec")
     for kind, text in re.findall(r"```(python|console)\n(.*?)```", page, re.DOTALL):
         if kind == "python":
-            with (folder / "harbour.py").open("a", encoding="utf-8") as program:
+            with (folder / "harbor.py").open("a", encoding="utf-8") as program:
                 program.write(text + "\n")
         else:
             assert printed(text, folder) == text
