@@ -343,7 +343,7 @@ class ApiErrors:
         the exception. The function returns or raises an ``HTTPException``, or returns what a view
         may return. The converter for the nearest class wins, wherever the exception comes from.
         The text of the exception is never sent, unless the function uses it. A 5xx is logged with
-        the traceback and signalled, like a crash.
+        the traceback and signaled, like a crash.
 
         :param cls: The class of exceptions.
         :param to: The answer: a class of ``HTTPException``, or an instance, which is copied.

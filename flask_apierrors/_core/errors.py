@@ -162,7 +162,7 @@ class ApiError(HTTPException):
         as whole seconds, rounded up.
     :param errors: The single mistakes, as :class:`FieldError`.
     :param public: Whether an error with status 500 is sent as it is. The default is that of the
-        class. The error is logged and signalled, like a crash, in both cases.
+        class. The error is logged and signaled, like a crash, in both cases.
     :param extensions: Further members of the problem+json body (RFC 9457 section 3.2).
     """
 

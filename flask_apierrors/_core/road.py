@@ -125,7 +125,7 @@ def report_server_error(status: int, exc: Exception, converted: object, app: App
 
 
 def _is_crash(exc: Exception) -> bool:
-    """Whether Flask's ``handle_exception`` made it, which logged and signalled the cause."""
+    """Whether Flask's ``handle_exception`` made it, which logged and signaled the cause."""
     return isinstance(exc, InternalServerError) and exc.original_exception is not None
 
 

@@ -265,7 +265,7 @@ def test_a_format_can_return_a_response_with_its_own_media_type_and_fields() -> 
     assert response.headers.getlist("Content-Length") == [str(len(response.data))]
 
 
-def test_a_failing_converter_is_logged_and_signalled_and_answered_with_a_static_500(
+def test_a_failing_converter_is_logged_and_signaled_and_answered_with_a_static_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(raiser(KeyError("secret")))

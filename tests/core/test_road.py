@@ -92,7 +92,7 @@ def test_an_exception_without_a_code_is_a_500_that_hides_its_text(
 
 
 @pytest.mark.standard("problem-detail", "generic-500")
-def test_a_crash_is_hidden_and_is_logged_and_signalled_once(
+def test_a_crash_is_hidden_and_is_logged_and_signaled_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, _ = make(raiser(RuntimeError("postgres://user:secret@host")))
@@ -151,7 +151,7 @@ class ExtractionFailed(ApiError, InternalServerError):
         ExtractionFailed("Could not extract page 3.", page=3),
     ],
 )
-def test_a_public_500_is_sent_as_it_is_and_still_logged_and_signalled(
+def test_a_public_500_is_sent_as_it_is_and_still_logged_and_signaled(
     error: ApiError, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, _ = make(raiser(error))
@@ -170,7 +170,7 @@ def test_one_error_of_a_public_class_can_be_kept_secret() -> None:
     assert strict_json(response)["code"] == "internal-server-error"
 
 
-def test_a_4xx_is_neither_logged_as_an_error_nor_signalled(
+def test_a_4xx_is_neither_logged_as_an_error_nor_signaled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app, errors = make(raiser(KeyError("x")))
@@ -195,7 +195,7 @@ def test_an_authors_503_keeps_its_text_and_is_not_reported(
     assert error_records(caplog) == []
 
 
-def test_an_exception_converted_into_a_5xx_is_logged_and_signalled_once(
+def test_an_exception_converted_into_a_5xx_is_logged_and_signaled_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cause = ConnectionError("db at 10.0.0.1 is down")
@@ -392,7 +392,7 @@ def test_an_exception_is_answered_wherever_it_comes_from(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_crash_from_anywhere_is_a_500_that_is_signalled_once(place: str) -> None:
+def test_a_crash_from_anywhere_is_a_500_that_is_signaled_once(place: str) -> None:
     app, _ = make()
     signals = Signals(app)
     error = RuntimeError("secret")

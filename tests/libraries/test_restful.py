@@ -94,7 +94,7 @@ def test_guards_in_resources_keep_their_challenges(app: Flask) -> None:
     assert 'scope="berths:write"' in refused.headers["WWW-Authenticate"]
 
 
-def test_a_crash_is_logged_and_signalled_once_and_tells_nothing(
+def test_a_crash_is_logged_and_signaled_once_and_tells_nothing(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     signals = []
