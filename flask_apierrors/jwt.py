@@ -141,7 +141,9 @@ def _find_key(find: Callable[[str], Any], token: str) -> Any:
     except (LookupError, jwt.PyJWKClientError) as error:
         if isinstance(error, jwt.PyJWKClientConnectionError):
             raise ApiError(status=503) from error
-        raise jwt.InvalidTokenError(f"there is no key for it: {error!r}") from None
+        # The text of a KeyError may be the token.
+        reason = type(error).__name__ if isinstance(error, LookupError) else repr(error)
+        raise jwt.InvalidTokenError(f"there is no key for it: {reason}") from None
     except Exception as failure:
         _logger.exception("The key of a token cannot be found. The answer is a 503.")
         raise ApiError(status=503) from failure

@@ -331,6 +331,14 @@ def test_a_token_cannot_forge_a_line_of_the_log(key_id: str) -> None:
     assert lines[0].isprintable()
 
 
+def test_the_log_never_has_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    refused = token()
+    with caplog.at_level(logging.INFO, "flask_apierrors"), pytest.raises(InvalidToken):
+        jwt_verifier(key={}.__getitem__, algorithms=["HS256"])(refused)
+    assert "there is no key for it: KeyError" in caplog.text
+    assert refused not in caplog.text
+
+
 # -- a function that finds the key
 
 
