@@ -123,6 +123,12 @@ def open_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make apps that don't report to OpenTelemetry, which the driver of Redis imports."""
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
+
+
+@pytest.fixture
 def close_databases() -> Iterator[None]:
     """Close what SQLAlchemy keeps open: since Python 3.13, an open connection warns."""
     from sqlalchemy import event

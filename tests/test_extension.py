@@ -587,6 +587,7 @@ def test_the_request_id_header_can_be_renamed_and_switched_off() -> None:
     assert "request_id" not in parse_strictly(response.data)
 
 
+@pytest.mark.usefixtures("without_opentelemetry")
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_validation_error_keeps_its_request_in_memory_only_for_a_debugger(debug: bool) -> None:
     app = Flask(__name__)

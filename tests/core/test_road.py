@@ -794,6 +794,7 @@ def trace(app: Flask, path: str) -> list[tuple[str, str]]:
     return calls
 
 
+@pytest.mark.usefixtures("without_opentelemetry")
 def test_the_road_of_an_exception_is_short_and_is_the_one_in_contributing() -> None:
     app, _ = make(lambda: abort(404, "text"))
     app.test_client().get("/x")
