@@ -132,12 +132,31 @@ class Counting:
         if self._checks_processes:
             self._check_processes(req)
         state = request_state(req)
-        if state.charges is None:
-            state.charges = []
-        charges: list[Charge] = state.charges
+        charges: list[Charge] = state.charges or []
+        state.charges = charges
         has_fallback = self.limiter.has_fallback_limits and not self.counters.healthy
         if has_fallback:
             quotas = () if charges else self.limiter.in_fallback(place)
+        self._take_new(quotas, charges, place, req, repeatable)
+        if self.limiter.has_fallback_limits and not (has_fallback or self.counters.healthy):
+            charges.clear()  # the storage has just failed: other limits hold
+            return self._count((), place, req)
+        if state.complete is None and self._has_to_complete(charges, state):
+            state.complete = self._complete
+        if self.is_public:
+            self.limiter.publish(charges)
+        if self._state.rate_limits.refused:
+            verify_counted(req)
+
+    def _take_new(
+        self,
+        quotas: Iterable[Quota],
+        charges: list[Charge],
+        place: Place,
+        req: Request,
+        repeatable: Sequence[Quota],
+    ) -> None:
+        """Take what the request has not taken yet, unless the app swallows that this fails."""
         try:
             new = self._charges(quotas, place, req)
             if charges:
@@ -152,15 +171,6 @@ class Counting:
         except Exception as error:
             if not self._swallows(error):
                 raise
-        if self.limiter.has_fallback_limits and not (has_fallback or self.counters.healthy):
-            charges.clear()  # the storage has just failed: other limits hold
-            return self._count((), place, req)
-        if state.complete is None and self._has_to_complete(charges, state):
-            state.complete = self._complete
-        if self.is_public:
-            self.limiter.publish(charges)
-        if self._state.rate_limits.refused:
-            verify_counted(req)
 
     def _charges(self, quotas: Iterable[Quota], place: Place, req: Request) -> list[Charge]:
         """Return what the request takes from each quota that limits it."""
