@@ -41,8 +41,9 @@ _OF_DECORATORS_IN_MANAGER = (
 class Limiters(set["Limiter"]):
     """Flask-Limiter's set of the Limiters of an app. It reports each Limiter that is added."""
 
-    def __init__(self, limiters: Collection[Limiter], adopt: Callable[[Limiter], None]) -> None:
-        super().__init__(limiters)
+    def __init__(self, app: Flask, adopt: Callable[[Limiter], None]) -> None:
+        super().__init__(limiters_of(app))
+        app.extensions["limiter"] = self
         self._adopt = adopt
 
     def add(self, limiter: Limiter) -> None:
@@ -54,12 +55,6 @@ class Limiters(set["Limiter"]):
 def limiters_of(app: Flask) -> Collection[Limiter]:
     """Return the Limiters of an app."""
     limiters: Collection[Limiter] = app.extensions.get("limiter", ())
-    return limiters
-
-
-def watch_limiters(app: Flask, adopt: Callable[[Limiter], None]) -> Limiters:
-    """Call a function for each Limiter that the app gets from now on."""
-    limiters = app.extensions["limiter"] = Limiters(limiters_of(app), adopt)
     return limiters
 
 

@@ -12,13 +12,13 @@ from .._core.hooks import Hooks
 from .._core.state import AppState, app_state, current_flask, current_request
 from .counting import Counting
 from .flask_limiter import (
+    Limiters,
     Place,
     count_instead,
     make_decorators,
     make_limiter,
     replace_hook,
     share_decorators,
-    watch_limiters,
 )
 from .quotas import Counters, Quota
 from .rate_limit import declarations_of
@@ -49,7 +49,7 @@ class RateLimits:
         self._counts_plans = False
         by_endpoint, config = state.config.rate_limits, app.config
         check_switches(config)
-        self._limiters = watch_limiters(app, self._adopt)
+        self._limiters = Limiters(app, self._adopt)
         for limiter in list(self._limiters):
             self._adopt(limiter)
         is_configured = by_endpoint or any(key.startswith("RATELIMIT_") for key in config)

@@ -207,12 +207,14 @@ def test_no_other_module_uses_an_undocumented_name() -> None:
 def test_an_authors_limiter_is_reported_once_and_ours_never() -> None:
     first, second, ours = (Limiter(get_remote_address, storage_uri="memory://") for _ in range(3))
     reported: list[Limiter] = []
-    limiters = Limiters([first], reported.append)
+    app = Flask(__name__)
+    app.extensions["limiter"] = {first}
+    limiters = Limiters(app, reported.append)
     set.add(limiters, ours)
     for limiter in (first, second, second, ours):
         limiters.add(limiter)
     assert reported == [second]
-    assert limiters == {first, second, ours}
+    assert app.extensions["limiter"] == limiters == {first, second, ours}
 
 
 def test_a_limiter_that_the_app_already_has_installs_no_hooks(
