@@ -65,8 +65,10 @@ def add_limit_fields(
     if legacy_names:
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
         values = [nearest.quota.amount, max(0, nearest.remaining or 0), reset_at]
-        if nearest.reset is not None and delay in (None, nearest.reset):
-            values.append(nearest.reset)  # otherwise the author names another wait
+        # The author may name another wait, and any other error with the field would seem temporary.
+        may_wait = is_refusal or status_of(response) < 400
+        if may_wait and nearest.reset is not None and delay in (None, nearest.reset):
+            values.append(nearest.reset)
         for name, value in zip(legacy_names, values, strict=False):
             response.headers.set(name, str(value))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
-from flask import Flask, request
+from flask import Flask, abort, request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import ServiceUnavailable
@@ -139,6 +139,17 @@ def test_a_window_that_ends_while_the_view_runs_leaves_the_whole_quota(
     answer = client.get("/x?seconds=61")
     assert answer.headers["RateLimit"] == '"view";r=5;t=0'
     assert answer.headers["X-RateLimit-Remaining"] == "5"
+
+
+@pytest.mark.parametrize("status", [404, 413, 500])
+def test_an_error_that_is_no_429_says_nothing_of_a_later_try(
+    make_app: Callable[..., Flask], status: int
+) -> None:
+    app = make_app(RATELIMIT_HEADERS_ENABLED=True)
+    app.add_url_rule("/x", "x", rate_limit("5/hour")(lambda: abort(status)))
+    answer = app.test_client().get("/x")
+    assert (answer.status_code, answer.headers["X-RateLimit-Remaining"]) == (status, "4")
+    assert "Retry-After" not in answer.headers, "a 413 with it is temporary (RFC 9110 15.5.14)"
 
 
 @given(st.lists(SCOPES))
