@@ -116,12 +116,6 @@ def error_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(error_answered, "receivers", {})
 
 
-@pytest.fixture(autouse=True)
-def open_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin without OpenTelemetry: the driver of Redis imports it, and apps then report to it."""
-    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
-
-
 @pytest.fixture
 def without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make apps that don't report to OpenTelemetry, which the driver of Redis imports."""

@@ -25,11 +25,6 @@ class Lost(Exception):
     pass
 
 
-@pytest.fixture(autouse=True)
-def open_telemetry() -> None:
-    """Keep OpenTelemetry, without which all other tests begin."""
-
-
 @pytest.fixture(scope="module", params=["", "http"], ids=["old names", "stable names"])
 def trace(request: pytest.FixtureRequest) -> Iterator[Trace]:
     """Sends a request to an instrumented app. Returns the response and the span."""
