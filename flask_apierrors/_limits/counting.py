@@ -356,9 +356,10 @@ def _is_empty(key: object) -> bool:
 def _own_key(key: object) -> str | None:
     """Return the client that the key function of one limit returned.
 
-    Its counters are not those of the default clients: a name may look like an address.
+    Its counters are not those of the default clients: a name may look like an address, or like the
+    owner of an API key.
     """
-    return None if _is_empty(key) else f"key:{key_part(str(key))}"
+    return None if _is_empty(key) else f"key_func:{key_part(str(key))}"
 
 
 def _is_crash(rejection: Exception | None) -> bool:

@@ -261,7 +261,7 @@ def test_what_a_client_sends_begins_no_line_of_the_log(
         assert statuses(app.test_client(), "/x?x=a%0AERROR forged%1B%E2%80%A8", 2) == [200, 429]
     (message,) = caplog.messages
     assert message == (
-        "ratelimit 1 per 1 minute (key:a%0AERROR%20forged%1B%E2%80%A8) exceeded at endpoint: "
+        "ratelimit 1 per 1 minute (key_func:a%0AERROR%20forged%1B%E2%80%A8) exceeded at endpoint: "
         r"x:a\nERROR forged\x1b\u2028"
     )
 
