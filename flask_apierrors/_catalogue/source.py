@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 #: How often a text is parsed that another thread disturbs.
 _ATTEMPTS = 10
 _BODY_MAKERS = ("jsonify", "dict")
+#: Functions that answer with a file or a template.
+_FILES = ("render_template", "send_file", "send_from_directory", "send_static_file")
 _RESPONSES = ("make_response", "Response", "current_app.response_class", "app.response_class")
 #: The source does not say whether a body has the member: it is neither a literal nor a call of a
 #: body maker.
@@ -67,6 +69,34 @@ def foreign_bodies(function: Callable[..., Any]) -> Iterator[ForeignBody]:
         if status is not None and body is not None and _has_error(body) is False:
             line = first_line + node.lineno - 1
             yield ForeignBody(place(function.__code__.co_filename, line), status)
+
+
+def page_in(function: Callable[..., Any]) -> str | None:
+    """Return the place where a function answers with an HTML page, if its source shows it.
+
+    It finds ``return render_template("404.html")``, the same with ``send_file`` and its like, and
+    literals that begin with a tag.
+    """
+    function = _unwrap(function)
+    tree, first_line = _parse(function)
+    for node in _own_nodes(tree):
+        if isinstance(node, ast.Return) and _is_page(node.value):
+            return place(function.__code__.co_filename, first_line + node.lineno - 1)
+    return None
+
+
+def _is_page(node: ast.expr | None) -> bool:
+    match node:
+        case ast.Tuple(elts=[body, *_]):
+            return _is_page(body)
+        case ast.Constant(value=str(text)):
+            return re.match(r"\s*<(?!\?xml)", text) is not None
+        case ast.Call(func=func, args=[first, *_]) if _name(func) in _RESPONSES:
+            return _is_page(first)
+        case ast.Call(func=func, args=args) if _name(func).rpartition(".")[2] in _FILES:
+            texts = (arg.value for arg in args if isinstance(arg, ast.Constant))
+            return any(".htm" in text for text in texts if isinstance(text, str))
+    return False
 
 
 def parse(text: str) -> ast.Module | None:

@@ -63,12 +63,17 @@ def proxy(environ: Mapping[str, str] = os.environ, folder: Path | None = None) -
 
 def reads_forwarded(wsgi_app: Any) -> bool:
     """Whether the middleware around an app includes Werkzeug's ``ProxyFix``."""
+    return any(isinstance(each, ProxyFix) for each in middleware_of(wsgi_app))
+
+
+def middleware_of(wsgi_app: Any) -> Iterator[Any]:
+    """Yield the middleware around an app, as far as it can be known."""
     for _ in range(32):
-        if isinstance(wsgi_app, ProxyFix):
-            return True
+        if wsgi_app is None:
+            return
+        yield wsgi_app
         inner = (getattr(wsgi_app, name, None) for name in _INNER)
         wsgi_app = next(filter(callable, inner), None)
-    return False
 
 
 def _gunicorn(environ: Mapping[str, str], folder: Path | None) -> list[tuple[str, dict[str, str]]]:

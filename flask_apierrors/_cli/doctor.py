@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import partial
@@ -18,6 +19,8 @@ from flask_limiter.constants import ConfigVars
 from limits.storage import MemoryStorage
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.routing import Rule
 
 from .._catalogue.catalogue import catalogue
 from .._catalogue.causes import kinds_of_error
@@ -25,7 +28,7 @@ from .._catalogue.classes import classes_of
 from .._catalogue.exits import ExitReader
 from .._catalogue.model import Operation
 from .._catalogue.routes import routes_of
-from .._catalogue.source import foreign_bodies, place_of
+from .._catalogue.source import foreign_bodies, page_in, place_of
 from .._catalogue.unguarded import (
     PossibleGuard,
     place_of_operation,
@@ -50,6 +53,8 @@ from .lock import implies
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 #: How many classes and codes of one handler a finding names.
 _MAX_NAMES = 3
+#: A path that no route is meant for.
+_UNKNOWN_PATH = "/apierrors-doctor"
 _VARIABLE = re.compile(r"<[^>]*>")
 #: How a limit counts requests.
 _COUNTED = attrgetter("key_func", "limit.cost", "limit.deduct_when")
@@ -363,10 +368,11 @@ def _hiding_handlers(facts: _Facts) -> Iterator[Finding]:
     for key, handler in functions.items():
         # That of the app gets what no nearer handler answers.
         is_for_crashes = caught[key] == ["errorhandler(Exception)"]
+        page = " with an HTML page" if page_in(handler) else ""
         yield Finding(
             "hiding-handler",
             f"{_listed(caught[key])} ({place_of(handler)})",
-            f"This handler answers {'crashes' if is_for_crashes else 'errors'} instead of the"
+            f"This handler answers {'crashes' if is_for_crashes else 'errors'}{page} instead of the"
             " contract. The reference page and OpenAPI do not show its response.",
             _remedy_for_handler(facts.state.config),
         )
@@ -398,6 +404,70 @@ def _remedy_for_handler(config: Config) -> str:
             " Outside APIERRORS_URL_PREFIXES, it keeps its pages."
         )
     return "Remove it, or end it with `return errors.handle(error)`."
+
+
+def _pages_for_unknown_urls(facts: _Facts) -> Iterator[Finding]:
+    """Views that answer every URL of the API without a route, and hooks that are earlier."""
+    reader = ExitReader(facts.state.exits)
+    for prefix in facts.state.config.url_prefixes or ("",):
+        rule = _rule_at(f"{prefix}{_UNKNOWN_PATH}", facts.app)
+        view = facts.app.view_functions.get(rule.endpoint) if rule is not None else None
+        if rule is None or view is None:
+            continue
+        exits = reader.exits_of(view, "GET", rule.endpoint)
+        is_refused = any(getattr(each.error, "code", None) == 404 for each in exits)
+        page = page_in(view)
+        if page is not None and not is_refused:
+            yield Finding(
+                "page-for-unknown-urls",
+                f"{rule.rule} ({rule.endpoint})",
+                f"{page} answers URLs without a route of their own with an HTML page.",
+                "Call abort(404) in it for URLs of the API.",
+            )
+    for hook in facts.app.before_request_funcs.get(None, ()):
+        # A function that looks at the URL may leave the API alone.
+        names = getattr(getattr(hook, "__code__", None), "co_names", ())
+        if page_in(hook) and not {"path", "endpoint", "blueprint", "covers"} & set(names):
+            yield Finding(
+                "page-for-unknown-urls",
+                f"before_request ({place_of(hook)})",
+                f"{page_in(hook)} answers with an HTML page before the routing can say 404.",
+                "Let it return None if errors.covers(request), or raise an error there.",
+            )
+
+
+def _rule_at(path: str, app: Flask) -> Rule | None:
+    adapter = app.url_map.bind(app.config["SERVER_NAME"] or "localhost")
+    with suppress(Exception):  # the routing refuses it, as it should, or a converter fails
+        return adapter.match(path, "GET", return_rule=True)[0]
+    return None
+
+
+def _mounted_apps(facts: _Facts) -> Iterator[Finding]:
+    for middleware in deployment.middleware_of(facts.app.wsgi_app):
+        mounts = middleware.mounts if isinstance(middleware, DispatcherMiddleware) else {}
+        for path, app in mounts.items():
+            if isinstance(app, Flask) and "apierrors" not in app.extensions:
+                yield Finding(
+                    "mounted-app",
+                    f"{path} ({app.import_name})",
+                    "Another Flask app answers below this path, with Flask's HTML pages.",
+                    "Call ApiErrors(app) for that app, too, if it is part of the API.",
+                )
+
+
+def _replaced_methods(facts: _Facts) -> Iterator[Finding]:
+    """Methods of the author's that answer errors, and never call those of Flask."""
+    for name in ("handle_user_exception", "handle_http_exception", "handle_exception"):
+        cls = next(cls for cls in type(facts.app).__mro__ if name in vars(cls))
+        code = getattr(vars(cls)[name], "__code__", None)
+        if cls is not Flask and code is not None and name not in code.co_names:
+            yield Finding(
+                "replaced-method",
+                f"{cls.__name__}.{name} ({place_of(vars(cls)[name])})",
+                "This method answers errors instead of Flask's, which calls the contract.",
+                f"Call super().{name}() in it for the URLs of the API, or remove it.",
+            )
 
 
 def _idle_converters(facts: _Facts) -> Iterator[Finding]:
@@ -652,6 +722,9 @@ CHECKS: tuple[Callable[[_Facts], Iterator[Finding]], ...] = (
     _limits_in_memory,
     _unread_forwarded,
     _hiding_handlers,
+    _pages_for_unknown_urls,
+    _mounted_apps,
+    _replaced_methods,
     _idle_converters,
     _foreign_shapes,
     _ambiguous_codes,

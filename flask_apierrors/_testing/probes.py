@@ -81,7 +81,7 @@ _UNKNOWN_URL = Rule(
     "unknown-url",
     "An unknown URL is not answered with a 404.",
     "RFC 9110 section 15.5.5",
-    "Look for an error handler or a `before_request` function that answers all URLs.",
+    "`flask apierrors doctor` names what answers instead, such as an error handler.",
 )
 _WRONG_METHOD = Rule(
     "wrong-method",

@@ -17,7 +17,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_apierrors import rate_limit, requires_auth
-from flask_apierrors._catalogue.source import ForeignBody, foreign_bodies, parse, place_of
+from flask_apierrors._catalogue.source import (
+    ForeignBody,
+    foreign_bodies,
+    page_in,
+    parse,
+    place_of,
+)
 
 ALWAYS = bool(__name__)
 
@@ -300,3 +306,39 @@ def test_a_text_that_another_thread_disturbs_is_parsed_again(
     assert isinstance(tree.body[0], ast.Assign)
     failures += [SystemError() for _ in range(100)]
     assert parse("x = 1") is None
+
+
+# -- pages
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_page"),
+    [
+        ('render_template("404.html")', True),
+        ('render_template("404.html", path=path), 404', True),
+        ('flask.render_template("404.html.j2")', True),
+        ('render_template("feed.xml")', False),
+        ("render_template(name)", False),
+        ('send_from_directory("dist", "index.html")', True),
+        ('send_from_directory("dist", path)', False),
+        ('current_app.send_static_file("index.html")', True),
+        ('make_response("<h1>No</h1>", 404)', True),
+        ('Response(render_template("404.html"), 404)', True),
+        ('" <p>No"', True),
+        ('"<?xml?>"', False),
+        ('"No", 404', False),
+        ('{"error": "No"}, 404', False),
+        ("make_response()", False),
+        ("render_template(404)", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_known_by_its_template_its_file_or_its_first_tag(
+    answer: str, is_page: bool
+) -> None:
+    view = view_from(f"def view(path, name):\n    return {answer}\n")
+    assert page_in(view) == ("<source>:2" if is_page else None)
+
+
+def test_a_function_without_a_source_shows_no_page() -> None:
+    assert page_in(len) is None

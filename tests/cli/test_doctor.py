@@ -12,13 +12,23 @@ from typing import Any
 
 import flask_restful
 import pytest
-from flask import Blueprint, Flask, jsonify, request
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    jsonify,
+    render_template,
+    request,
+    send_from_directory,
+)
 from flask.views import MethodView
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import Rule
 
 from flask_apierrors import (
     ApiError,
@@ -588,6 +598,104 @@ def test_a_handler_with_another_shape_is_found() -> None:
         return {"message": "no"}, 409
 
     assert findings(app) == [("other-shape", "errorhandler(OutOfStock)")]
+
+
+# -- pages instead of errors
+
+
+def page(error: Exception) -> Any:
+    return render_template("404.html"), 404
+
+
+def index_page(path: str) -> Any:
+    return send_from_directory("dist", "index.html")
+
+
+def index_page_outside_the_api(path: str) -> Any:
+    if path.startswith("api/"):
+        abort(404)
+    return send_from_directory("dist", "index.html")
+
+
+def file_of(path: str) -> Any:
+    return send_from_directory("dist", path)
+
+
+def test_a_handler_that_answers_with_a_page_is_told_so() -> None:
+    app, _ = make()
+    app.register_error_handler(404, lambda error: ({"message": "no"}, 404))
+    app.register_error_handler(405, page)
+    problems = [each.problem for each in diagnose(app) if each.code == "hiding-handler"]
+    assert sorted("with an HTML page" in problem for problem in problems) == [False, True]
+
+
+@pytest.mark.parametrize("prefixes", [(), ("/api",)])
+def test_a_view_that_answers_unknown_urls_with_a_page_is_found(prefixes: tuple[str, ...]) -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=prefixes)
+    app.add_url_rule("/api/x", "x", lambda: "")
+    app.add_url_rule("/<path:path>", "spa", index_page)
+    (finding,) = diagnose(app)
+    assert (finding.code, finding.where) == ("page-for-unknown-urls", "/<path:path> (spa)")
+    assert "test_doctor.py:" in finding.problem
+
+
+@pytest.mark.parametrize("view", [index_page_outside_the_api, file_of])
+def test_a_view_that_can_say_404_is_no_page_for_unknown_urls(view: Any) -> None:
+    app, _ = make(APIERRORS_URL_PREFIXES=("/api",))
+    app.add_url_rule("/api/x", "x", lambda: "")
+    app.add_url_rule("/<path:path>", "spa", view)
+    assert diagnose(app) == ()
+
+
+def test_a_rule_without_a_view_answers_nothing() -> None:
+    app, _ = make()
+    app.url_map.add(Rule("/<path:path>", endpoint="nothing"))
+    assert diagnose(app) == ()
+
+
+def close() -> Any:
+    return render_template("closed.html")
+
+
+def close_the_site() -> Any:
+    return None if request.path.startswith("/api/") else render_template("closed.html")
+
+
+def test_a_page_before_every_request_is_found() -> None:
+    app, _ = make()
+    app.before_request(close)
+    app.before_request(close_the_site)
+    (finding,) = diagnose(app)
+    assert finding.code == "page-for-unknown-urls"
+    assert finding.where.startswith("before_request (")
+
+
+def test_a_flask_app_without_the_contract_that_is_mounted_is_found() -> None:
+    app, _ = make()
+    other, right = Flask("other"), Flask("right")
+    ApiErrors(right)
+
+    def metrics(environ: Any, start_response: Any) -> Any: ...
+
+    mounts: dict[str, Any] = {"/other": other, "/right": right, "/metrics": metrics}
+    app.wsgi_app = ProxyFix(DispatcherMiddleware(app.wsgi_app, mounts))  # type: ignore[method-assign]
+    (finding,) = diagnose(app)
+    assert (finding.code, finding.where) == ("mounted-app", "/other (other)")
+
+
+def test_a_method_that_replaces_one_of_flask_is_found() -> None:
+    class Shop(Flask):
+        def handle_http_exception(self, e: HTTPException, *args: Any) -> Any:
+            return "<h1>No</h1>", e.code
+
+        def handle_exception(self, *args: Any) -> Any:
+            return super().handle_exception(*args)
+
+    app = Shop(__name__)
+    ApiErrors(app)
+    (finding,) = diagnose(app)
+    assert finding.code == "replaced-method"
+    assert finding.where.startswith("Shop.handle_http_exception (")
 
 
 # -- authentication
