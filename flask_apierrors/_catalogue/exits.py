@@ -15,9 +15,10 @@ from pathlib import Path
 from types import FunctionType, NoneType
 from typing import Any, NamedTuple
 
-from werkzeug.exceptions import Aborter, HTTPException, default_exceptions
+from werkzeug.exceptions import Aborter, HTTPException, Unauthorized, default_exceptions
 
 from .._core.errors import ApiError
+from .._libraries.guards import GUARD_MARKS
 from .conditions import Facts, facts_of, truth_of
 from .scopes import (
     DEFINITIONS,
@@ -421,7 +422,11 @@ class _Body:
             if _forwards_all(node):
                 arguments = dict(self._scope.arguments)
             return self._walk.follow(self._wrapped, arguments, self._facts, self._depth)
-        return self._walk.follow(own, arguments, {}, self._depth - 1)
+        exits = self._walk.follow(own, arguments, {}, self._depth - 1)
+        # Such as ``super().post()``, where the base class guards its method.
+        if any(map(_authenticates, _layers(callee))):
+            exits = (Exit(Unauthorized, self._place(node)), *exits)
+        return exits
 
     def _exit_of_status(self, status: int, node: ast.Call) -> Iterator[Exit]:
         if status in default_exceptions:
@@ -475,6 +480,12 @@ def _forwards_all(call: ast.Call) -> bool:
     """Whether a decorator hands on its arguments as they are: ``view(*args, **kwargs)``."""
     is_starred = all(isinstance(argument, ast.Starred) for argument in call.args)
     return is_starred and not any(keyword.arg for keyword in call.keywords)
+
+
+def _authenticates(layer: PythonFunction) -> bool:
+    """Whether a wrapper is a guard of a library's that authenticates."""
+    marks = (guard_mark(_function_of(layer)) for guard_mark in GUARD_MARKS)
+    return any(mark is not None and mark.authenticates for mark in marks)
 
 
 def _is_abort(value: Any) -> bool:

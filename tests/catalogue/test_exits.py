@@ -17,6 +17,7 @@ import werkzeug.exceptions
 from flask import Flask, abort, current_app
 from flask import abort as stop
 from flask.views import MethodView, View
+from flask_httpauth import HTTPBasicAuth  # type: ignore[import-untyped]
 from werkzeug.exceptions import (
     BadGateway,
     Conflict,
@@ -828,3 +829,30 @@ def test_a_result_is_kept() -> None:
     first = ExitReader(results).exits_of(view, "GET")
     assert results
     assert ExitReader(results).exits_of(view, "GET") == first == (Exit(NotFound, first[0].place),)
+
+
+AUTH = HTTPBasicAuth()
+
+
+class GuardedBase(MethodView):
+    @AUTH.login_required  # type: ignore[untyped-decorator]
+    def post(self) -> Any:
+        return ""
+
+    @AUTH.login_required(optional=True)  # type: ignore[untyped-decorator]
+    def put(self) -> Any:
+        return ""
+
+
+class Derived(GuardedBase):
+    def post(self) -> Any:
+        return super().post()
+
+    def put(self) -> Any:
+        return super().put()
+
+
+def test_a_guard_on_the_method_that_super_finds_says_401() -> None:
+    view = Derived.as_view("derived")
+    assert errors_of(view, "POST") == {"Unauthorized"}
+    assert errors_of(view, "PUT") == set()
