@@ -22,6 +22,7 @@ from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 from werkzeug.serving import make_server
 
+import flask_apierrors.testing  # noqa: F401 - connects its receiver before a test has others
 from docs.curl import SERVER, curl
 from flask_apierrors._core.config import _CHECKS, Config
 from flask_apierrors._core.sentences import NAMED
