@@ -118,8 +118,8 @@ def error_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make apps that don't report to OpenTelemetry, which the driver of Redis imports."""
-    monkeypatch.delitem(sys.modules, "opentelemetry.trace", raising=False)
+    """Make apps that don't report to OpenTelemetry, which the documentation imports."""
+    monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace", raising=False)
 
 
 @pytest.fixture

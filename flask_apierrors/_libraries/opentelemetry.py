@@ -18,7 +18,8 @@ _ERROR = "_apierrors_error"
 
 def adapt(app: Flask, state: AppState) -> tuple[()]:
     """Ask OpenTelemetry for the ID of the trace, and describe errors on its spans."""
-    if "opentelemetry.trace" in sys.modules and state.trace_id is None:
+    # The driver of Redis imports all but what traces. Each error would pay for it.
+    if "opentelemetry.sdk.trace" in sys.modules and state.trace_id is None:
         state.trace_id = _trace_id
         error_answered.connect(_keep_error, app)
         app.teardown_request_funcs.setdefault(None, []).append(_describe_span)
