@@ -44,7 +44,7 @@ _STATUS_ARGUMENTS = ("code", "status", "status_code", "http_status_code")
 _OR_STATUS = re.compile("_or_([45][0-9]{2})")
 _TRY = tuple(vars(ast)[name] for name in ("Try", "TryStar") if hasattr(ast, name))
 #: What a function can get as an argument and do something with.
-_BOUND = (int, NoneType, type, Instance, Method, FunctionType)
+_BOUND = (int, str, NoneType, type, Instance, Method, FunctionType)
 _PACKAGE = __package__.partition(".")[0]
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
@@ -468,12 +468,7 @@ class _Body:
         offset = isinstance(callee, Method)
         named |= zip(names[offset:], positional, strict=False)
         values = defaults | {name: self._scope.value(node) for name, node in named.items()}
-        return {
-            name: value
-            for name, value in values.items()
-            # Each text would make another call of it: only those of defaults are kept.
-            if isinstance(value, _BOUND) or (isinstance(value, str) and name not in named)
-        }
+        return {name: value for name, value in values.items() if isinstance(value, _BOUND)}
 
 
 def _forwards_all(call: ast.Call) -> bool:
