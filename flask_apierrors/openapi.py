@@ -229,8 +229,8 @@ class _Errors:
             self._add_schemas()
             self._add("responses", "Error", self._any_error())
             responses["default"] = _ref("responses", "Error")
+        self._add_headers_to_success(responses, is_limited=bool(limits))
         if limits:
-            self._add_limits_to_success(responses)
             written.setdefault("x-rate-limits", limits)
         written["responses"] = dict(sorted(responses.items()))
         written.setdefault("x-retry", dict(sorted(retries.items())))
@@ -298,11 +298,21 @@ class _Errors:
             return self._response(failure) | written
         return written
 
-    def _add_limits_to_success(self, responses: _Object) -> None:
+    def _add_headers_to_success(self, responses: _Object, *, is_limited: bool) -> None:
+        common = self._common_headers()
+        request_id = self._state.config.request_id_header or ""
+        headers = {request_id: common[request_id]} if request_id in common else {}
+        headers |= self._limit_headers() if is_limited else {}
         for code, response in responses.items():
-            if code.startswith("2") and isinstance(response, dict) and "$ref" not in response:
-                headers = self._limit_headers() | response.get("headers", {})
-                responses[code] = response | {"headers": headers}
+            if (
+                code.startswith(("2", "3"))
+                and isinstance(response, dict)
+                and "$ref" not in response
+            ):
+                own = response.get("headers", {})
+                names = {name.lower() for name in own}
+                missing = {name: headers[name] for name in headers if name.lower() not in names}
+                responses[code] = response | ({"headers": missing | own} if missing else {})
 
     def _add_security(self, written: _Object, operations: list[Operation]) -> None:
         guards = [guard for operation in operations for guard in operation.guards]

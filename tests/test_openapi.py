@@ -265,8 +265,40 @@ def test_all_responses_of_a_limited_operation_have_its_fields(
         headers = response_of(document, "/harbours", "get", status)["headers"]
         assert {"RateLimit", "RateLimit-Policy"} <= headers.keys()
     assert "RateLimit" not in response_of(document, "/vessels", "post", 500)["headers"]
-    assert "headers" not in response_of(document, "/vessels", "post", 201)
     assert len(document["paths"]["/harbours"]["get"]["x-rate-limits"]) == 1
+
+
+@both_ways
+def test_a_success_has_the_request_id(app: Flask, described: Callable[..., Json]) -> None:
+    document = described(app)
+    headers = response_of(document, "/vessels", "post", 201)["headers"]
+    assert headers.keys() == {"X-Request-ID"}
+    assert headers["X-Request-ID"]["required"] is True
+
+
+def test_a_success_has_no_request_id_if_the_app_sends_none() -> None:
+    app = Flask(__name__)
+    app.config["APIERRORS_REQUEST_ID_HEADER"] = None
+    ApiErrors(app)
+    app.add_url_rule("/harbours", view_func=lambda: "OK")
+    document = add_errors(document_of("/harbours", {"200": {"description": "OK"}}), app)
+    assert document["paths"]["/harbours"]["get"]["responses"]["200"] == {"description": "OK"}
+
+
+def test_a_header_of_the_author_is_kept(app: Flask) -> None:
+    own = {"description": "Ours.", "schema": {"type": "string"}}
+    shared = {"$ref": "#/components/responses/Shared"}
+    responses = {
+        "200": {"description": "OK", "headers": {"x-request-id": own}},
+        "302": {"description": "Elsewhere", "headers": {"Location": own}},
+        "206": shared,
+    }
+    document = add_errors(document_of("/harbours", responses), app)
+    written = document["paths"]["/harbours"]["get"]["responses"]
+    assert written["200"]["headers"]["x-request-id"] == own
+    assert "X-Request-ID" not in written["200"]["headers"]
+    assert {"Location", "X-Request-ID"} <= written["302"]["headers"].keys()
+    assert written["206"] == shared
 
 
 # -- what is sent
@@ -423,6 +455,7 @@ def test_what_an_author_wrote_stays(app: Flask, described: Callable[..., Json]) 
     assert operation["responses"]["500"] == mine
     assert operation["responses"]["200"]["headers"].keys() == {
         "X-Mine",
+        "X-Request-ID",
         "RateLimit",
         "RateLimit-Policy",
     }
@@ -461,7 +494,7 @@ def test_each_error_that_an_author_described_gets_its_body_and_headers(
     assert "X-Request-ID" in responses["404"]["headers"]
     examples = responses["404"]["content"]["application/json"]["examples"]
     assert sorted(examples) == ["not-found", "vessel-not-found"]
-    assert responses["200"] == {"description": "OK."}
+    assert responses["200"].keys() == {"description", "headers"}
 
 
 @pytest.mark.parametrize(
