@@ -28,6 +28,7 @@ from .errors import (
 )
 from .header_fields import OF_THE_CONNECTION
 from .http import CheckedPairs, HeaderPairs, delay_seconds, has_field, header_pairs, quoted_realm
+from .log_records import PackageLogger
 from .missing_key import missing_key
 from .scheme import challenges, sent_scheme, sentence_of_401
 from .sentences import Sentence, text_of
@@ -49,6 +50,7 @@ _READING_ATTRIBUTES = (
 )
 _WITH_DELAY = (ApiError, TooManyRequests, ServiceUnavailable)
 _OF_THE_PAGE = ("content-type", "content-length")
+_logger = PackageLogger()
 
 
 class Draft:
@@ -112,7 +114,10 @@ def _draft(exc: Exception, req: Request, app: AppState) -> Draft:
     if isinstance(exc, HTTPException):
         status = exc.code
         if not isinstance(status, int) or not 400 <= status <= 599:
-            return Draft(500)  # a mistake of the author
+            _logger.warning(
+                "%s has the status %r. Choose one from 400 to 599.", type(exc).__name__, status
+            )
+            return Draft(500)
         if status == 500 and not (isinstance(exc, ApiError) and exc.public):
             return Draft(500)
         if isinstance(exc, ValidationFailed):

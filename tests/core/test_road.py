@@ -111,6 +111,24 @@ def test_a_crash_is_hidden_and_is_logged_and_signaled_once(
 @pytest.mark.parametrize(
     "error",
     [
+        ApiError("secret", status=700),
+        ApiError("secret", status=200),
+        type("Odd", (HTTPException,), {"code": "404"})("secret"),
+    ],
+)
+def test_a_status_that_is_none_of_an_error_is_a_500_and_the_log_names_it(
+    error: HTTPException, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = get(raiser(error))
+    assert (response.status_code, strict_json(response)) == (500, {"error": INTERNAL})
+    name, status = type(error).__name__, error.code
+    assert f"{name} has the status {status!r}. Choose one from 400 to 599." in caplog.text
+
+
+@pytest.mark.standard("generic-500")
+@pytest.mark.parametrize(
+    "error",
+    [
         InternalServerError("secret"),
         ApiError(
             "secret",
@@ -119,9 +137,6 @@ def test_a_crash_is_hidden_and_is_logged_and_signaled_once(
             member="secret",
             errors=[FieldError("secret")],
         ),
-        ApiError("secret", status=700),
-        ApiError("secret", status=200),
-        type("Odd", (HTTPException,), {"code": "404"})("secret"),
     ],
 )
 def test_the_text_of_a_500_is_never_sent(
