@@ -199,9 +199,9 @@ class Counting:
 
         :raises RateLimitExceeded: if one is exceeded.
         """
-        has_meta_limits = self.limiter.meta_limits or any(
-            charge.quota.limit.meta_limits for charge in new
-        )
+        has_meta_limits = bool(self.limiter.meta_limits)
+        for charge in new:
+            has_meta_limits |= charge.quota.has_meta_limits
         if has_meta_limits:
             for meta in self._meta_charges(new, place, req):
                 if not self.counters.has_room(meta):
@@ -235,9 +235,9 @@ class Counting:
 
     def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
         """Return whether the request is within a quota, and take its cost."""
-        if not charge.fits:
+        if charge.cost > charge.quota.amount:
             return False
-        deduct_when = charge.quota.limit.deduct_when
+        deduct_when = charge.quota.deduct_when
         if is_refused and (deduct_when or self.limiter.stops_at_first_breach):
             return self.counters.has_room(charge)
         return self.counters.reserve(charge) if deduct_when else self.counters.take(charge)
@@ -295,11 +295,10 @@ class Counting:
     # -- the response
 
     def _has_to_complete(self, charges: list[Charge], state: RequestState) -> bool:
-        return bool(
-            self.limiter.legacy_field_names
-            or _is_crash(state.rejection)
-            or any(charge.quota.limit.deduct_when for charge in charges)
-        )
+        needed = bool(self.limiter.legacy_field_names) or _is_crash(state.rejection)
+        for charge in charges:
+            needed |= charge.quota.deduct_when is not None
+        return needed
 
     def _complete(self, response: Response, state: RequestState) -> None:
         """Count what depends on the response, and tell the client what is left."""
@@ -310,14 +309,18 @@ class Counting:
             _logger.error("Verifying the credentials of a client failed", exc_info=state.rejection)
         try:
             for charge in charges:
-                deduct_when = charge.quota.limit.deduct_when
+                deduct_when = charge.quota.deduct_when
                 if deduct_when and not charge.exceeded:
                     is_due = not is_refusal and deduct_when(response)
                     charge.counters.settle(charge, is_due=is_due)
             if charges and (is_refusal or self.limiter.legacy_field_names):
-                is_api = self._state.config.covers(current_request().path)
-                legacy_names = self.limiter.legacy_field_names
-                add_limit_fields(response, charges, legacy_names, is_api=is_api)
+                add_limit_fields(
+                    response,
+                    charges,
+                    self.limiter.legacy_field_names,
+                    is_refusal=is_refusal,
+                    is_api=self._state.config.covers(current_request().path),
+                )
         except Exception:
             _logger.exception("Adding the rate limits to a response failed")
 
@@ -344,7 +347,7 @@ def _is_same(charge: Charge, other: Charge) -> bool:
     return (
         charge.key == other.key
         and charge.cost == other.cost
-        and charge.quota.limit.deduct_when == other.quota.limit.deduct_when
+        and charge.quota.deduct_when == other.quota.deduct_when
     )
 
 

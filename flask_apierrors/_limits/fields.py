@@ -43,14 +43,19 @@ def rate_limit_fields(
 
 
 def add_limit_fields(
-    response: Response, charges: list[Charge], legacy_names: tuple[str, ...], *, is_api: bool
+    response: Response,
+    charges: list[Charge],
+    legacy_names: tuple[str, ...],
+    *,
+    is_refusal: bool,
+    is_api: bool,
 ) -> None:
     """Add the fields to a response, unless it is our own 429, which has them already.
 
     :param legacy_names: The names of Flask-Limiter's fields, if the app has any.
+    :param is_refusal: Whether it is a 429 because of these limits.
     :param is_api: Whether the response is one of the API. Others get Flask-Limiter's fields alone.
     """
-    is_refusal = status_of(response) == 429 and any(charge.exceeded for charge in charges)
     has_fields = is_refusal and field_of(response, "RateLimit") is not None
     if has_fields and not legacy_names:
         return

@@ -242,9 +242,10 @@ class LimiterReader:
 
     def place_of(self, req: Request) -> Place:
         """Return what a request asks for."""
-        endpoint, rule, method = req.endpoint or "", req.url_rule, req.method
-        if method == "HEAD" or rule is None or method not in (rule.methods or ()):
+        rule, method = req.url_rule, req.method
+        if rule is None or method == "HEAD" or method not in (rule.methods or ()):
             method = "GET"
+        endpoint = "" if rule is None else rule.endpoint
         identity = self._limiter.identify_request() if self.names_requests else endpoint
         return Place(endpoint, identity, method)
 

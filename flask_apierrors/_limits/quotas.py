@@ -53,6 +53,8 @@ class Quota:
         #: The limit as `limits` writes it: ``10 per 1 second``, too, but without a plural.
         self.item_text = str(self.item)
         self.amount = self.item.amount
+        self.deduct_when = limit.deduct_when
+        self.has_meta_limits = bool(limit.meta_limits)
         #: The length of the window in seconds.
         self.window = self.item.get_expiry()
         # The key of a counter before and after the client. To make a key takes as long as to count.
