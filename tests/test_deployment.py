@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 from flask import Flask
 from flask import request as flask_request
-from waitress import create_server  # type: ignore[import-untyped]
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.serving import make_server
 
 from flask_apierrors import ApiErrors, client_key, requires_auth
 from tests.conftest import parse_strictly
@@ -56,14 +56,13 @@ def app_port() -> Iterator[int]:
     app.add_url_rule(
         "/client", "client", lambda: {"client": client_key(), "is": flask_request.scheme}
     )
-    server = create_server(
-        app, host="127.0.0.1", port=0, threads=2, clear_untrusted_proxy_headers=False
-    )
-    thread = Thread(target=server.run)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
     thread.start()
-    yield server.effective_port
-    server.close()
+    yield server.port
+    server.shutdown()
     thread.join(10)
+    server.server_close()
 
 
 @pytest.fixture
