@@ -282,18 +282,26 @@ def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Respo
     if not app.config.covers(current_request().path):
         return flask_handle(flask_app, *args)
     note_exception(exc, current_request(), app)
-    if not is_answer(exc):
-        if type(exc).__module__ != "builtins":
-            register_validators(flask_app, app)  # one may have been imported meanwhile
-        mistakes = (find(exc, current_request()) for find in app.client_mistakes)
-        exc = next(filter(None, mistakes), exc)
-    if not is_answer(exc):
+    cause = exc if is_answer(exc) else _late_answer(exc, app)
+    if cause is None:
         return _handle_crash(flask_handle, context, exc, app)
     try:
-        answer = flask_app.make_response(flask_app.handle_user_exception(*context, exc))
+        answer = flask_app.make_response(flask_app.handle_user_exception(*context, cause))
     except Exception as failure:
         return _handle_crash(flask_handle, context, failure, app)
-    return _finalize(answer, context, exc, app)
+    return _finalize(answer, context, cause, app)
+
+
+def _late_answer(exc: Exception, app: AppState) -> Exception | None:
+    """Return the exception to answer instead of a crash, if a library is to blame for that."""
+    if type(exc).__module__ == "builtins" and not app.client_mistakes:
+        return None
+    register_validators(app.app, app)  # one may have been imported since the app was made
+    for find in app.client_mistakes:
+        mistake = find(exc, current_request())
+        if mistake is not None:
+            return mistake
+    return exc if is_answer(exc) else None
 
 
 def _handle_crash(
