@@ -294,13 +294,13 @@ def handle_exception(flask_handle: Callable[..., Response], *args: Any) -> Respo
 
 def _late_answer(exc: Exception, app: AppState) -> Exception | None:
     """Return the exception to answer instead of a crash, if a library is to blame for that."""
-    if type(exc).__module__ == "builtins" and not app.client_mistakes:
-        return None
-    register_validators(app.app, app)  # one may have been imported since the app was made
     for find in app.client_mistakes:
         mistake = find(exc, current_request())
         if mistake is not None:
             return mistake
+    if type(exc).__module__ == "builtins":
+        return None
+    register_validators(app.app, app)  # one may have been imported since the app was made
     return exc if is_answer(exc) else None
 
 

@@ -16,6 +16,7 @@ from flask import Flask, Request, Response, current_app, has_request_context, re
 from .config import Config
 from .errors import Problem
 from .hooks import Converter, Hooks
+from .http import HeaderPairs
 from .identifiers import IDENTIFIERS
 from .scheme import Scheme
 from .text import as_text
@@ -69,6 +70,8 @@ class AppState:
     stand_ins: dict[type[Response], type[Response]] = field(default_factory=dict)
     #: The exits of functions that were read in the source: see ``_catalogue.exits``.
     exits: dict[Any, Any] = field(default_factory=dict)
+    #: The challenges for a request without credentials, by the schemes that would do.
+    challenges: dict[tuple[Scheme, ...], HeaderPairs] = field(default_factory=dict)
     #: The limits of the app: see ``_limits``.
     rate_limits: Any = None
     #: Whether a proxy named a client, and the app ignored it.

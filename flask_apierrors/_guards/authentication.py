@@ -171,7 +171,10 @@ def _unauthorized(req: Request, state: RequestState, names: Collection[str]) -> 
         if "mod_wsgi.version" in req.environ and any(item.in_authorization for item in schemes):
             _check_mod_wsgi(req, app)
         sentence = missing_sentence(schemes, req)
-    fields = challenges(schemes, None, None, app.config.challenge_parameters)
+    fields = app.challenges.get(schemes)
+    if fields is None:
+        fields = challenges(schemes, None, None, app.config.challenge_parameters)
+        app.challenges[schemes] = fields
     return ApiError(sentence, status=401, headers=fields)
 
 
