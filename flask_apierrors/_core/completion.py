@@ -79,7 +79,7 @@ def _identify(response: Response, req: Request, app: AppState) -> None:
             headers.remove(name)
             break
     headers.add(name, identifier)
-    setattr(response, _IDENTIFIED, identifier)
+    object.__setattr__(response, _IDENTIFIED, identifier)  # of a ready one, it stays ready
 
 
 def _vary_on_accept(headers: Headers) -> None:

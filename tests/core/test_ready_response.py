@@ -20,6 +20,7 @@ from flask_apierrors._core.ready_response import (
     field_of,
     is_error,
     is_ready,
+    is_whole,
     status_of,
 )
 
@@ -323,6 +324,25 @@ def test_a_field_that_is_added_to_a_copy_is_not_in_the_original() -> None:
 
 def test_a_response_with_status_200_is_no_error() -> None:
     assert not is_error(Response("fine"))
+
+
+def test_an_error_with_an_added_header_is_sent_without_werkzeugs_attributes() -> None:
+    app = Flask("touched")
+    ApiErrors(app)
+
+    @app.after_request
+    def add_header(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    are_whole: list[bool] = []
+    with request_finished.connected_to(
+        lambda app, response: are_whole.append(is_whole(response)), app
+    ):
+        response = app.test_client().get("/unknown")
+    assert are_whole == [True]
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["X-Request-ID"]
 
 
 def test_an_error_stays_ready_unless_an_author_changes_it() -> None:
