@@ -154,9 +154,8 @@ def permission_challenges(
     schemes: Iterable[Scheme], permissions: Iterable[str], parameters: Parameters
 ) -> CheckedPairs:
     """Return the challenges of a 403 that these permissions prevent (RFC 6750 section 3.1)."""
-    scope = " ".join(
-        quotable(" ".join(permissions)).split()
-    )  # single spaces (RFC 6749 section 3.3)
+    # Single spaces (RFC 6749 section 3.3).
+    scope = " ".join(quotable(" ".join(permissions)).split())
     own = (("error", "insufficient_scope"), ("scope", scope or None))
     return _fields(
         _value(scheme.auth_scheme, (*scheme.parameters.items(), *own), parameters)
