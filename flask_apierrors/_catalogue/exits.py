@@ -19,6 +19,7 @@ from werkzeug.exceptions import Aborter, HTTPException, Unauthorized, default_ex
 
 from .._core.errors import ApiError
 from .._libraries.guards import GUARD_MARKS
+from .._libraries.validators import failures
 from .conditions import Facts, facts_of, truth_of
 from .scopes import (
     DEFINITIONS,
@@ -174,6 +175,8 @@ class _Walk:
         self._results = results
         self._trees = trees
         self._home = home
+        #: What functions of validators raise for invalid data.
+        self.failures = failures()
         #: How often the walk ended before it was complete.
         self._cuts = 0
 
@@ -400,6 +403,8 @@ class _Body:
             elif callee is not None and own is not None:
                 arguments = {} if isinstance(value, partial) else self._bind(own, node)
                 yield from self._exits_of_function(callee, own, node, arguments)
+            elif callee is not None and _function_of(callee) in self._walk.failures:
+                yield Exit(self._walk.failures[_function_of(callee)], self._place(node))
             elif _is_abort(value):
                 yield from self._exits_of_abort(node, is_certain=True)
             elif value is UNKNOWN and name == "abort":

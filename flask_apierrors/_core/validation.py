@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -114,6 +114,10 @@ class Validator(ABC):
 
     def exceptions(self) -> tuple[type[Exception], ...]:
         """Return its exceptions that are no ``HTTPException``. Import the library here."""
+        return ()
+
+    def functions(self) -> Iterable[Callable[..., Any]]:
+        """Return its functions that raise such an exception for invalid data."""
         return ()
 
     def is_internal(self, exc: Exception, req: Request) -> bool:

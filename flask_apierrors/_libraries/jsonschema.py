@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from flask import Request
@@ -24,6 +25,11 @@ class JsonSchema(Validator):
         """Return jsonschema's exception, if it is imported."""
         jsonschema = sys.modules.get("jsonschema.exceptions")
         return () if jsonschema is None else (jsonschema.ValidationError,)
+
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """Return what validates, if jsonschema is imported."""
+        jsonschema = sys.modules.get("jsonschema.validators")
+        return () if jsonschema is None else (jsonschema.validate,)
 
     def is_internal(self, exc: Exception, req: Request) -> bool:
         """Whether a ``ValidationError`` is about data of the server's own."""

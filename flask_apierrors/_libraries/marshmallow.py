@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import Request
@@ -25,6 +25,12 @@ class Marshmallow(Validator):
         from marshmallow import ValidationError
 
         return (ValidationError,)
+
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """Return what loads."""
+        from marshmallow import Schema
+
+        return Schema.load, Schema.loads
 
     def is_internal(self, exc: Exception, req: Request) -> bool:
         """Whether a ``ValidationError`` is about data of the server's own."""

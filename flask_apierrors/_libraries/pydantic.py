@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Request
@@ -76,6 +76,19 @@ class Pydantic(Validator):
         """Return pydantic's exception, if it is imported."""
         pydantic = sys.modules.get("pydantic_core")
         return () if pydantic is None else (pydantic.ValidationError,)
+
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """Return what validates, if pydantic is imported."""
+        pydantic = sys.modules.get("pydantic")
+        if pydantic is None:
+            return ()
+        model, adapter = pydantic.BaseModel, pydantic.TypeAdapter
+        return (
+            model.model_validate.__func__,
+            model.model_validate_json.__func__,
+            adapter.validate_python,
+            adapter.validate_json,
+        )
 
     def is_internal(self, exc: Exception, req: Request) -> bool:
         """Whether a ``ValidationError`` is about data of the server's own."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from .._core.validation import Validator
 from . import apiflask, openapi3
 from .jsonschema import JsonSchema
@@ -19,6 +22,15 @@ VALIDATORS: tuple[Validator, ...] = (
     Pydantic((apiflask.VALIDATES_OUTPUT, openapi3.VALIDATES_OUTPUT)),
     JsonSchema(),
 )
+
+
+def failures() -> dict[Callable[..., Any], type[Exception]]:
+    """Return what functions of validators raise for invalid data."""
+    return {
+        function: validator.exceptions()[0]
+        for validator in VALIDATORS
+        for function in validator.functions()
+    }
 
 
 def validation_errors() -> tuple[type[Exception], ...]:

@@ -12,6 +12,9 @@ from typing import Any
 import flask
 import flask_restful
 import flask_restx
+import jsonschema
+import marshmallow
+import pydantic
 import pytest
 import werkzeug.exceptions
 from flask import Flask, abort, current_app
@@ -856,3 +859,46 @@ def test_a_guard_on_the_method_that_super_finds_says_401() -> None:
     view = Derived.as_view("derived")
     assert errors_of(view, "POST") == {"Unauthorized"}
     assert errors_of(view, "PUT") == set()
+
+
+# -- what validators raise
+
+
+class VesselSchema(marshmallow.Schema):
+    name = marshmallow.fields.String()
+
+
+class Vessel(pydantic.BaseModel):
+    name: str
+
+
+SCHEMA = VesselSchema()
+ADAPTER = pydantic.TypeAdapter(int)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda: VesselSchema().load({}),
+        lambda: SCHEMA.loads("{}"),
+        lambda: Vessel.model_validate({}),
+        lambda: Vessel.model_validate_json("{}"),
+        lambda: ADAPTER.validate_python("1"),
+        lambda: jsonschema.validate({}, {}),
+    ],
+)
+def test_a_call_that_validates_raises_for_invalid_data(view: Callable[..., Any]) -> None:
+    assert errors_of(view) == {"ValidationError"}
+
+
+def test_what_validates_without_an_exception_raises_none() -> None:
+    assert errors_of(lambda: SCHEMA.validate({})) == set()
+    assert errors_of(lambda: SCHEMA.dump({})) == set()
+
+
+def test_a_failed_validation_that_is_caught_does_not_leave() -> None:
+    def view() -> None:
+        with suppress(marshmallow.ValidationError):
+            SCHEMA.load({})
+
+    assert errors_of(view) == set()

@@ -17,7 +17,7 @@ import flask_apierrors
 from flask_apierrors import ApiErrors
 from flask_apierrors._core.config import Config
 from flask_apierrors._core.validation import Validator
-from flask_apierrors._libraries.validators import VALIDATORS, validation_errors
+from flask_apierrors._libraries.validators import VALIDATORS, failures, validation_errors
 from tests.libraries.responses import PROBLEM, SECRET
 
 
@@ -34,6 +34,12 @@ def test_every_validator_has_a_file_of_its_name() -> None:
 )
 def test_the_exception_of_a_library_is_one_of_a_validator(cls: type[Exception]) -> None:
     assert cls in validation_errors()
+
+
+def test_a_library_that_is_not_imported_has_no_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pydantic", "jsonschema.validators"):
+        monkeypatch.delitem(sys.modules, name)
+    assert set(failures()) == {ma.Schema.load, ma.Schema.loads}
 
 
 def test_no_library_is_imported_but_marshmallow() -> None:
