@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import Flask, abort, request
+from flask import Flask, abort
 
 from .contenders import apierrors, apiflask_app, flask_docs, restx, smorest
-from .contenders.schemas import Item
 
 PAGE = Path(__file__).parents[1] / "docs" / "comparison.md"
 TOP = """\
@@ -37,19 +36,7 @@ BOTTOM = """
 def bare_flask() -> Flask:
     """Make an app without error handlers."""
     app = Flask("bare")
-
-    @app.get("/ok")
-    def ok() -> Any:
-        return {}
-
-    @app.get("/crash")
-    def crash() -> Any:
-        raise RuntimeError("a bug")
-
-    @app.post("/one-field")
-    def one_field() -> Any:
-        return Item().load(request.get_json())
-
+    flask_docs.add_views(app)
     return app
 
 
