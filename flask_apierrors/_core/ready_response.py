@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: Werkzeug's constructor looks for a Content-Type.
 _STAND_IN = Headers([("Content-Type", "application/json")])
 #: Fields that Werkzeug completes when it sends them.
-LOCATIONS = frozenset({"location", "content-location"})
+_LOCATIONS = frozenset({"location", "content-location"})
 
 
 class ReadyResponse(Response):
@@ -102,9 +102,7 @@ class ReadyResponse(Response):
         headers = vars(self).get("headers")
         if headers is None:
             return fields.copy()
-        current: list[tuple[str, str]] = headers.to_wsgi_list()
-        names = {name.lower() for name, _ in current}
-        return current if "content-length" in names and not names & LOCATIONS else None
+        return headers.to_wsgi_list() if are_complete(headers) else None
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call a function after the response was sent, which Werkzeug does."""
@@ -153,6 +151,12 @@ def field_of(response: Response, name: str) -> str | None:
         return response.headers.get(name)
     fields = response._parts[2]
     return next((value for field, value in fields if field.lower() == name.lower()), None)
+
+
+def are_complete(headers: Headers) -> bool:
+    """Whether Werkzeug would send header fields as they are: it adds a length, and whole URLs."""
+    names = [name.lower() for name, _ in headers]
+    return "content-length" in names and _LOCATIONS.isdisjoint(names)
 
 
 def add_fields(response: Response, pairs: HeaderPairs) -> None:

@@ -9,7 +9,7 @@ from flask import Flask, Response
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from .ready_response import LOCATIONS, ReadyResponse
+from .ready_response import ReadyResponse, are_complete
 from .road import error_response
 from .state import AppState, app_state, current_request
 
@@ -62,11 +62,10 @@ class FlaskResponse(ReturnedErrors, Response):
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         """Return the header fields to send. It is no copy if they are complete."""
         headers = self.headers
-        if type(self) is FlaskResponse and type(headers) is Headers:
-            names = [name.lower() for name, _ in headers]
-            is_complete = "content-length" in names and LOCATIONS.isdisjoint(names)
-            if is_complete and self.status_code >= 200 and self.status_code not in (204, 304):
-                return headers
+        is_usual = type(self) is FlaskResponse and type(headers) is Headers
+        has_content = self.status_code >= 200 and self.status_code not in (204, 304)
+        if is_usual and has_content and are_complete(headers):
+            return headers
         return super().get_wsgi_headers(environ)
 
 
