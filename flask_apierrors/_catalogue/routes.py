@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from flask import Flask
 from flask.views import MethodView
-from werkzeug.routing import Rule
+from werkzeug.routing import MapAdapter, Rule
 
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.marks import Mark, mark_in
@@ -64,6 +65,18 @@ NOWHERE = Route("/", "GET", "", "", (), Limits(), ())
 def path_of(rule: str, variable: str = "{%s}") -> str:
     """Write a rule as clients know it: ``/vessels/{imo}``."""
     return _VARIABLE.sub(lambda match: variable % match[1], rule)
+
+
+def rule_at(path: str, method: str, app: Flask, subdomain: str | None = None) -> Rule | None:
+    """Return the rule that a path is routed to. ``None``: the routing refuses or redirects it."""
+    with suppress(Exception):  # a converter of the author's may raise anything
+        return adapter_of(app, subdomain).match(path, method, return_rule=True)[0]
+    return None
+
+
+def adapter_of(app: Flask, subdomain: str | None = None) -> MapAdapter:
+    """Return what routes without a request."""
+    return app.url_map.bind(app.config["SERVER_NAME"] or "localhost", subdomain=subdomain)
 
 
 def is_selective(rule: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import partial
@@ -20,14 +19,13 @@ from limits.storage import MemoryStorage
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.routing import Rule
 
 from .._catalogue.catalogue import catalogue
 from .._catalogue.causes import kinds_of_error
 from .._catalogue.classes import classes_of
 from .._catalogue.exits import ExitReader
 from .._catalogue.model import Operation
-from .._catalogue.routes import routes_of
+from .._catalogue.routes import routes_of, rule_at
 from .._catalogue.source import foreign_bodies, page_in, place_of
 from .._catalogue.unguarded import (
     PossibleGuard,
@@ -410,7 +408,7 @@ def _pages_for_unknown_urls(facts: _Facts) -> Iterator[Finding]:
     """Views that answer every URL of the API without a route, and hooks that are earlier."""
     reader = ExitReader(facts.state.exits)
     for prefix in facts.state.config.url_prefixes or ("",):
-        rule = _rule_at(f"{prefix}{_UNKNOWN_PATH}", facts.app)
+        rule = rule_at(f"{prefix}{_UNKNOWN_PATH}", "GET", facts.app)
         view = facts.app.view_functions.get(rule.endpoint) if rule is not None else None
         if rule is None or view is None:
             continue
@@ -434,13 +432,6 @@ def _pages_for_unknown_urls(facts: _Facts) -> Iterator[Finding]:
                 f"{page_in(hook)} answers with an HTML page before the routing can say 404.",
                 "Let it return None if errors.covers(request), or raise an error there.",
             )
-
-
-def _rule_at(path: str, app: Flask) -> Rule | None:
-    adapter = app.url_map.bind(app.config["SERVER_NAME"] or "localhost")
-    with suppress(Exception):  # the routing refuses it, as it should, or a converter fails
-        return adapter.match(path, "GET", return_rule=True)[0]
-    return None
 
 
 def _mounted_apps(facts: _Facts) -> Iterator[Finding]:

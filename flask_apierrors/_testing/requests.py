@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import MapAdapter, Rule
+from werkzeug.routing import Rule
 
-from .._catalogue.routes import path_of
+from .._catalogue.routes import adapter_of, path_of, rule_at
 
 #: What the variables of a URL may look like, the most usual first.
 _VALUES = (
@@ -42,9 +42,9 @@ def url_for_route(rule: Rule, method: str, app: Flask) -> Url | None:
     path = url_of(rule, method, app)
     if path is None:
         return None
-    unrouted = next((name for name in _METHODS if _is_refused(path, name, app)), None)
-    methods = (name for name in ("BREW", unrouted) if name and _is_refused(path, name, app))
-    return Url(path, unknown_url(path, method, app), tuple(methods))
+    refused = (name for name in _METHODS if _is_refused(path, name, app))
+    invented = ("BREW",) if _is_refused(path, "BREW", app) else ()
+    return Url(path, unknown_url(path, method, app), (*invented, *islice(refused, 1)))
 
 
 def url_of(rule: Rule, method: str, app: Flask) -> str | None:
@@ -57,7 +57,7 @@ def url_of(rule: Rule, method: str, app: Flask) -> str | None:
         path = path_of(rule.rule, "\0%s\0")
         for name, values in texts.items():
             path = path.replace(f"\0{name}\0", values[min(turn, len(values) - 1)])
-        if _rule_at(path, method, app, rule.subdomain) is rule:
+        if rule_at(path, method, app, rule.subdomain) is rule:
             return path
     return None
 
@@ -81,14 +81,6 @@ def _texts_for(converter: Any) -> list[str]:
     return [text for text in chain(_VALUES, items) if regex.fullmatch(text)]
 
 
-def _rule_at(path: str, method: str, app: Flask, subdomain: str | None) -> Rule | None:
-    """Return the rule that a path is routed to."""
-    try:
-        return _adapter(app, subdomain).match(path, method, return_rule=True)[0]
-    except Exception:  # a converter of the author's may raise anything
-        return None
-
-
 def _is_refused(path: str, method: str, app: Flask) -> bool:
     """Whether no rule at a path has the method, and none redirects it."""
     return _refusal(path, method, app) is MethodNotAllowed
@@ -97,11 +89,7 @@ def _is_refused(path: str, method: str, app: Flask) -> bool:
 def _refusal(path: str, method: str, app: Flask) -> type[Exception] | None:
     """Return the class of the exception by which the routing refuses a request."""
     try:
-        _adapter(app).match(path, method)
+        adapter_of(app).match(path, method)
     except Exception as error:
         return type(error)
     return None
-
-
-def _adapter(app: Flask, subdomain: str | None = None) -> MapAdapter:
-    return app.url_map.bind(app.config["SERVER_NAME"] or "localhost", subdomain=subdomain)
