@@ -137,8 +137,17 @@ def check_authenticated(req: Request, state: RequestState, names: Collection[str
 def _example(names: tuple[str, ...], status: int, method: str, app: AppState) -> ApiError:
     """Make the 401 of a request without credentials."""
     schemes = named_schemes(app, names)
-    fields = challenges(schemes, None, None, app.config.challenge_parameters)
+    fields = _challenges_of(schemes, app)
     return ApiError(missing_sentence(schemes), status=status, headers=fields)
+
+
+def _challenges_of(schemes: tuple[Scheme, ...], app: AppState) -> HeaderPairs:
+    """Return the challenges for a request without credentials. They are made once."""
+    fields = app.challenges.get(schemes)
+    if fields is None:
+        fields = challenges(schemes, None, None, app.config.challenge_parameters)
+        app.challenges[schemes] = fields
+    return fields
 
 
 def _check_optional(req: Request, state: RequestState, names: Collection[str] = ()) -> None:
@@ -171,11 +180,7 @@ def _unauthorized(req: Request, state: RequestState, names: Collection[str]) -> 
         if "mod_wsgi.version" in req.environ and any(item.in_authorization for item in schemes):
             _check_mod_wsgi(req, app)
         sentence = missing_sentence(schemes, req)
-    fields = app.challenges.get(schemes)
-    if fields is None:
-        fields = challenges(schemes, None, None, app.config.challenge_parameters)
-        app.challenges[schemes] = fields
-    return ApiError(sentence, status=401, headers=fields)
+    return ApiError(sentence, status=401, headers=_challenges_of(schemes, app))
 
 
 def _with_challenges(

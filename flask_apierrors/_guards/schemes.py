@@ -31,7 +31,7 @@ def accepted(app: AppState, names: Collection[str]) -> tuple[Scheme, ...]:
                 f"A guard accepts the scheme {name!r}, which the app does not have. It has: "
                 f"{', '.join(registered)}."
             )
-    return tuple(scheme for scheme in schemes if scheme.name.lower() in names)
+    return named_schemes(app, names)
 
 
 def mark_with_schemes(mark: Mark, app: AppState, names: Sequence[str], rest: str = "") -> Mark:
@@ -64,7 +64,7 @@ def optional_mark(mark: Mark, app: AppState, names: Sequence[str] = ()) -> Mark:
     )
 
 
-def named_schemes(app: AppState, names: Sequence[str]) -> list[Scheme]:
+def named_schemes(app: AppState, names: Collection[str]) -> tuple[Scheme, ...]:
     """Return the schemes of an app that have one of these names, or all without names."""
     wanted = [name.lower() for name in names]
-    return [scheme for scheme in app.schemes if not names or scheme.name.lower() in wanted]
+    return tuple(scheme for scheme in app.schemes if not names or scheme.name.lower() in wanted)
