@@ -68,6 +68,8 @@ _Caught = Mapping[str | None, Exits]
 Results = dict[Any, tuple[int, Exits]]
 #: The functions of each file, by their names and their first lines.
 _Trees = dict[str, dict[tuple[str, int], FunctionNode]]
+#: What functions of validators raise for invalid data.
+_Failures = Mapping[Callable[..., Any], type[Exception]]
 
 
 class _Home(NamedTuple):
@@ -107,6 +109,7 @@ class ExitReader:
     def __init__(self, results: Results) -> None:
         self._results = results
         self._trees: _Trees = {}
+        self._failures = failures()
 
     def exits_of(
         self,
@@ -126,7 +129,8 @@ class ExitReader:
         unread = (Exit(None, place_of(view)),)
         if handler is None:
             return unread
-        walk = _Walk(self._results, self._trees, _home_of(_function_of(handler)))
+        home = _home_of(_function_of(handler))
+        walk = _Walk(self._results, self._trees, self._failures, home)
         callees = [callable_of(function) for function in (*hooks, view)]
         decorators: Any = ()
         if isinstance(handler, Method):
@@ -171,12 +175,11 @@ def _function_of(callee: PythonFunction) -> FunctionType:
 class _Walk:
     """A walk through the functions of one project."""
 
-    def __init__(self, results: Results, trees: _Trees, home: _Home) -> None:
+    def __init__(self, results: Results, trees: _Trees, failures: _Failures, home: _Home) -> None:
         self._results = results
         self._trees = trees
+        self.failures = failures
         self._home = home
-        #: What functions of validators raise for invalid data.
-        self.failures = failures()
         #: How often the walk ended before it was complete.
         self._cuts = 0
 
