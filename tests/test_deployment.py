@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from email.message import Message
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask
 from flask import request as flask_request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.serving import make_server
 
 from flask_apierrors import ApiErrors, client_key, requires_auth
-from tests.conftest import parse_strictly
+from tests.conftest import parse_strictly, serving
+from tests.limits.storages import accepts, free_port, wait_until
 
 PAGE = Path(__file__).parents[1] / "docs" / "deployment.md"
 #: More than what nginx accepts by default.
@@ -38,15 +35,8 @@ class Answer(NamedTuple):
 Send = Callable[..., Answer]
 
 
-def port_of_nobody() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @pytest.fixture
-def app_port() -> Iterator[int]:
+def app_address() -> Iterator[str]:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 3_000_000
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
@@ -56,17 +46,12 @@ def app_port() -> Iterator[int]:
     app.add_url_rule(
         "/client", "client", lambda: {"client": client_key(), "is": flask_request.scheme}
     )
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server.port
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(app) as address:
+        yield address
 
 
 @pytest.fixture
-def send(app_port: int, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Send]:
+def send(app_address: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Send]:
     """Send a request through nginx, which has the lines of the page."""
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
@@ -74,8 +59,8 @@ def send(app_port: int, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     lines = "\n".join(re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL))
     assert lines.count("proxy_pass http://127.0.0.1:8000;") == 1
     is_down = getattr(request, "param", "") == "down"
-    upstream = port_of_nobody() if is_down else app_port
-    port = port_of_nobody()
+    upstream = f"http://127.0.0.1:{free_port()}" if is_down else app_address
+    port = free_port()
     folders = "".join(
         f"{name}_temp_path {tmp_path}/{name};"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -84,7 +69,7 @@ def send(app_port: int, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
     configuration.write_text(
         f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}"
         f"http {{ access_log off; {folders} server {{ listen 127.0.0.1:{port};"
-        f"{lines.replace('127.0.0.1:8000', f'127.0.0.1:{upstream}')} }} }}"
+        f"{lines.replace('http://127.0.0.1:8000', upstream)} }} }}"
     )
     process = subprocess.Popen([nginx, "-e", "stderr", "-c", str(configuration)])
 
@@ -96,21 +81,11 @@ def send(app_port: int, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
             return Answer(response.status, response.headers, parse_strictly(response.read()))
 
     try:
-        wait_for(port)
+        wait_until(lambda: accepts(port), "nginx starts")
         yield exchange
     finally:
         process.terminate()
         process.wait(10)
-
-
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
 
 
 def test_an_error_passes_nginx_as_it_is_and_has_the_id_of_nginx(send: Send) -> None:

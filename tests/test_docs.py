@@ -13,20 +13,19 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask, request
 from sybil import Document, Example
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
-from werkzeug.serving import make_server
 
 import flask_apierrors.testing  # noqa: F401 - connects its receiver before a test has others
 from docs.curl import SERVER, curl
 from flask_apierrors._core.config import _CHECKS, Config
 from flask_apierrors._core.sentences import NAMED
 from flask_apierrors._core.statuses import STATUSES
+from tests.conftest import serving
 from tests.test_house import WINGS
 
 ROOT = Path(__file__).parents[1]
@@ -201,13 +200,8 @@ def echo() -> Iterator[str]:
         body = request.get_data(as_text=True)
         return {"line": line, "fields": dict(request.headers), "body": body}
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(app) as address:
+        yield address
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

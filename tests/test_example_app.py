@@ -14,7 +14,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +25,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 pytest.importorskip("apispec")
@@ -40,6 +38,7 @@ from example_app.__main__ import ENVIRONMENT
 from example_app.commands import commands, in_locked_store
 from flask_apierrors import catalogue
 from flask_apierrors.testing import assert_error, audit, record
+from tests.conftest import serving
 
 ID = "00000000-0000-4000-8000-000000000000"
 RPM = "/measurements/engine/aurora/port/rpm"
@@ -690,13 +689,8 @@ def served(
     """Run the example with its limits. The name of its folder needs quotes in a shell."""
     database = shutil.copy(filled_store, tmp_path_factory.mktemp("it's here"))
     app = create_app({"DATABASE": str(database)})
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield app, address
 
 
 def statuses(output: str) -> list[int]:

@@ -15,15 +15,14 @@ import sys
 from argparse import ArgumentParser
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask, abort, request
 from marshmallow import Schema, fields
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 pytest.importorskip("apispec")
@@ -33,6 +32,7 @@ import flask_apierrors.testing  # noqa: F401  # before the tests take its receiv
 from example_app import create_app
 from flask_apierrors import ApiErrors, produces, rate_limit, requires_json, requires_permissions
 from flask_apierrors.openapi import add_errors
+from tests.conftest import serving
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -84,18 +84,8 @@ def readme_app() -> Flask:
 @pytest.fixture
 def serve() -> Iterator[Callable[[Flask], int]]:
     """Start an app under the development server. Return its port."""
-    servers = []
-
-    def start(app: Flask) -> int:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return server.port
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as stack:
+        yield lambda app: urlsplit(stack.enter_context(serving(app))).port or 0
 
 
 OPTIONS = ArgumentParser("curl")

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 pytest.importorskip("apispec")
 pytest.importorskip("jwt")
 pytest.importorskip("schemathesis", reason="needs Python 3.11")
 
 from example_app import create_app
+from tests.conftest import serving
 
 COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
 AUTHENTICATION = """
@@ -48,15 +47,8 @@ def running(path: Path, **config: Any) -> Iterator[tuple[str, str]]:
     response = app.test_client().post(
         "/token", auth=("bridge", "bridge-secret"), headers={"Accept": "text/plain"}
     )
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", response.text
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(app) as address:
+        yield address, response.text
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from werkzeug.serving import make_server
+
+from tests.conftest import serving
 
 _ARGUMENTS = (
     "--headless",
@@ -40,16 +40,7 @@ def _program(*names: str) -> str:
 def serve() -> Iterator[Callable[[Flask], str]]:
     """``serve(app)`` runs an app on a port of its own, and returns its address."""
     with ExitStack() as stack:
-
-        def serve(app: Flask) -> str:
-            server = make_server("127.0.0.1", 0, app, threaded=True)
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            for end in (server.server_close, thread.join, server.shutdown):
-                stack.callback(end)
-            return f"http://127.0.0.1:{server.port}"
-
-        yield serve
+        yield lambda app: stack.enter_context(serving(app))
 
 
 @pytest.fixture(scope="session")
