@@ -26,30 +26,11 @@ from flask_apierrors import (
     requires_permissions,
 )
 from flask_apierrors._core.statuses import STATUSES
-from tests.conftest import Clock, limited_app, parse_strictly
+from tests.conftest import Clock, limited_app
+from tests.core.failing import PROBLEM, get, raiser, strict_json
 
 MakeApp = Callable[..., Flask]
-PROBLEM = {"Accept": "application/problem+json"}
 TOKEN = {"Authorization": "Bearer right"}
-
-
-def raiser(exc: Exception) -> Callable[..., Any]:
-    def view(**variables: Any) -> Any:
-        raise exc
-
-    return view
-
-
-def answer_to(exc: Exception, headers: dict[str, str] | None = None) -> TestResponse:
-    app = Flask(__name__)
-    ApiErrors(app)
-    app.add_url_rule("/", "x", raiser(exc))
-    return app.test_client().get("/", headers=headers)
-
-
-def body_of(response: TestResponse) -> dict[str, Any]:
-    body: dict[str, Any] = parse_strictly(response.data)
-    return body
 
 
 # -- authentication and permissions
@@ -119,7 +100,7 @@ def test_a_wrong_password_is_answered_as_an_unknown_user_is(
 @pytest.mark.standard("allow-elsewhere")
 @pytest.mark.parametrize(("status", "allow"), [(405, ""), (501, "GET"), (404, "")])
 def test_an_allow_of_an_author_is_sent_with_any_status(status: int, allow: str) -> None:
-    response = answer_to(ApiError(status=status, headers={"Allow": allow}))
+    response = get(raiser(ApiError(status=status, headers={"Allow": allow})))
     assert response.headers.getlist("Allow") == [allow]
 
 
@@ -200,7 +181,7 @@ def answers(headers: dict[str, str] | None = None) -> Iterator[TestResponse]:
 def test_every_error_has_a_sentence_and_its_type() -> None:
     for response in answers():
         assert response.content_type == "application/json"
-        assert body_of(response)["error"].endswith(".")
+        assert strict_json(response)["error"].endswith(".")
     for _, problem in problems():
         assert problem["detail"].endswith(".")
 
@@ -224,21 +205,21 @@ def test_the_sentence_of_an_error_says_whether_it_is_temporary(status: int) -> N
 
 @pytest.mark.standard("428-explains")
 def test_a_428_says_how_to_send_the_request_again() -> None:
-    sentence = body_of(answer_to(ApiError(status=428)))["error"]
+    sentence = strict_json(get(raiser(ApiError(status=428))))["error"]
     assert sentence == "The request must be conditional. Send the ETag of the resource in If-Match."
 
 
 @pytest.mark.standard("204-304-empty")
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_204_and_a_304_from_an_exception_are_empty(status: int) -> None:
-    response = answer_to(type("Odd", (HTTPException,), {"code": status})("text"))
+    response = get(raiser(type("Odd", (HTTPException,), {"code": status})("text")))
     assert (response.status_code, response.data) == (status, b"")
 
 
 @pytest.mark.standard("205-empty")
 @pytest.mark.xfail(reason="what is no error is left to Flask, which sends a page.")
 def test_a_205_from_an_exception_is_empty() -> None:
-    response = answer_to(type("Odd", (HTTPException,), {"code": 205})("text"))
+    response = get(raiser(type("Odd", (HTTPException,), {"code": 205})("text")))
     assert (response.status_code, response.data) == (205, b"")
 
 
@@ -297,7 +278,7 @@ def problems() -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the status and the body of each error in problem+json."""
     for response in answers(PROBLEM):
         assert response.content_type == "application/problem+json"
-        yield response.status_code, body_of(response)
+        yield response.status_code, strict_json(response)
 
 
 @pytest.mark.standard("problem-media-type", "problem-status")
@@ -320,7 +301,7 @@ def test_an_instance_is_a_full_path(make_app: MakeApp) -> None:
     response = client.get(
         "/no pe?q", "http://localhost/m/", headers={**PROBLEM, "X-Request-ID": "7"}
     )
-    assert body_of(response)["instance"] == "/m/no%20pe#7"
+    assert strict_json(response)["instance"] == "/m/no%20pe#7"
 
 
 class BerthTaken(ApiError, Conflict):
@@ -342,12 +323,12 @@ def test_a_type_is_absolute_or_a_full_path(
     app = make_app(**config)
     app.add_url_rule("/", "x", raiser(BerthTaken("Taken.")))
     response = app.test_client().get("/", "http://localhost/mounted/", headers=PROBLEM)
-    assert body_of(response)["type"] == type_
+    assert strict_json(response)["type"] == type_
 
 
 @pytest.mark.standard("problem-title")
 def test_a_type_has_one_title_whatever_its_detail_is() -> None:
-    one, other = (body_of(answer_to(BerthTaken(f"No {n}."), PROBLEM)) for n in (1, 2))
+    one, other = (strict_json(get(raiser(BerthTaken(f"No {n}.")), PROBLEM)) for n in (1, 2))
     assert one["detail"] != other["detail"]
     assert (one["code"], one["title"]) == (other["code"], other["title"])
 
@@ -357,7 +338,7 @@ def test_a_type_has_one_title_whatever_its_detail_is() -> None:
 def test_the_values_in_a_sentence_are_members(make_app: MakeApp) -> None:
     app = make_app()
     app.add_url_rule("/", "x", produces("text/csv")(lambda: ""))
-    body = body_of(app.test_client().get("/", headers=PROBLEM))
+    body = strict_json(app.test_client().get("/", headers=PROBLEM))
     assert "text/csv" in body.pop("detail")
     assert "text/csv" in str(body)
 
@@ -367,7 +348,7 @@ def test_the_values_in_a_sentence_are_members(make_app: MakeApp) -> None:
 def test_the_names_of_further_members_need_no_quotes_in_any_language(make_app: MakeApp) -> None:
     client = limited_app(make_app, "1/hour").test_client()
     client.get("/limited")
-    names = body_of(client.get("/limited", headers=PROBLEM))
+    names = strict_json(client.get("/limited", headers=PROBLEM))
     assert [name for name in names if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{2,}", name)] == []
 
 
@@ -377,7 +358,7 @@ def test_the_names_of_further_members_need_no_quotes_in_any_language(make_app: M
 @pytest.mark.standard("frame-ancestors")
 @pytest.mark.xfail(reason="the policy of a site belongs to its author, or to Flask-Talisman.")
 def test_an_error_cannot_be_framed() -> None:
-    policy = answer_to(ApiError(status=404)).headers.get("Content-Security-Policy", "")
+    policy = get(raiser(ApiError(status=404))).headers.get("Content-Security-Policy", "")
     assert "frame-ancestors 'none'" in policy
 
 
@@ -426,7 +407,7 @@ def test_an_error_has_no_fields_of_the_body_that_the_view_prepared() -> None:
     response.set_etag("prepared")
     response.content_encoding = "gzip"
     error = ApiError("No.", status=409, headers=response.headers)
-    fields = answer_to(error).headers
+    fields = get(raiser(error)).headers
     assert not {"ETag", "Content-Encoding"} & set(fields.keys())
 
 
