@@ -149,8 +149,11 @@ def field_of(response: Response, name: str) -> str | None:
     """Return the value of the first field of a name."""
     if not is_ready(response):
         return response.headers.get(name)
-    fields = response._parts[2]
-    return next((value for field, value in fields if field.lower() == name.lower()), None)
+    name = name.lower()
+    for field, value in response._parts[2]:
+        if field.lower() == name:
+            return value
+    return None
 
 
 def are_complete(headers: Headers) -> bool:

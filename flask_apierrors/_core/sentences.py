@@ -134,14 +134,17 @@ class Sentence:
     :param values: The values of the placeholders. A value may be a ``Sentence``.
     """
 
-    __slots__ = ("key", "values")
+    __slots__ = ("_text", "key", "values")
 
     def __init__(self, key: int | str, /, **values: object) -> None:
         self.key: int | str = key
         self.values: dict[str, object] = values
+        self._text: str | None = None
 
     def __str__(self) -> str:
-        return _default_text(self.key, self.values)
+        if self._text is None:
+            self._text = _default_text(self.key, self.values)
+        return self._text
 
 
 def text_of(
@@ -157,7 +160,7 @@ def text_of(
     """
     key, values = sentence.key, sentence.values
     if not messages:
-        return _default_text(key, values) if values else _plain_text(key)
+        return str(sentence)
     values = {
         name: text_of(value, messages) if isinstance(value, Sentence) else value
         for name, value in values.items()
