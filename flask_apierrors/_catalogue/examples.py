@@ -8,7 +8,7 @@ from .._core.state import AppState
 from .._libraries.marshmallow import example_error
 from .._limits.fields import rate_limit_fields
 from .._limits.quotas import Charge, Quota
-from .._limits.refusals import QuotaExceeded, quota_exceeded
+from .._limits.refusals import QuotaExceeded, describe, quota_exceeded
 from .causes import Kind
 from .routes import Route
 
@@ -46,5 +46,5 @@ def _quota_exceeded(quota: Quota) -> ApiError:
     seconds = max(1, quota.window // 2)
     charge = Charge(quota, "", quota.amount)
     charge.reset = seconds
-    fields = rate_limit_fields([charge], charge)
-    return quota_exceeded(quota.text, seconds, [quota.name], fields)
+    fields, _ = rate_limit_fields([charge], charge)
+    return quota_exceeded(describe(quota.text, seconds, [quota.name], fields))

@@ -302,7 +302,7 @@ def _applies_first(strict: Quota, weak: Quota, is_earlier: bool) -> bool:
     if strict.is_conditional or _COUNTED(strict) != _COUNTED(weak):
         return False
     # A limit that several endpoints share can be reached through the others.
-    if strict.scope != weak.scope and not strict.is_for_all:
+    if strict.scope != weak.scope and strict.scope != "global":
         return False
     return implies(strict.text, weak.text) and (is_earlier or not implies(weak.text, strict.text))
 

@@ -132,8 +132,10 @@ class RequestState:
     exception: BaseException | None = None
     problem: Problem | None = None
     is_announced: bool = False
-    #: What the request took from its quotas, and the function that completes its response.
+    #: What the request took from its quotas, whether it exceeded one, and the function that
+    #: completes its response.
     charges: list[Any] | None = None
+    is_over_limit: bool = False
     complete: Callable[[Response, RequestState], None] | None = None
     #: How long the request has waited for the storage of its limits.
     storage_seconds: float = 0.0

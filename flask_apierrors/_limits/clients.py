@@ -35,12 +35,12 @@ def client_key(address: str | None = None) -> str:
     :param address: The address of the client. The default is that of the connection.
     :returns: A text that is the same for all requests of a client.
     """
-    return client_of(current_request(), address)
+    req = current_request()
+    return client_of(req, request_state(req), address)
 
 
-def client_of(req: Request, sent_from: str | None = None) -> str:
+def client_of(req: Request, state: RequestState, sent_from: str | None = None) -> str:
     """Return the client that a request is counted for."""
-    state = request_state(req)
     sent_from = sent_from or req.remote_addr or "127.0.0.1"
     address = address_key(sent_from) if len(sent_from) <= _MAX_LENGTH else key_part(sent_from)
     if read_credentials(req, state) is not None:
@@ -51,14 +51,13 @@ def client_of(req: Request, sent_from: str | None = None) -> str:
     return address
 
 
-def verify_counted(req: Request) -> None:
+def verify_counted(req: Request, state: RequestState) -> None:
     """Verify the credentials of a request that was counted for a refused address.
 
     If they are valid, the next request from there is counted for its principal again.
     """
-    state = request_state(req)
     if not state.verified and read_credentials(req, state) is not None:
-        _principal_key(req, state, client_of(req))
+        _principal_key(req, state, client_of(req, state))
 
 
 def _is_refused(address: str, state: RequestState) -> bool:

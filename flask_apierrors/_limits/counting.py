@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from .._core.log_records import PackageLogger
 from .._core.marks import marks_of_view
-from .._core.ready_response import status_of
-from .._core.state import AppState, RequestState, current_request, request_state
+from .._core.ready_response import field_of, status_of
+from .._core.state import AppState, RequestState, current_request
 from .._core.text import printable
 from .._guards.authentication import known_principal
 from .._guards.options import is_unjudged, refusal_of
 from .clients import client_of, key_part, verify_counted
 from .fields import add_limit_fields
 from .flask_limiter import LimiterReader, Place
-from .plans import Plans, check_endpoints
-from .quotas import Charge, Counters, Quota, by_window
-from .rate_limit import Declaration
+from .plans import Plan, Plans, Source
+from .quotas import Charge, Counters, Quota
 from .refusals import StorageFailed, refuse
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     OnBreach = Callable[[RequestLimit], Response | None]
 
-_T = TypeVar("_T")
 _logger = PackageLogger()
 #: Flask-Limiter logs here each exceeded limit, and what it swallows.
 _limiter_logger = logging.getLogger("flask-limiter")
@@ -50,63 +48,58 @@ class Counting:
         self._state = state
         #: Whether to look if several processes count, each for itself.
         self._checks_processes = self.limiter.counts_in_memory
-        self._unchecked = bool(state.config.rate_limits)
 
-    # -- which quotas a request has
+    def count(self, source: Source, req: Request, state: RequestState) -> None:
+        """Count a request for the quotas that a source has for it.
 
-    def count_plan(self, req: Request) -> None:
-        """Count a request for the plan of its endpoint."""
-        if self._unchecked:
-            check_endpoints(self._state.app, self._state.config.rate_limits)
-            self._unchecked = False
-        if is_unjudged(req, self._state.app):
+        :raises HTTPException: if one is exceeded, or cannot be counted.
+        """
+        if req.method == "OPTIONS" and is_unjudged(req, self._state.app):
             return
-        place = self.limiter.place_of(req)
-        plan = self._read(self.plans.plan, place)
-        if plan is None:
+        may_fall_back = self.limiter.has_fallback_limits and self.counters.healthy
+        has_fallen_back = self.limiter.has_fallback_limits and not may_fall_back
+        if has_fallen_back and state.charges:
             return
-        if plan.quotas or (self.limiter.has_fallback_limits and not plan.lifts_declarations):
-            self._count(plan.quotas, place, req)
+        filters = self.limiter.filters
+        try:
+            plan = self.plans.in_fallback(req) if has_fallen_back else self.plans.plan(source, req)
+            if not plan.quotas or (filters and any(is_exempt() for is_exempt in filters)):
+                return
+            if self._checks_processes:
+                self._check_processes(req)
+            if state.charges is None:
+                state.charges = []
+            self._take(plan, state.charges, req, state)
+        except StorageFailed as failure:
+            state.charges = []
+            if not self.limiter.swallows_errors:
+                failure.retry_after = self._state.config.retry_after
+                raise refusal_of(failure, req) from failure.__cause__
+        except HTTPException:
+            raise
+        except Exception as error:
+            if not self._goes_on_after(error, req):
+                raise
+        if may_fall_back and not self.counters.healthy:
+            state.charges = []  # the storage has just failed: other limits hold
+            return self.count(source, req, state)
+        if self.is_public:
+            self.limiter.publish(state.charges or [])
+        if self._state.rate_limits.refused:
+            verify_counted(req, state)
 
-    def count_declaration(self, declaration: Declaration, req: Request) -> None:
-        """Count a request for a ``rate_limit`` on its view."""
-        place = self.limiter.place_of(req)
-        can_be_lifted = self.is_public or self._state.config.rate_limits
-        if can_be_lifted and self.plans.plan(place).lifts_declarations:
-            return
-        quotas = self._read(self.plans.quotas_of, place, declaration)
-        if quotas is not None:
-            self._count(quotas, place, req)
-
-    def count_function(self, name: str, req: Request) -> None:
-        """Count a request for the limits that Flask-Limiter's decorators gave to a function."""
-        place = self.limiter.place_of(req)
-        if is_unjudged(req, self._state.app) or self.plans.plan(place).lifts_declarations:
-            return
-        limits = self._read(self.limiter.of_function, place, name)
-        if limits is not None:
-            default, own = limits
-            self._count(by_window(default + own), place, req, own)
-
-    def _read(self, read: Callable[..., _T], place: Place, *args: Any) -> _T | None:
-        """Read limits. ``None``: a function of the author failed, and the request goes on.
+    def _goes_on_after(self, error: Exception, req: Request) -> bool:
+        """Whether a request goes on after an error of an author's function that returns limits.
 
         If the function wants a principal, the guard of the view refuses the request.
         """
-        try:
-            return read(place, *args)
-        except Exception as error:
-            marks = marks_of_view(self._state.app.view_functions.get(place.endpoint), place.method)
-            is_private = any(mark.authenticates for mark in marks)
-            if is_private and known_principal(current_request()) is None:
-                return None
-            if self._swallows(error):
-                return None
-            raise
+        view = self._state.app.view_functions.get(req.endpoint or "")
+        is_private = any(mark.authenticates for mark in marks_of_view(view, req.method))
+        return (is_private and known_principal(req) is None) or self._swallows(error)
 
     def _swallows(self, error: Exception, what: str = "Failed to rate limit") -> bool:
         """Whether the app wants to go on after an error, which then is only logged."""
-        if isinstance(error, HTTPException) or not self.limiter.swallows_errors:
+        if not self.limiter.swallows_errors or isinstance(error, HTTPException):
             return False
         _limiter_logger.error(what, exc_info=error)
         return True
@@ -123,158 +116,123 @@ class Counting:
 
     # -- taking from the quotas
 
-    def _count(
-        self, quotas: Iterable[Quota], place: Place, req: Request, repeatable: Sequence[Quota] = ()
-    ) -> None:
-        filters = self.limiter.filters
-        if filters and any(is_exempt() for is_exempt in filters):
-            return
-        if self._checks_processes:
-            self._check_processes(req)
-        state = request_state(req)
-        charges: list[Charge] = state.charges or []
-        state.charges = charges
-        has_fallback = self.limiter.has_fallback_limits and not self.counters.healthy
-        if has_fallback:
-            quotas = () if charges else self.limiter.in_fallback(place)
-        self._take_new(quotas, charges, place, req, repeatable)
-        if self.limiter.has_fallback_limits and not (has_fallback or self.counters.healthy):
-            charges.clear()  # the storage has just failed: other limits hold
-            return self._count((), place, req)
-        if state.complete is None and self._has_to_complete(charges, state):
-            state.complete = self._complete
-        if self.is_public:
-            self.limiter.publish(charges)
-        if self._state.rate_limits.refused:
-            verify_counted(req)
+    def _take(self, plan: Plan, charges: list[Charge], req: Request, state: RequestState) -> None:
+        """Take from each quota, in order, what the request has not taken yet.
 
-    def _take_new(
-        self,
-        quotas: Iterable[Quota],
-        charges: list[Charge],
-        place: Place,
-        req: Request,
-        repeatable: Sequence[Quota],
-    ) -> None:
-        """Take what the request has not taken yet, unless the app swallows that this fails."""
-        try:
-            new = self._charges(quotas, place, req)
-            if charges:
-                new = _without_repetitions(new, charges, repeatable)
-            charges += new
-            self._take(new, charges, place, req)
-        except StorageFailed as failure:
-            charges.clear()
-            if not self.limiter.swallows_errors:
-                failure.retry_after = self._state.config.retry_after
-                raise refusal_of(failure, req) from failure.__cause__
-        except Exception as error:
-            if not self._swallows(error):
-                raise
+        :raises HTTPException: if one is exceeded.
+        """
+        new = self._charges(plan.quotas, plan.place, req, state)
+        if charges:
+            new = _without_repetitions(new, charges)
+        charges += new
+        is_plain = not self.limiter.meta_limits
+        for charge in new:
+            is_plain = is_plain and charge.quota.is_plain
+        if not is_plain or state.rejection is not None or self.limiter.legacy_field_names:
+            state.complete = state.complete or self._complete
+        for meta in () if is_plain else self._meta_charges(new, plan.place, req, state):
+            if not self.counters.has_room(meta):
+                charges.append(meta)
+                on_breach = meta.quota.limit.on_breach or self.limiter.on_meta_breach
+                raise self._refusal([meta], on_breach, req, state)
+        exceeded: list[Charge] = []
+        for charge in new:
+            is_within = (
+                self._takes(charge, exceeded)
+                if exceeded or not is_plain
+                else (self.counters.take(charge))
+            )
+            if not is_within:
+                exceeded.append(charge)
+        if exceeded:
+            if plan.others:
+                exceeded += self._exceeded_later(plan, charges, req, state)
+            for meta in () if is_plain else self._meta_charges(exceeded, plan.place, req, state):
+                self.counters.take(meta)
+            raise self._refusal(exceeded, self.limiter.on_breach, req, state)
 
-    def _charges(self, quotas: Iterable[Quota], place: Place, req: Request) -> list[Charge]:
+    def _charges(
+        self, quotas: Iterable[Quota], place: Place, req: Request, state: RequestState
+    ) -> list[Charge]:
         """Return what the request takes from each quota that limits it."""
-        default = None
-        charges = []
+        default, charges, cost = "", [], 1
         for quota in quotas:
-            if not quota.is_plain and not quota.holds_for(place.method):
-                continue
+            if not quota.is_plain:
+                if not quota.holds_for(place.method):
+                    continue
+                cost = quota.cost_of_request()
             if quota.key_func is self.limiter.key_func:
-                default = default or self._default_client(req)
-                client = default
+                client = default = default or self._default_client(req, state)
             else:
                 key = quota.key_func and quota.key_func()
-                client = _own_key(key) or self._default_client(req)
-            cost = 1 if quota.is_plain else quota.cost_of_request()
+                client = _own_key(key) or self._default_client(req, state)
             charges.append(Charge(quota, client, cost, self.counters))
         return charges
 
-    def _default_client(self, req: Request) -> str:
+    def _default_client(self, req: Request, state: RequestState) -> str:
         key_func = self.limiter.key_func
         key = None if key_func is None else key_func()
-        return client_of(req) if key is None or _is_empty(key) else key_part(str(key))
+        return client_of(req, state) if key is None or _is_empty(key) else key_part(str(key))
 
-    def _take(self, new: list[Charge], charges: list[Charge], place: Place, req: Request) -> None:
-        """Take from each quota, in order.
+    def _takes(self, charge: Charge, exceeded: list[Charge]) -> bool:
+        """Return whether the request is within a quota, and take its cost.
 
-        :raises RateLimitExceeded: if one is exceeded.
+        :param exceeded: What it exceeded already.
         """
-        has_meta_limits = bool(self.limiter.meta_limits)
-        for charge in new:
-            has_meta_limits |= charge.quota.has_meta_limits
-        if has_meta_limits:
-            for meta in self._meta_charges(new, place, req):
-                if not self.counters.has_room(meta):
-                    charges.append(meta)
-                    on_breach = meta.quota.limit.on_breach or self.limiter.on_meta_breach
-                    raise self._refusal([meta], charges, req, on_breach)
-        exceeded: list[Charge] = []
-        for charge in new:
-            if not self._takes(charge, is_refused=bool(exceeded)):
-                exceeded.append(charge)
-        if exceeded:
-            exceeded += self._exceeded_later(charges, place, req)
-            for meta in self._meta_charges(exceeded, place, req) if has_meta_limits else ():
-                self.counters.take(meta)
-            raise self._refusal(exceeded, charges, req, self.limiter.on_breach)
+        quota = charge.quota
+        if charge.cost > quota.amount:
+            return False
+        if exceeded and (quota.deduct_when or self.limiter.stops_at_first_breach):
+            return self.counters.has_room(charge)
+        return self.counters.reserve(charge) if quota.deduct_when else self.counters.take(charge)
 
-    def _exceeded_later(self, charges: list[Charge], place: Place, req: Request) -> list[Charge]:
+    def _exceeded_later(
+        self, plan: Plan, charges: list[Charge], req: Request, state: RequestState
+    ) -> list[Charge]:
         """Look at the other limits of the view: the client has to wait for all of them."""
         later: list[Charge] = []
-        counted = {charge.quota for charge in charges}
         try:
-            for declaration in self.plans.declarations(place):
-                quotas = self.plans.quotas_of(place, declaration)
-                if not counted.issuperset(quotas):
-                    new = self._charges(quotas, place, req)
-                    later += _without_repetitions(new, charges + later, ())
+            for declaration in plan.others:
+                quotas = self.plans.plan(declaration, req).quotas
+                new = self._charges(quotas, plan.place, req, state)
+                later += _without_repetitions(new, charges + later)
         except Exception:
-            later = []  # a function of the author may want a principal, which is not verified yet
+            return []  # a function of the author may want a principal, which is not verified yet
         charges += later
-        return [charge for charge in later if not self._takes(charge, is_refused=True)]
+        return [charge for charge in later if not self._takes(charge, charges)]
 
-    def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
-        """Return whether the request is within a quota, and take its cost."""
-        if charge.cost > charge.quota.amount:
-            return False
-        deduct_when = charge.quota.deduct_when
-        if is_refused and (deduct_when or self.limiter.stops_at_first_breach):
-            return self.counters.has_room(charge)
-        return self.counters.reserve(charge) if deduct_when else self.counters.take(charge)
-
-    def _meta_charges(self, charges: list[Charge], place: Place, req: Request) -> list[Charge]:
+    def _meta_charges(
+        self, charges: list[Charge], place: Place, req: Request, state: RequestState
+    ) -> list[Charge]:
         """Return what the request takes from limits on how often a client may exceed limits."""
         quotas = self.limiter.meta((charge.quota for charge in charges), place)
-        return self._charges(quotas, place, req)
+        return self._charges(quotas, place, req, state)
 
     # -- the 429
 
     def _refusal(
-        self,
-        exceeded: list[Charge],
-        charges: list[Charge],
-        req: Request,
-        on_breach: OnBreach | None,
+        self, exceeded: list[Charge], on_breach: OnBreach | None, req: Request, state: RequestState
     ) -> HTTPException:
         """Make the 429, unless the author does."""
+        is_logged = _limiter_logger.isEnabledFor(logging.INFO)
+        is_breach_handled = on_breach is not None
         for charge in exceeded:
             charge.exceeded = True
-            _limiter_logger.info(
-                "ratelimit %s (%s) exceeded at endpoint: %s",
-                charge.quota.item,
-                charge.client,
-                printable(charge.quota.scope),
-            )
-        request_state(req).complete = self._complete
+            quota, client = charge.quota, charge.client
+            is_breach_handled = is_breach_handled or quota.limit.on_breach is not None
+            if is_logged:
+                message = "ratelimit %s (%s) exceeded at endpoint: %s"
+                _limiter_logger.info(message, quota.item, client, printable(quota.scope))
+        state.is_over_limit, state.complete = True, self._complete
+        charges: list[Charge] = state.charges or []
         if self.is_public:
             self.limiter.publish(charges)
-        limit = exceeded[0].quota.limit
-        response = self._response_of_author(exceeded, on_breach)
+        response = self._response_of_author(exceeded, on_breach) if is_breach_handled else None
         if response is None and self._state.config.covers(req.path):
-            return refusal_of(refuse(exceeded[0].quota, charges), req)
+            return refusal_of(refuse(exceeded, charges), req)
         from flask_limiter import RateLimitExceeded
 
-        return refusal_of(RateLimitExceeded(limit, response=response), req)
+        return refusal_of(RateLimitExceeded(exceeded[0].quota.limit, response=response), req)
 
     def _response_of_author(
         self, exceeded: list[Charge], on_breach: OnBreach | None
@@ -282,7 +240,7 @@ class Counting:
         """Call the ``on_breach`` functions of the author, which may return a response."""
         response = None
         for charge in exceeded[:1] if self.limiter.stops_at_first_breach else exceeded:
-            for function in dict.fromkeys((on_breach, charge.quota.limit.on_breach)):
+            for function in {on_breach: 0, charge.quota.limit.on_breach: 0}:
                 try:
                     result = function(self.limiter.request_limit(charge)) if function else None
                 except Exception as error:
@@ -294,18 +252,13 @@ class Counting:
 
     # -- the response
 
-    def _has_to_complete(self, charges: list[Charge], state: RequestState) -> bool:
-        needed = bool(self.limiter.legacy_field_names) or _is_crash(state.rejection)
-        for charge in charges:
-            needed |= charge.quota.deduct_when is not None
-        return needed
-
     def _complete(self, response: Response, state: RequestState) -> None:
         """Count what depends on the response, and tell the client what is left."""
         charges: list[Charge] = state.charges or []
-        status = status_of(response)
-        is_refusal = status == 429 and any(charge.exceeded for charge in charges)
-        if _is_crash(state.rejection) and status < 500:
+        has_fields = state.is_over_limit and field_of(response, "RateLimit") is not None
+        is_refusal = has_fields or (state.is_over_limit and status_of(response) == 429)
+        is_crash = state.rejection is not None and not isinstance(state.rejection, HTTPException)
+        if is_crash and status_of(response) < 500:
             _logger.error("Verifying the credentials of a client failed", exc_info=state.rejection)
         try:
             for charge in charges:
@@ -313,42 +266,27 @@ class Counting:
                 if deduct_when and not charge.exceeded:
                     is_due = not is_refusal and deduct_when(response)
                     charge.counters.settle(charge, is_due=is_due)
-            if charges and (is_refusal or self.limiter.legacy_field_names):
+            names = self.limiter.legacy_field_names
+            if charges and (names or (is_refusal and not has_fields)):
+                is_api = self._state.config.covers(current_request().path)
+                has_fields = has_fields or not is_api
                 add_limit_fields(
-                    response,
-                    charges,
-                    self.limiter.legacy_field_names,
-                    is_refusal=is_refusal,
-                    is_api=self._state.config.covers(current_request().path),
+                    response, charges, names, is_refusal=is_refusal, has_fields=has_fields
                 )
         except Exception:
             _logger.exception("Adding the rate limits to a response failed")
 
 
-def _without_repetitions(
-    new: list[Charge], charges: list[Charge], repeatable: Sequence[Quota]
-) -> list[Charge]:
+def _without_repetitions(new: list[Charge], charges: list[Charge]) -> list[Charge]:
     """Leave out what the request has taken already.
 
-    :param repeatable: The limits of a function, which may be called several times in a request and
-        counts each time. Its last charges replace the earlier ones.
+    A function with limits counts each time that it is called. Its last charges replace the earlier
+    ones.
     """
-    again = {charge.key for charge in new if charge.quota in repeatable}
+    again = {charge.key for charge in new if charge.quota.repeats}
     charges[:] = [old for old in charges if old.key not in again or old.taken_at]
-    return [
-        charge
-        for charge in new
-        if charge.key in again or not any(_is_same(charge, old) for old in charges)
-    ]
-
-
-def _is_same(charge: Charge, other: Charge) -> bool:
-    """Whether two charges are for the same limit, which counts a request once."""
-    return (
-        charge.key == other.key
-        and charge.cost == other.cost
-        and charge.quota.deduct_when == other.quota.deduct_when
-    )
+    taken = [old.limit for old in charges]
+    return [charge for charge in new if charge.key in again or charge.limit not in taken]
 
 
 def _is_empty(key: object) -> bool:
@@ -363,7 +301,3 @@ def _own_key(key: object) -> str | None:
     owner of an API key.
     """
     return None if _is_empty(key) else f"key_func:{key_part(str(key))}"
-
-
-def _is_crash(rejection: Exception | None) -> bool:
-    return rejection is not None and not isinstance(rejection, HTTPException)

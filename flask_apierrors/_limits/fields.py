@@ -25,21 +25,27 @@ def format_limit(name: str, remaining: int, reset: int | None) -> str:
     return f'"{name}";r={remaining}' if reset is None else f'"{name}";r={remaining};t={reset}'
 
 
-def rate_limit_fields(
-    charges: list[Charge], nearest: Charge, names: list[str] | None = None
-) -> HeaderPairs:
+def rate_limit_fields(charges: list[Charge], nearest: Charge) -> tuple[HeaderPairs, list[str]]:
     """Return ``RateLimit-Policy`` for all quotas, and ``RateLimit`` for the nearest.
 
-    :param names: The names of the quotas, if the caller has them.
+    A name that occurs again has a number: ``vessels-2``.
+
+    :returns: The fields, and the names of the exceeded quotas.
     """
-    names = names or policy_names(charges)
-    policies = [
-        format_policy(name, charge.quota.amount, charge.quota.window)
-        for name, charge in zip(names, charges, strict=True)
-    ]
-    name = names[charges.index(nearest)]
-    limit = format_limit(name, max(0, nearest.remaining or 0), nearest.reset)
-    return ("RateLimit-Policy", ", ".join(policies)), ("RateLimit", limit)
+    names: list[str] = []
+    policies, exceeded, limit = [], [], ""
+    for charge in charges:
+        quota = charge.quota
+        name = quota.name
+        if name in names:
+            name = f"{name}-{names.count(name) + 1}"
+        names.append(quota.name)
+        policies.append(format_policy(name, quota.amount, quota.window))
+        if charge.exceeded:
+            exceeded.append(name)
+        if charge is nearest:
+            limit = format_limit(name, max(0, charge.remaining or 0), charge.reset)
+    return (("RateLimit-Policy", ", ".join(policies)), ("RateLimit", limit)), exceeded
 
 
 def add_limit_fields(
@@ -48,25 +54,22 @@ def add_limit_fields(
     legacy_names: tuple[str, ...],
     *,
     is_refusal: bool,
-    is_api: bool,
+    has_fields: bool,
 ) -> None:
-    """Add the fields to a response, unless it is our own 429, which has them already.
+    """Add the fields to a response.
 
     :param legacy_names: The names of Flask-Limiter's fields, if the app has any.
     :param is_refusal: Whether it is a 429 because of these limits.
-    :param is_api: Whether the response is one of the API. Others get Flask-Limiter's fields alone.
+    :param has_fields: Whether it has those of the draft, or is no response of the API.
     """
-    has_fields = is_refusal and field_of(response, "RateLimit") is not None
-    if has_fields and not legacy_names:
-        return
     nearest = nearest_of(charges)
     delay = delay_seconds(field_of(response, "Retry-After"))
     if is_refusal and nearest.reset and delay is None:
         add_fields(response, (("Retry-After", str(nearest.reset)),))
     if delay is not None and nearest.reset is not None and delay < nearest.reset:
         nearest.reset = None  # optional, and would contradict Retry-After (section 6)
-    if is_api and not has_fields:
-        add_fields(response, rate_limit_fields(charges, nearest))
+    if not has_fields:
+        add_fields(response, rate_limit_fields(charges, nearest)[0])
     if legacy_names:
         reset_at = math.ceil(time.time()) + (nearest.reset or 0)
         values = [nearest.quota.amount, max(0, nearest.remaining or 0), reset_at]
@@ -76,15 +79,3 @@ def add_limit_fields(
             values.append(nearest.reset)
         for name, value in zip(legacy_names, values, strict=False):
             response.headers.set(name, str(value))
-
-
-def policy_names(charges: list[Charge]) -> list[str]:
-    """Return the names of quotas. One that occurs again has a number: ``vessels-2``."""
-    names = [charge.quota.name for charge in charges]
-    if len(names) == 1:
-        return names
-    numbered = []
-    for index, name in enumerate(names):
-        before = names[:index].count(name)
-        numbered.append(f"{name}-{before + 1}" if before else name)
-    return numbered

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from flask import Flask, Request
+from flask import Flask
 
 from .._core.state import AppState
 from .clients import client_key
@@ -240,18 +240,14 @@ class LimiterReader:
         #: response that is no 429 says nothing about limits.
         self.legacy_field_names = legacy if limiter._headers_enabled else ()
 
-    def place_of(self, req: Request) -> Place:
-        """Return what a request asks for."""
-        rule, method = req.url_rule, req.method
-        if rule is None or method == "HEAD" or method not in (rule.methods or ()):
-            method = "GET"
-        endpoint = "" if rule is None else rule.endpoint
+    def place_of(self, endpoint: str, method: str) -> Place:
+        """Return what a request for an endpoint asks for."""
         identity = self._limiter.identify_request() if self.names_requests else endpoint
-        return Place(endpoint, identity, method)
+        return Place(endpoint, identity, "GET" if method == "HEAD" else method)
 
-    def calls_limited_functions(self, place: Place) -> int:
+    def calls_limited_functions(self, endpoint: str) -> int:
         """Return how many functions with limits of their own were called at an endpoint."""
-        return len(self._manager._endpoint_hints.get(place.endpoint, ()))
+        return len(self._manager._endpoint_hints.get(endpoint, ()))
 
     def application(self, place: Place) -> tuple[Quota, ...]:
         """Return the limits of the whole app."""
@@ -269,24 +265,24 @@ class LimiterReader:
             in_middleware=True,
             marked_for_limiting=has_own
             or self._view_name(place) in self._limiter._marked_for_limiting
-            or self.calls_limited_functions(place) > 0,
+            or self.calls_limited_functions(place.endpoint) > 0,
         )
         return self._quotas(chain(*limits), place)
 
-    def of_function(self, place: Place, name: str) -> tuple[tuple[Quota, ...], tuple[Quota, ...]]:
+    def of_function(self, place: Place, name: str) -> tuple[Quota, ...]:
         """Return the default limits of an endpoint, and those of a function that it calls."""
         default, own = self._manager.resolve_limits(
             self._state.app, place.endpoint, place.blueprint, name
         )
-        return self._quotas(default, place), self._quotas(own, place)
+        quotas = self._quotas(own, place)
+        for each in quotas:
+            each.repeats = True
+        return by_window(quotas + self._quotas(default, place))
 
     def of_view(self, place: Place) -> tuple[Quota, ...]:
         """Return the limits of a view with decorators of Flask-Limiter, which count them."""
         name = self._view_name(place)
-        if name not in self._limiter._marked_for_limiting:
-            return ()
-        default, own = self.of_function(place, name)
-        return default + own
+        return self.of_function(place, name) if name in self._limiter._marked_for_limiting else ()
 
     def in_fallback(self, place: Place) -> tuple[Quota, ...]:
         """Return the limits of every endpoint while the storage is down."""
@@ -304,8 +300,8 @@ class LimiterReader:
         limits = chain(*self.meta_limits, own)
         return self._quotas([each for each in limits if not each.is_exempt], place)
 
-    def lifts_declarations(self, place: Place) -> bool:
-        """Return whether ``exempt`` lifts the limits that are declared for a view."""
+    def exempts(self, place: Place) -> bool:
+        """Return whether ``exempt`` lifts the limits of a view."""
         return bool(self._manager._route_exemptions.get(self._view_name(place)))
 
     def varies(self) -> bool:

@@ -1,4 +1,4 @@
-"""Plans: which limits hold at which endpoint."""
+"""Plans: which quotas hold for a request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from flask import Flask
+from flask import Flask, Request
 
 from .._core.config import REFERENCE_ENDPOINT
 from .._core.state import AppState
@@ -15,20 +15,25 @@ from .flask_limiter import LimiterReader, Place
 from .quotas import Quota, by_window
 from .rate_limit import Declaration, declarations_of
 
+#: What limits a request: its endpoint before the view runs, a ``rate_limit``, or a function, by its
+#: name, with limits of Flask-Limiter's decorators.
+Source = Declaration | str | None
+
 
 class Plan(NamedTuple):
-    """What limits a method of an endpoint, besides the declarations of its view."""
+    """The quotas that a source has at a place."""
 
-    quotas: tuple[Quota, ...] = ()
-    #: Whether configuration replaces what code declares for the view, or ``exempt`` lifts it.
-    lifts_declarations: bool = False
+    place: Place
+    quotas: tuple[Quota, ...]
+    #: The other declarations of the view.
+    others: tuple[Declaration, ...] = ()
 
 
 class Plans:
-    """The plans of the endpoints of an app.
+    """The plans of an app.
 
-    Each plan is made once, unless it depends on the request. A client can't choose what is kept:
-    only endpoints and methods that the app has.
+    They are made once, unless they depend on the request. A client can't choose what is kept: only
+    endpoints and methods that the app has.
 
     :param is_first: Whether ``APIERRORS_RATE_LIMITS`` is counted here.
     """
@@ -37,78 +42,89 @@ class Plans:
         self._reader = reader
         self._state = state
         self._is_first = is_first
-        self._plans: dict[tuple[Place, int], Plan] = {}
-        self._declarations: dict[tuple[str, str], tuple[Declaration, ...]] = {}
-        self._of_declarations: dict[tuple[Declaration, Place], tuple[Quota, ...]] = {}
+        self._plans: dict[tuple[Declaration | str | int, str, str], Plan] = {}
 
-    def plan(self, place: Place) -> Plan:
-        """Return the plan for an endpoint, or for requests that no route matches."""
-        key = place, self._reader.calls_limited_functions(place)
+    def plan(self, source: Source, req: Request) -> Plan:
+        """Return the plan of a source for a request."""
+        rule, method = req.url_rule, req.method
+        if rule is None or method not in (rule.methods or ()):
+            method = "GET"  # a client may invent methods
+        endpoint = "" if rule is None else rule.endpoint
+        key = source or self._reader.calls_limited_functions(endpoint), endpoint, method
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._make_plan(place)
-            if not (self._reader.names_requests or self._reader.varies()):
+            plan = self._make_plan(source, self._reader.place_of(endpoint, method))
+            if not (self._reader.names_requests or self._varies(source)):
                 self._plans[key] = plan
         return plan
 
-    def _make_plan(self, place: Place) -> Plan:
-        app = self._state.app
+    def _varies(self, source: Source) -> bool:
+        if isinstance(source, Declaration):
+            return source.varies
+        return source is not None or self._reader.varies()
+
+    def _make_plan(self, source: Source, place: Place) -> Plan:
+        others = tuple(each for each in self.declarations(place) if each is not source)
+        return Plan(place, self._quotas(source, place), others)
+
+    def _quotas(self, source: Source, place: Place) -> tuple[Quota, ...]:
+        if source is None:
+            return self._before_view(place)
+        if self._lifts_declarations(place):
+            return ()
+        if isinstance(source, Declaration):
+            return self._reader.parse(source.limit, place, **source.options)
+        return self._reader.of_function(place, source)
+
+    def _before_view(self, place: Place) -> tuple[Quota, ...]:
         if not place.endpoint:
-            return Plan(self._reader.application(place))
+            return self._reader.application(place)
+        # The reference page explains the 429 that a client got.
         if place.endpoint == REFERENCE_ENDPOINT:
-            # The reference page explains the 429 that a client got.
-            return Plan()
+            return ()
         is_configured, limit = configured_limit(self._state.config.rate_limits, place.endpoint)
         if is_configured:
-            return Plan(self._configured(limit, place), True)
-        if _is_static(app, place):
-            return Plan()
+            if not limit or not self._is_first:
+                return ()
+            application = self._reader.before_view(place, has_own=True)
+            return by_window(application + self._reader.parse(limit, place))
+        if _is_static(self._state.app, place):
+            return ()
         # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
         has_own = any(each.overrides_defaults for each in self.declarations(place))
-        return Plan(
-            self._reader.before_view(place, has_own=has_own),
-            self._reader.lifts_declarations(place),
-        )
+        return self._reader.before_view(place, has_own=has_own)
+
+    def _lifts_declarations(self, place: Place) -> bool:
+        """Whether configuration replaces what code declares for a view, or ``exempt`` lifts it."""
+        is_configured, _ = configured_limit(self._state.config.rate_limits, place.endpoint)
+        return is_configured or self._reader.exempts(place)
 
     def declarations(self, place: Place) -> tuple[Declaration, ...]:
-        """Return the declarations of a view that hold."""
-        key = place.endpoint, place.method
-        if key not in self._declarations:
-            view = self._state.app.view_functions.get(place.endpoint)
-            is_configured, _ = configured_limit(self._state.config.rate_limits, place.endpoint)
-            lifts = is_configured or self._reader.lifts_declarations(place)
-            self._declarations[key] = () if lifts else declarations_of(view, place.method)
-        return self._declarations[key]
+        """Return each ``rate_limit`` of a view that holds."""
+        view = self._state.app.view_functions.get(place.endpoint)
+        lifts = self._lifts_declarations(place)
+        return () if lifts else declarations_of(view, place.method)
 
-    def _configured(self, limit: str | None, place: Place) -> tuple[Quota, ...]:
-        if not limit or not self._is_first:
-            return ()
-        application = self._reader.before_view(place, has_own=True)
-        return by_window(application + self._reader.parse(limit, place))
-
-    def quotas_of(self, place: Place, declaration: Declaration) -> tuple[Quota, ...]:
-        """Return the quotas of a declaration."""
-        quotas = self._of_declarations.get((declaration, place))
-        if quotas is None:
-            quotas = self._reader.parse(declaration.limit, place, **declaration.options)
-            if not (declaration.varies or self._reader.names_requests):
-                self._of_declarations[declaration, place] = quotas
-        return quotas
+    def in_fallback(self, req: Request) -> Plan:
+        """Return what limits every endpoint while the storage is down, unless nothing does."""
+        plan = self.plan(None, req)
+        if plan.quotas or not self._lifts_declarations(plan.place):
+            return Plan(plan.place, self._reader.in_fallback(plan.place))
+        return plan
 
     def quotas_at(self, place: Place) -> tuple[tuple[Quota, ...], bool]:
         """Return the quotas of an endpoint, and whether functions return more, for the catalogue.
 
         :raises Exception: if a function needs a request to return its limit.
         """
-        plan = self.plan(place)
-        if plan.lifts_declarations:
-            return plan.quotas, False
-        quotas, varies = plan.quotas + self._reader.of_view(place), False
+        quotas, varies = self._before_view(place), False
+        if not self._lifts_declarations(place):
+            quotas += self._reader.of_view(place)
         for declaration in self.declarations(place):
             if callable(declaration.limit):
                 varies = True
             else:
-                quotas += self.quotas_of(place, declaration)
+                quotas += self._quotas(declaration, place)
         return quotas, varies
 
 
@@ -130,12 +146,12 @@ def configured_limit(limits: Mapping[str, str | None], endpoint: str) -> tuple[b
     return (True, limits[max(patterns, key=len)]) if patterns else (False, None)
 
 
-def check_endpoints(app: Flask, limits: Mapping[str, str | None]) -> None:
+def check_endpoints(app: Flask, state: AppState) -> None:
     """Check that each endpoint in ``APIERRORS_RATE_LIMITS`` exists. A pattern may match none.
 
     :raises ValueError: for an endpoint that does not exist.
     """
-    for endpoint in limits:
+    for endpoint in state.config.rate_limits:
         is_pattern = any(character in endpoint for character in "*?[")
         if endpoint not in app.view_functions and not is_pattern:
             close = difflib.get_close_matches(endpoint, app.view_functions, n=1)

@@ -34,6 +34,11 @@ class Quota:
     :param name: The name by which clients know the quota. The default is the scope.
     """
 
+    #: Whether a request is counted each time that it meets the limit.
+    repeats = False
+    #: The last description of it in a 429.
+    description: Any = None
+
     def __init__(
         self,
         limit: RuntimeLimit,
@@ -50,18 +55,15 @@ class Quota:
         self.key_func = key_func
         #: The limit in words: ``10 per 1 second``.
         self.text = limit_text(self.item)
-        #: The limit as `limits` writes it: ``10 per 1 second``, too, but without a plural.
-        self.item_text = str(self.item)
         self.amount = self.item.amount
-        self.deduct_when = limit.deduct_when
-        self.has_meta_limits = bool(limit.meta_limits)
         #: The length of the window in seconds.
         self.window = self.item.get_expiry()
+        self.deduct_when = limit.deduct_when
         # The key of a counter before and after the client. To make a key takes as long as to count.
         key = self.item.key_for(*self.identifiers("\0"))
         self.key_start, _, self.key_end = key.partition("\0")
         #: Whether every request is counted at once, for the default client, and costs 1.
-        self.is_plain = not (
+        self.is_plain = self.amount > 0 and not (
             key_func
             or limit.cost != 1
             or self.is_conditional
@@ -74,19 +76,13 @@ class Quota:
         """Whether some requests are exempt."""
         return self.limit.exempt_when is not None or self.limit.methods is not None
 
-    @property
-    def is_for_all(self) -> bool:
-        """Whether all endpoints share one counter: the limit is that of the application."""
-        return self.scope == "global"
-
     def identifiers(self, client: str) -> tuple[str, ...]:
         """Return what identifies the counter of a client, in Flask-Limiter's order."""
         return (self.key_prefix, client, self.scope) if self.key_prefix else (client, self.scope)
 
     def holds_for(self, method: str) -> bool:
         """Return whether this quota limits the current request, which has this method."""
-        methods = self.limit.methods
-        exempt_when = self.limit.exempt_when
+        methods, exempt_when = self.limit.methods, self.limit.exempt_when
         is_exempt = exempt_when is not None and exempt_when()
         return not is_exempt and (methods is None or method.lower() in methods)
 
@@ -127,26 +123,25 @@ class Charge:
     :param counters: Where it is counted. Only an example is nowhere.
     """
 
+    exceeded = False
+    #: What is left of the quota; ``None`` until it is measured.
+    remaining: int | None = None
+    #: The seconds until more is left. ``None``: not measured, or it will never be enough.
+    reset: int | None = None
+    #: When a request took what it may get back.
+    taken_at: float | None = None
+
     def __init__(self, quota: Quota, client: str, cost: int = 1, counters: Any = None) -> None:
         self.quota = quota
         self.client = client
         self.cost = cost
         self.counters: Counters = counters
         self.key = quota.key_start + client + quota.key_end
-        self.exceeded = False
-        #: What is left of the quota; ``None`` until it is measured.
-        self.remaining: int | None = None
-        #: The seconds until more is left. ``None``: not measured, or it will never be enough.
-        self.reset: int | None = None
-        #: When the window ends, if the storage need not be asked.
-        self.ends_at: float | None = None
-        #: When a request took what it may get back.
-        self.taken_at: float | None = None
 
     @property
-    def fits(self) -> bool:
-        """Whether the quota is large enough for the request at all."""
-        return self.cost <= self.quota.amount
+    def limit(self) -> tuple[str, int, object]:
+        """What says which limit it is for: a limit counts a request once."""
+        return self.key, self.cost, self.quota.deduct_when
 
 
 class Counters:
@@ -167,13 +162,11 @@ class Counters:
         self._is_fixed = isinstance(strategy, FixedWindowRateLimiter)
         self._is_moving = isinstance(strategy, MovingWindowRateLimiter)
         self.gives_back = self._is_fixed and gives_back
-        self._is_in_memory = isinstance(self._storage, MemoryStorage)
-        #: When windows end whose end the storage has told.
+        #: When windows end, as far as the storage need not be asked.
         self._ends: dict[str, float] = {}
-        self._margin = _RESOLUTION
-        if self._is_fixed:
-            # Redis rounds the life of a counter to the nearest second.
-            self._margin = 0.0 if self._is_in_memory else 0.5
+        self._is_remote = not isinstance(self._storage, MemoryStorage)
+        # Redis rounds the life of a counter to the nearest second.
+        self._margin = _RESOLUTION if not self._is_fixed else 0.5 if self._is_remote else 0.0
 
     @property
     def healthy(self) -> bool:
@@ -189,8 +182,8 @@ class Counters:
             )
         count = self._storage.incr(charge.key, quota.window, charge.cost)
         charge.remaining = remaining = quota.amount - count
-        if count == charge.cost:
-            charge.ends_at = time.time() + quota.window  # the first request of a window
+        if count == charge.cost:  # the first request of a window
+            self._remember(charge, time.time() + quota.window)
         if remaining < 0 and charge.cost > 1 and self.gives_back:
             self.give_back(charge)  # a smaller request may still be within the quota
         return remaining >= 0
@@ -231,76 +224,82 @@ class Counters:
             charge.remaining = charge.quota.amount - count
 
     def measure(self, charge: Charge) -> None:
-        """Ask the storage what is left of a quota, and when more is."""
+        """Measure what is left of a quota, and when more is."""
         quota = charge.quota
         if self._is_fixed:
-            reset_at = self._end_of(charge)
-            if reset_at <= time.time():
+            ends_at = self._end_of(charge)
+            if ends_at <= time.time():
                 charge.remaining = quota.amount  # the window ended while the view ran
             elif charge.remaining is None:
                 charge.remaining = quota.amount - self._storage.get(charge.key)
         else:
-            reset_at, charge.remaining = self.strategy.get_window_stats(
+            ends_at, charge.remaining = self.strategy.get_window_stats(
                 quota.item, *quota.identifiers(charge.client)
             )
-        charge.reset = self.seconds_until(reset_at, quota.window)
+        charge.reset = self.seconds_until(ends_at, quota.window)
 
     def _end_of(self, charge: Charge) -> float:
-        """Return when a window ends. That doesn't change, so a remote storage is asked once."""
-        ends_at = charge.ends_at or self._ends.get(charge.key, 0.0)
-        if ends_at <= time.time():
+        """Return when a window ends. That doesn't change, so the storage is asked once."""
+        ends_at = self._ends.get(charge.key, 0.0)
+        # A wait must be true, and another process may have forgotten the counter.
+        if ends_at <= time.time() or (charge.exceeded and self._is_remote):
             ends_at = self._storage.get_expiry(charge.key)
-        if not self._is_in_memory:
-            if len(self._ends) >= _MAX_ENDS:
-                self._ends.pop(next(iter(self._ends), ""), None)
-            self._ends[charge.key] = ends_at
+            self._remember(charge, ends_at)
         return ends_at
 
+    def _remember(self, charge: Charge, ends_at: float) -> None:
+        if len(self._ends) >= _MAX_ENDS:
+            self._ends.pop(next(iter(self._ends), ""), None)
+        self._ends[charge.key] = ends_at
+
     def measure_exceeded(self, charge: Charge) -> None:
-        """Measure how long the client of an exceeded quota has to wait."""
+        """Measure how long the client of an exceeded quota has to wait, if any wait is enough."""
+        window = charge.quota.window
         try:
-            if charge.cost > 1 and not self._is_fixed:
+            if charge.cost > charge.quota.amount:
+                pass
+            elif self._is_fixed:
+                charge.reset = self.seconds_until(self._end_of(charge), window) or 1
+            elif charge.cost > 1:
                 # The storage knows when one place is free again, but this request takes several.
-                charge.reset = charge.quota.window * (1 if self._is_moving else 2)
+                charge.reset = window * (1 if self._is_moving else 2)
             else:
-                self._ends.pop(charge.key, None)  # a wait must be true
                 self.measure(charge)
-                charge.reset = max(1, charge.reset or 0)
+                charge.reset = charge.reset or 1
         except Exception:
             _logger.exception("Asking the storage for the end of a limit failed")
-            charge.reset = charge.quota.window
+            charge.reset = window
         charge.remaining = 0
 
     def seconds_until(self, reset_at: float, window: int) -> int:
         """Return whole seconds, rounded up, until a moment that the storage named."""
-        seconds = reset_at - time.time() + self._margin
-        if seconds <= 0:
-            return 0
-        return min(window, math.ceil(seconds)) if self._is_fixed else math.ceil(seconds)
+        seconds = max(0, math.ceil(reset_at - time.time() + self._margin))
+        return min(window, seconds) if self._is_fixed else seconds
+
+
+def slowest_of(exceeded: list[Charge]) -> Charge:
+    """Return the charge with the longest wait, measured. One without a wait is never answered."""
+    for charge in exceeded:
+        if charge.reset is None:
+            charge.counters.measure_exceeded(charge)
+    if len(exceeded) == 1:
+        return exceeded[0]
+    return max(exceeded, key=lambda charge: math.inf if charge.reset is None else charge.reset)
 
 
 def nearest_of(charges: list[Charge]) -> Charge:
     """Return the charge whose quota the client runs out of first, measured.
 
-    If quotas are exceeded, it is the one with the longest wait. Otherwise it is the one with the
-    smallest part left.
+    If quotas are exceeded, it is the slowest. Otherwise it has the smallest part left.
     """
     exceeded = [charge for charge in charges if charge.exceeded]
-    for charge in exceeded:
-        if charge.reset is None and charge.fits:
-            charge.counters.measure_exceeded(charge)
     if exceeded:
-        # One without a wait is never answered.
-        return max(exceeded, key=lambda charge: math.inf if charge.reset is None else charge.reset)
+        return slowest_of(exceeded)
     if len(charges) > 1:
         for charge in charges:
             if charge.remaining is None:
                 charge.counters.measure(charge)
-    nearest = min(charges, key=_part_left)
+    nearest = min(charges, key=lambda charge: (charge.remaining or 0) / max(1, charge.quota.amount))
     if nearest.reset is None:
         nearest.counters.measure(nearest)
     return nearest
-
-
-def _part_left(charge: Charge) -> float:
-    return (charge.remaining or 0) / max(1, charge.quota.amount)

@@ -81,7 +81,7 @@ def rate_limit(limit: str | Callable[..., str | None], **options: Any) -> Callab
     def check(req: Request, state: RequestState) -> None:
         counting = state.app.rate_limits.active()
         if counting is not None:
-            counting.count_declaration(declaration, req)
+            counting.count(declaration, req, state)
 
     mark = Mark(RATE_LIMIT, (limit, declaration), is_guard=False)
 

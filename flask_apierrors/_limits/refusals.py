@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
@@ -11,8 +11,8 @@ from .._core.errors import ApiError
 from .._core.http import CheckedPairs, HeaderPairs
 from .._core.problem import too_many_requests
 from .._core.sentences import Sentence
-from .fields import policy_names, rate_limit_fields
-from .quotas import Charge, Quota, limit_text, nearest_of
+from .fields import rate_limit_fields
+from .quotas import Charge, limit_text, slowest_of
 
 if TYPE_CHECKING:
     from flask_limiter import RateLimitExceeded
@@ -32,50 +32,65 @@ class StorageFailed(ApiError, ServiceUnavailable):  # type: ignore[misc]
     title = None
 
 
-def quota_exceeded(
-    limit: str,
-    seconds: int | None,
-    policies: list[str],
-    fields: HeaderPairs = (),
-    message: Any = None,
-    cls: type[QuotaExceeded] = QuotaExceeded,
-) -> QuotaExceeded:
-    """Make the 429 for a limit.
+class Description(NamedTuple):
+    """What a 429 says of the exceeded quotas."""
 
-    :param limit: The limit in words.
-    :param seconds: When the client may try again; ``None`` if no time is long enough.
-    :param policies: The names of the exceeded quotas.
-    :param fields: The header fields that describe the quotas.
+    #: The limit in words.
+    limit: str
+    #: When the client may try again; ``None`` if no time is long enough.
+    seconds: int | None
+    sentence: Sentence
+    fields: HeaderPairs
+    #: The names of the exceeded quotas.
+    policies: list[str]
+
+
+def describe(
+    limit: str, seconds: int | None, policies: list[str], fields: HeaderPairs = ()
+) -> Description:
+    """Describe exceeded quotas."""
+    if seconds is None:
+        sentence = Sentence("cost-over-limit", limit=limit)
+    else:
+        sentence = too_many_requests(seconds, limit)
+        fields = (*fields, ("Retry-After", str(seconds)))
+    return Description(limit, seconds, sentence, CheckedPairs(fields), policies)
+
+
+def quota_exceeded(
+    description: Description, message: Any = None, cls: type[QuotaExceeded] = QuotaExceeded
+) -> QuotaExceeded:
+    """Make the 429 for exceeded quotas.
+
     :param message: What the author says instead.
     """
-    if seconds is None:
-        message = message or Sentence("cost-over-limit", limit=limit)
-    else:
-        message = too_many_requests(seconds, limit) if message is None else message
-        fields = (*fields, ("Retry-After", str(seconds)))
-    members: dict[str, Any] = {"limit": limit, "violated-policies": policies}
-    exc = cls(message, headers=CheckedPairs(fields), **members)
+    limit, seconds, sentence, fields, policies = description
+    members: dict[str, Any] = {"limit": limit, "violated-policies": [*policies]}
+    exc = cls(message, headers=fields, **members)
+    if message is None:
+        exc._sentence = sentence
     if seconds is None:
         vars(exc)["retry"] = "never"
     return exc
 
 
-def refuse(quota: Quota, charges: list[Charge]) -> QuotaExceeded:
-    """Make the 429 of a request that exceeded a quota.
+def refuse(exceeded: list[Charge], charges: list[Charge]) -> QuotaExceeded:
+    """Make the 429 of a request that exceeded quotas.
 
     :param charges: What the request took from all of its quotas.
     """
-    nearest = nearest_of(charges)
-    names = policy_names(charges)
-    policies = [name for name, charge in zip(names, charges, strict=True) if charge.exceeded]
-    fields = rate_limit_fields(charges, nearest, names)
-    limit = quota.limit
-    message = limit.error_message
+    slowest, quota = slowest_of(exceeded), exceeded[0].quota
+    # A client over its limit asks often, and within a second the answer is the same.
+    description: Description | None = quota.description
+    if len(charges) > 1 or description is None or description.seconds != slowest.reset:
+        fields, policies = rate_limit_fields(charges, slowest)
+        description = describe(quota.text, slowest.reset, policies, fields)
+        quota.description = None if len(charges) > 1 else description
+    message = quota.limit.error_message
     message = (message() if callable(message) else message) or None
-    cls = _exceeded_class()
-    exc: Any = quota_exceeded(quota.text, nearest.reset, policies, fields, message, cls)
+    exc: Any = quota_exceeded(description, message, _exceeded_class())
     # What a handler of Flask-Limiter's exception reads.
-    exc.limit, exc.description = limit, quota.item_text if message is None else message
+    exc.limit, exc.description = quota.limit, message or quota.text
     return exc  # type: ignore[no-any-return]
 
 
@@ -93,9 +108,9 @@ def _exceeded_class() -> Any:
 
 
 def convert(exc: RateLimitExceeded) -> HTTPException:
-    """Convert the 429 that an author raises, unless it has a response or is ours."""
-    if exc.response is not None or isinstance(exc, QuotaExceeded):
+    """Convert the 429 that an author raises, unless it has a response."""
+    if exc.response is not None:
         return exc
     limit = exc.limit
     message = exc.description if limit.error_message else None
-    return quota_exceeded(limit_text(limit.limit), limit.limit.get_expiry(), [], message=message)
+    return quota_exceeded(describe(limit_text(limit.limit), limit.limit.get_expiry(), []), message)

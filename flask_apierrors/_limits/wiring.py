@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, has_app_context
 
 from .._core.hooks import Hooks
-from .._core.state import AppState, app_state, current_flask, current_request
+from .._core.state import AppState, app_state, current_flask, current_request, request_state
 from .counting import Counting
 from .flask_limiter import (
     Limiters,
@@ -20,6 +20,7 @@ from .flask_limiter import (
     replace_hook,
     share_decorators,
 )
+from .plans import check_endpoints
 from .quotas import Counters, Quota
 from .rate_limit import declarations_of
 from .refusals import convert
@@ -57,6 +58,8 @@ class RateLimits:
             self._make(app)
         if by_endpoint or any(config.get(key) for key in LIMITING_KEYS):
             self._count_plans(app)
+        if by_endpoint:
+            state.first_steps += (check_endpoints,)
 
     def active(self) -> Counting | None:
         """Return what counts requests, or ``None`` while limits are disabled.
@@ -82,7 +85,8 @@ class RateLimits:
         """Count a request before its view. The Limiter of an author does that in its own hook."""
         counting = None if self._is_adopted else self.active()
         if counting is not None:
-            counting.count_plan(current_request())
+            req = current_request()
+            counting.count(None, req, request_state(req, self._state))
 
     def public_limiter(self) -> Limiter:
         """Return the Limiter for the author, whose decorators then count."""
@@ -160,10 +164,8 @@ def _count_for(limiter: Limiter) -> None:
         counting = None if state is None else rate_limits_of(state).counting_of(limiter)
         if counting is None:
             return False
-        if in_middleware:
-            counting.count_plan(current_request())
-        else:
-            counting.count_function(callable_name or "", current_request())
+        req = current_request()
+        counting.count(None if in_middleware else callable_name, req, request_state(req))
         return True
 
     count_instead(limiter, count)

@@ -189,6 +189,27 @@ def test_a_429_comes_before_the_functions_that_want_a_principal(
     assert statuses(app.test_client(), "/x", 2) == [401, 429]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"key_func": lambda: current_principal["sub"]},
+        {"cost": lambda: current_principal["cost"]},
+        {"exempt_when": lambda: current_principal["sub"] == "admin"},
+    ],
+)
+def test_a_function_that_wants_a_principal_leaves_the_refusal_to_the_guard(
+    make_app: Callable[..., Flask], options: dict[str, Any]
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token({"t": {"sub": "a", "cost": 1}}.get)
+    app = make_app(errors)
+    app.add_url_rule("/x", "x", requires_auth(rate_limit("1/hour", **options)(view_of())))
+    client = app.test_client()
+    assert statuses(client, "/x", 2) == [401, 401]
+    token = {"Authorization": "Bearer t"}
+    assert [client.get("/x", headers=token).status_code for _ in range(2)] == [200, 429]
+
+
 def test_the_functions_of_meta_limits_have_flask_limiters_order(
     make_app: Callable[..., Flask], clock: Clock
 ) -> None:

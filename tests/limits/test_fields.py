@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import ServiceUnavailable
 
 from flask_apierrors import rate_limit
-from flask_apierrors._limits.fields import policy_names, rate_limit_fields
+from flask_apierrors._limits.fields import rate_limit_fields
 from flask_apierrors._limits.quotas import Charge
 from tests.conftest import Clock, limited_app
 
@@ -152,9 +152,15 @@ def test_an_error_that_is_no_429_says_nothing_of_a_later_try(
     assert "Retry-After" not in answer.headers, "a 413 with it is temporary (RFC 9110 15.5.14)"
 
 
-@given(st.lists(SCOPES))
+def names_of(scopes: list[str]) -> list[str]:
+    charges = [charge(scope=scope) for scope in scopes]
+    (_, policies), _ = rate_limit_fields(charges, charges[0])[0]
+    return [policy.split(";")[0].strip('"') for policy in policies.split(", ")]
+
+
+@given(st.lists(SCOPES, min_size=1))
 def test_each_name_is_unique_and_says_what_its_limit_is_for(scopes: list[str]) -> None:
-    names = policy_names([charge(scope=scope) for scope in scopes])
+    names = names_of(scopes)
     assert len(set(names)) == len(names) == len(scopes)
     for index, (name, scope) in enumerate(zip(names, scopes, strict=True)):
         assert re.fullmatch(rf"{scope}(-[0-9]+)?", name)
@@ -162,12 +168,7 @@ def test_each_name_is_unique_and_says_what_its_limit_is_for(scopes: list[str]) -
 
 
 def test_a_quota_has_the_name_of_its_scope() -> None:
-    assert policy_names([charge(scope=scope) for scope in ("a", "b", "a", "a")]) == [
-        "a",
-        "b",
-        "a-2",
-        "a-3",
-    ]
+    assert names_of(["a", "b", "a", "a"]) == ["a", "b", "a-2", "a-3"]
 
 
 @pytest.mark.standard("partition-key-secrets")
@@ -216,7 +217,10 @@ def test_the_fields_name_each_quota_once_and_the_nearest_among_them(
     charges: list[Charge], data: st.DataObject
 ) -> None:
     nearest = data.draw(st.sampled_from(charges))
-    fields = dict(rate_limit_fields(charges, nearest))
+    for each in charges:
+        each.exceeded = data.draw(st.booleans())
+    pairs, exceeded = rate_limit_fields(charges, nearest)
+    fields = dict(pairs)
     assert list(fields) == ["RateLimit-Policy", "RateLimit"]
     policies = [
         re.fullmatch(r'"([a-z0-9.-]+)";q=(\d+);w=(\d+)', each)
@@ -224,6 +228,7 @@ def test_the_fields_name_each_quota_once_and_the_nearest_among_them(
     ]
     sent = {each[1]: (int(each[2]), int(each[3])) for each in policies if each}
     assert list(sent.values()) == [(charge.quota.amount, charge.quota.window) for charge in charges]
+    assert exceeded == [name for name, charge in zip(sent, charges, strict=True) if charge.exceeded]
     limit = re.fullmatch(r'"([a-z0-9.-]+)";r=(\d+)(?:;t=(\d+))?', fields["RateLimit"])
     assert limit is not None
     assert list(sent).index(limit[1]) == charges.index(nearest)

@@ -151,16 +151,16 @@ def test_if_the_storage_fails_after_a_limit_the_wait_is_the_whole_window(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     errors = ApiErrors()
-    app = make_app(errors)
+    app = make_app(errors, RATELIMIT_STRATEGY="moving-window")
     with app.app_context():
         limiter = errors.limiter
     app.add_url_rule("/native", view_func=limiter.limit("1/minute")(lambda: "x"), endpoint="native")
     client = app.test_client()
 
-    def fail(*_: Any) -> float:
+    def fail(*_: Any) -> NoReturn:
         raise ConnectionError("gone")
 
-    monkeypatch.setattr(type(limiter.storage), "get_expiry", fail)
+    monkeypatch.setattr(type(limiter.storage), "get_moving_window", fail)
     assert statuses(client, "/native", 2) == [200, 429]
     assert client.get("/native").headers["Retry-After"] == "60"
     assert "gone" in caplog.text
