@@ -44,10 +44,10 @@ class Counting:
         #: Whether the author can ask the Limiter what was counted.
         self.is_public = False
         self.plans = Plans(self.limiter, state, is_first=is_first)
-        self.counters = Counters(limiter.limiter, gives_back=self.limiter.gives_back)
+        self.counters = Counters(limiter.limiter)
         self._state = state
         #: Whether to look if several processes count, each for itself.
-        self._checks_processes = self.limiter.counts_in_memory
+        self._checks_processes = not self.counters.is_remote
 
     def count(self, source: Source, req: Request, state: RequestState) -> None:
         """Count a request for the quotas that a source has for it.

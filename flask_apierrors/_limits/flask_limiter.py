@@ -6,17 +6,16 @@ Every name that these two do not document stands here, and nowhere else in the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flask import Flask
 
 from .._core.state import AppState
 from .clients import client_key
 from .quotas import Charge, Quota, by_window
-from .settings import storage_scheme, storage_uri
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter, RequestLimit
@@ -138,7 +137,7 @@ def _init(limiter: Limiter, app: Flask, guard: Callable[[Limiter], None]) -> Non
             guard(limiter)
             STRATEGIES[strategy](getattr(limiter.storage, "remote", None) or limiter.storage)
     except (ConfigurationError, ImportError, TypeError, ValueError) as error:
-        raise _storage_error(storage_scheme(storage_uri(app.config)), error) from None
+        raise _storage_error(app.config, error) from None
     except NotImplementedError:
         raise ValueError(
             f"RATELIMIT_STRATEGY = {strategy!r} needs another storage. Choose one in"
@@ -146,9 +145,9 @@ def _init(limiter: Limiter, app: Flask, guard: Callable[[Limiter], None]) -> Non
         ) from None
 
 
-def _storage_error(scheme: str, error: Exception) -> ValueError:
+def _storage_error(config: Mapping[str, Any], error: Exception) -> ValueError:
     """Explain what is wrong with the storage, without its URI, which may contain a password."""
-    text = str(error)
+    text, scheme = str(error), urlsplit(config.get("RATELIMIT_STORAGE_URI") or "memory:").scheme
     if "unknown storage scheme" in text:
         return ValueError(
             f"RATELIMIT_STORAGE_URI begins with {scheme!r}, which is no storage."
@@ -201,16 +200,12 @@ class LimiterReader:
     """Reads a Limiter: its settings, once, and its limits, which become quotas."""
 
     def __init__(self, limiter: Limiter, state: AppState) -> None:
-        from limits.storage import MemoryStorage
-
         self._limiter = limiter
         self._manager = limiter.limit_manager
         self._state = state
         self._key_prefix = limiter._key_prefix
         #: How often a client may exceed limits.
         self.meta_limits = tuple(limiter._meta_limits)
-        storage = limiter.limiter.storage
-        scheme = getattr(getattr(storage, "remote", storage), "STORAGE_SCHEME", ())
         identifier: Any = limiter._request_identifier
         fields = {name.name: field for name, field in limiter._header_mapping.items()}
         legacy = tuple(fields[name] for name in ("LIMIT", "REMAINING", "RESET", "RETRY_AFTER"))
@@ -218,20 +213,12 @@ class LimiterReader:
         self.key_func = None if limiter._key_func is client_key else limiter._key_func
         #: Functions that exempt requests from every limit. The author may add more.
         self.filters = limiter._request_filters
-        #: Whether each process counts for itself.
-        self.counts_in_memory = isinstance(storage, MemoryStorage)
-        #: Whether a counter of the storage can go down. memcached's can't.
-        self.gives_back = "memcached" not in scheme
         self.on_breach = limiter._on_breach
         self.on_meta_breach = limiter._on_meta_breach
         #: Whether the limits after an exceeded one are only checked, not counted.
         self.stops_at_first_breach = limiter._fail_on_first_breach is not False
         #: Whether requests pass uncounted if the storage fails without a fallback.
         self.swallows_errors = bool(limiter._swallow_errors)
-        #: Whether limited requests get a 503 while the storage is down.
-        self.refuses_without_storage = not (
-            getattr(storage, "falls_back", True) or self.swallows_errors
-        )
         #: Whether a function names requests in the keys of counters. Otherwise the endpoint does.
         self.names_requests = getattr(identifier, "__module__", "") != "flask_limiter._extension"
         #: Whether every endpoint has other limits while the storage is down.

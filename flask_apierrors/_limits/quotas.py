@@ -149,29 +149,37 @@ class Counters:
 
     Taking from a quota is one call of the storage. Measuring what is left is at most one more, and
     in a fixed window only one in each window.
-
-    :param gives_back: Whether a request can get back what it took.
     """
 
-    def __init__(self, strategy: RateLimiter, *, gives_back: bool) -> None:
+    def __init__(self, strategy: RateLimiter) -> None:
         from limits.storage import MemoryStorage
         from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
         self.strategy = strategy
         self._storage: Storage = strategy.storage
+        #: Whether all processes count together.
+        self.is_remote = not isinstance(self._storage, MemoryStorage)
         self._is_fixed = isinstance(strategy, FixedWindowRateLimiter)
         self._is_moving = isinstance(strategy, MovingWindowRateLimiter)
-        self.gives_back = self._is_fixed and gives_back
+        remote = getattr(self._storage, "remote", self._storage)
+        #: Whether a request can get back what it took. A counter of memcached's can't go down.
+        self.gives_back = self._is_fixed and "memcached" not in getattr(
+            remote, "STORAGE_SCHEME", ()
+        )
         #: When windows end, as far as the storage need not be asked.
         self._ends: dict[str, float] = {}
-        self._is_remote = not isinstance(self._storage, MemoryStorage)
         # Redis rounds the life of a counter to the nearest second.
-        self._margin = _RESOLUTION if not self._is_fixed else 0.5 if self._is_remote else 0.0
+        self._margin = _RESOLUTION if not self._is_fixed else 0.5 if self.is_remote else 0.0
 
     @property
     def healthy(self) -> bool:
         """Whether the storage that the administrator chose is in use."""
         return bool(getattr(self._storage, "healthy", True))
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether nothing counts while the storage is down."""
+        return not getattr(self._storage, "falls_back", True)
 
     def take(self, charge: Charge) -> bool:
         """Count a request, and return whether it is within its quota."""
@@ -242,7 +250,7 @@ class Counters:
         """Return when a window ends. That doesn't change, so the storage is asked once."""
         ends_at = self._ends.get(charge.key, 0.0)
         # A wait must be true, and another process may have forgotten the counter.
-        if ends_at <= time.time() or (charge.exceeded and self._is_remote):
+        if ends_at <= time.time() or (charge.exceeded and self.is_remote):
             ends_at = self._storage.get_expiry(charge.key)
             self._remember(charge, ends_at)
         return ends_at

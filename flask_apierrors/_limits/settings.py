@@ -1,35 +1,14 @@
-"""The configuration of the limits of an app."""
+"""Checks of the configuration of the limits of an app."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from .quotas import parse_limit
 
 #: Keys that limit endpoints whose code has no limit.
 LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
-
-
-def storage_uri(config: Mapping[str, Any]) -> str:
-    """Return the URI of the storage. It may contain a password, so do not show it."""
-    return config.get("RATELIMIT_STORAGE_URI") or "memory://"
-
-
-def storage_scheme(uri: str) -> str:
-    """Return the part of a storage's URI that is safe to show."""
-    return urlsplit(uri).scheme
-
-
-def falls_back(config: Mapping[str, Any]) -> bool:
-    """Return whether requests are counted in memory while the storage is down."""
-    return bool(
-        config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
-        or config.get("RATELIMIT_IN_MEMORY_FALLBACK")
-    )
-
-
 #: Keys whose value is true or false.
 _SWITCHES = (
     "RATELIMIT_ENABLED",

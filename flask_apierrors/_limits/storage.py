@@ -20,7 +20,6 @@ from .drivers import DEADLINE, connect, time_out
 from .flask_limiter import replace_storage, storage_of
 from .memory import ProcessMemory
 from .refusals import StorageFailed
-from .settings import falls_back, storage_scheme, storage_uri
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -43,10 +42,14 @@ def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
     :raises ImportError: for a driver that is not installed.
     """
     own_uri, options = storage_of(limiter)
-    uri = own_uri or storage_uri(config)
+    uri = own_uri or config.get("RATELIMIT_STORAGE_URI") or "memory://"
+    falls_back = bool(
+        config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
+        or config.get("RATELIMIT_IN_MEMORY_FALLBACK")
+    )
     storage: Storage = ProcessMemory()
-    if storage_scheme(uri) != "memory":
-        storage = GuardedStorage(uri, fallback=falls_back(config), **options)
+    if not uri.startswith("memory:"):
+        storage = GuardedStorage(uri, fallback=falls_back, **options)
     replace_storage(limiter, storage)
 
 

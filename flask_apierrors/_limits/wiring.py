@@ -21,7 +21,7 @@ from .flask_limiter import (
     share_decorators,
 )
 from .plans import check_endpoints
-from .quotas import Counters, Quota
+from .quotas import Quota
 from .rate_limit import declarations_of
 from .refusals import convert
 from .settings import LIMITING_KEYS, check_limits, check_switches
@@ -68,12 +68,6 @@ class RateLimits:
         """
         limiter = self.limiter or self._ensure_limiter()
         return self._countings.get(limiter) if limiter.enabled else None
-
-    @property
-    def counters(self) -> Counters | None:
-        """The counters of the app, or ``None`` while limits are disabled."""
-        counting = self.active()
-        return None if counting is None else counting.counters
 
     def counting_of(self, limiter: Limiter) -> Counting | None:
         """Return what counts for a Limiter of the app, or for the decorators of all apps."""
@@ -221,4 +215,4 @@ def quotas_at(endpoint: str | None, method: str, state: AppState) -> tuple[tuple
 def refuses_without_storage(state: AppState) -> bool:
     """Return whether a limited request gets a 503 while the storage is down."""
     counting = rate_limits_of(state).active()
-    return counting is not None and counting.limiter.refuses_without_storage
+    return bool(counting and counting.counters.can_fail and not counting.limiter.swallows_errors)

@@ -39,7 +39,7 @@ def counters(
     strategy: type[RateLimiter] = FixedWindowRateLimiter, storage: Storage | None = None
 ) -> Counters:
     storage = storage or ProcessMemory()
-    return Counters(strategy(storage), gives_back=True)
+    return Counters(strategy(storage))
 
 
 # -- what a quota is
@@ -182,7 +182,7 @@ def test_what_is_given_back_never_makes_room_in_a_later_window(clock: Clock, wai
 def test_a_storage_that_cannot_give_back_is_asked_first_and_counts_later(
     clock: Clock, is_due: bool
 ) -> None:
-    counted = Counters(MovingWindowRateLimiter(ProcessMemory()), gives_back=True)
+    counted = Counters(MovingWindowRateLimiter(ProcessMemory()))
     sample = Charge(quota("1/hour"), "a")
     assert [counted.reserve(sample), counted.reserve(sample)] == [True, True]
     counted.settle(sample, is_due=is_due)

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 
 from flask_apierrors import ApiErrors
-from flask_apierrors._limits.settings import falls_back
 from flask_apierrors._limits.wiring import refuses_without_storage
 from tests.conftest import limited_app, statuses
 
@@ -24,26 +23,6 @@ def test_a_setting_that_changes_later_has_no_effect(make_app: Callable[..., Flas
     client = app.test_client()
     assert statuses(client, "/limited", 3) + statuses(client, "/free", 3) == [200, 200, 429] * 2
     assert "X-RateLimit-Limit" not in client.get("/free").headers
-
-
-@pytest.mark.parametrize(
-    ("config", "falls"),
-    [
-        ({}, True),
-        ({"RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False}, False),
-        (
-            {
-                "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": False,
-                "RATELIMIT_IN_MEMORY_FALLBACK": "1/minute",
-            },
-            True,
-        ),
-    ],
-)
-def test_memory_replaces_a_failing_storage_unless_the_administrator_says_no(
-    config: dict[str, Any], falls: bool
-) -> None:
-    assert falls_back(config) is falls
 
 
 @pytest.mark.parametrize(
