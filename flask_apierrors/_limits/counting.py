@@ -125,64 +125,55 @@ class Counting:
         if charges:
             new = _without_repetitions(new, charges)
         charges += new
-        is_plain = not self.limiter.meta_limits
-        for charge in new:
-            is_plain = is_plain and charge.quota.is_plain
-        if not is_plain or state.rejection is not None or self.limiter.legacy_field_names:
+        if not plan.is_plain or state.rejection is not None or self.limiter.legacy_field_names:
             state.complete = state.complete or self._complete
-        for meta in () if is_plain else self._meta_charges(new, plan.place, req, state):
-            if not self.counters.has_room(meta):
-                charges.append(meta)
-                on_breach = meta.quota.limit.on_breach or self.limiter.on_meta_breach
-                raise self._refusal([meta], on_breach, req, state)
+        if not plan.is_plain:
+            for meta in self._meta_charges(new, plan, req, state):
+                if not self.counters.has_room(meta):
+                    charges.append(meta)
+                    on_breach = meta.quota.limit.on_breach or self.limiter.on_meta_breach
+                    raise self._refusal([meta], on_breach, req, state)
         exceeded: list[Charge] = []
         for charge in new:
-            is_within = (
-                self._takes(charge, exceeded)
-                if exceeded or not is_plain
-                else (self.counters.take(charge))
-            )
+            if plan.is_plain and not exceeded:
+                is_within = self.counters.take(charge)
+            else:
+                is_within = self._takes(charge, is_refused=bool(exceeded))
             if not is_within:
                 exceeded.append(charge)
         if exceeded:
             if plan.others:
                 exceeded += self._exceeded_later(plan, charges, req, state)
-            for meta in () if is_plain else self._meta_charges(exceeded, plan.place, req, state):
-                self.counters.take(meta)
+            if not plan.is_plain:
+                for meta in self._meta_charges(exceeded, plan, req, state):
+                    self.counters.take(meta)
             raise self._refusal(exceeded, self.limiter.on_breach, req, state)
 
     def _charges(
         self, quotas: Iterable[Quota], place: Place, req: Request, state: RequestState
     ) -> list[Charge]:
         """Return what the request takes from each quota that limits it."""
-        default, charges, cost = "", [], 1
+        charges = []
+        default, default_func = "", self.limiter.key_func
         for quota in quotas:
-            if not quota.is_plain:
-                if not quota.holds_for(place.method):
-                    continue
-                cost = quota.cost_of_request()
-            if quota.key_func is self.limiter.key_func:
-                client = default = default or self._default_client(req, state)
-            else:
-                key = quota.key_func and quota.key_func()
-                client = _own_key(key) or self._default_client(req, state)
-            charges.append(Charge(quota, client, cost, self.counters))
+            if not quota.is_plain and not quota.holds_for(place.method):
+                continue
+            cost = 1 if quota.is_plain else quota.cost_of_request()
+            client = None
+            if quota.key_func and quota.key_func is not default_func:
+                client = _client_of_key(quota.key_func, "key_func:")
+            if client is None and not default:
+                own = default_func and _client_of_key(default_func)
+                default = own or client_of(req, state)
+            charges.append(Charge(quota, client or default, cost, self.counters))
         return charges
 
-    def _default_client(self, req: Request, state: RequestState) -> str:
-        key_func = self.limiter.key_func
-        key = None if key_func is None else key_func()
-        return client_of(req, state) if key is None or _is_empty(key) else key_part(str(key))
-
-    def _takes(self, charge: Charge, exceeded: list[Charge]) -> bool:
-        """Return whether the request is within a quota, and take its cost.
-
-        :param exceeded: What it exceeded already.
-        """
+    def _takes(self, charge: Charge, *, is_refused: bool) -> bool:
+        """Return whether the request is within a quota, and take its cost."""
         quota = charge.quota
         if charge.cost > quota.amount:
             return False
-        if exceeded and (quota.deduct_when or self.limiter.stops_at_first_breach):
+        if is_refused and (quota.deduct_when or self.limiter.stops_at_first_breach):
             return self.counters.has_room(charge)
         return self.counters.reserve(charge) if quota.deduct_when else self.counters.take(charge)
 
@@ -199,14 +190,14 @@ class Counting:
         except Exception:
             return []  # a function of the author may want a principal, which is not verified yet
         charges += later
-        return [charge for charge in later if not self._takes(charge, charges)]
+        return [charge for charge in later if not self._takes(charge, is_refused=True)]
 
     def _meta_charges(
-        self, charges: list[Charge], place: Place, req: Request, state: RequestState
+        self, charges: list[Charge], plan: Plan, req: Request, state: RequestState
     ) -> list[Charge]:
         """Return what the request takes from limits on how often a client may exceed limits."""
-        quotas = self.limiter.meta((charge.quota for charge in charges), place)
-        return self._charges(quotas, place, req, state)
+        quotas = self.limiter.meta((charge.quota for charge in charges), plan.place)
+        return self._charges(quotas, plan.place, req, state)
 
     # -- the 429
 
@@ -289,15 +280,11 @@ def _without_repetitions(new: list[Charge], charges: list[Charge]) -> list[Charg
     return [charge for charge in new if charge.key in again or charge.limit not in taken]
 
 
-def _is_empty(key: object) -> bool:
-    """Whether a key function returned no client. The number 0 is one."""
-    return not key and type(key) is not int
+def _client_of_key(key_func: Callable[[], object], kind: str = "") -> str | None:
+    """Return the client that a key function returns, if any. The number 0 is one.
 
-
-def _own_key(key: object) -> str | None:
-    """Return the client that the key function of one limit returned.
-
-    Its counters are not those of the default clients: a name may look like an address, or like the
-    owner of an API key.
+    :param kind: What keeps the counters of a limit's own function apart from those of the default
+        clients: a name may look like an address, or like the owner of an API key.
     """
-    return None if _is_empty(key) else f"key_func:{key_part(str(key))}"
+    key = key_func()
+    return f"{kind}{key_part(str(key))}" if key or type(key) is int else None

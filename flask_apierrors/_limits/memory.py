@@ -107,8 +107,8 @@ class ProcessMemory(MemoryStorage):
         if now < self._latest:
             self._set_back(self._latest - now)
         self._latest = now
-        if time.monotonic() >= self._next_sweep:
-            self._next_sweep = time.monotonic() + SWEEP_INTERVAL
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_INTERVAL
             for each in [each for each, expires in self.expirations.items() if expires <= now]:
                 self._forget(each)
         elif self.expirations.get(key, math.inf) <= now:
@@ -117,6 +117,7 @@ class ProcessMemory(MemoryStorage):
 
     def _set_back(self, seconds: float) -> None:
         """Set the counters back, as the clock was."""
+        self._next_sweep -= seconds
         for key, expires in self.expirations.items():
             self.expirations[key] = expires - seconds
         for key, window in self.events.items():
@@ -125,3 +126,7 @@ class ProcessMemory(MemoryStorage):
     def _forget(self, key: str) -> None:
         for counters in (self.storage, self.events, self.expirations):
             counters.pop(key, None)
+
+
+# The wrapper by limits renames the errors of drivers, and takes a fifth of the time of a count.
+ProcessMemory.incr = ProcessMemory.incr.__wrapped__  # type: ignore[attr-defined,method-assign]

@@ -27,6 +27,8 @@ class Plan(NamedTuple):
     quotas: tuple[Quota, ...]
     #: The other declarations of the view.
     others: tuple[Declaration, ...] = ()
+    #: Whether every request is counted for all of them at once, for its client, and costs 1.
+    is_plain: bool = False
 
 
 class Plans:
@@ -47,15 +49,16 @@ class Plans:
     def plan(self, source: Source, req: Request) -> Plan:
         """Return the plan of a source for a request."""
         rule, method = req.url_rule, req.method
-        if rule is None or method not in (rule.methods or ()):
-            method = "GET"  # a client may invent methods
         endpoint = "" if rule is None else rule.endpoint
-        key = source or self._reader.calls_limited_functions(endpoint), endpoint, method
-        plan = self._plans.get(key)
+        source_key = source or self._reader.calls_limited_functions(endpoint)
+        plan = self._plans.get((source_key, endpoint, method))
+        if plan is None and (rule is None or method not in (rule.methods or ())):
+            method = "GET"  # a client may invent methods
+            plan = self._plans.get((source_key, endpoint, method))
         if plan is None:
             plan = self._make_plan(source, self._reader.place_of(endpoint, method))
             if not (self._reader.names_requests or self._varies(source)):
-                self._plans[key] = plan
+                self._plans[source_key, endpoint, method] = plan
         return plan
 
     def _varies(self, source: Source) -> bool:
@@ -65,7 +68,9 @@ class Plans:
 
     def _make_plan(self, source: Source, place: Place) -> Plan:
         others = tuple(each for each in self.declarations(place) if each is not source)
-        return Plan(place, self._quotas(source, place), others)
+        quotas = self._quotas(source, place)
+        is_plain = not self._reader.meta_limits and all(quota.is_plain for quota in quotas)
+        return Plan(place, quotas, others, is_plain)
 
     def _quotas(self, source: Source, place: Place) -> tuple[Quota, ...]:
         if source is None:
