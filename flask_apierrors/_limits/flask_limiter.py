@@ -7,6 +7,7 @@ Every name that these two do not document stands here, and nowhere else in the p
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 
 #: The attribute by which Flask-Limiter recognizes the wrappers of its decorators.
 _WRAPPED_BY = "__wrapper-limiter-instance"
-#: What decorators leave in a Limiter.
-_OF_DECORATORS = ("_request_filters", "_marked_for_limiting")
-_OF_DECORATORS_IN_MANAGER = (
-    "_decorated_limits",
-    "_blueprint_limits",
-    "_route_exemptions",
-    "_blueprint_exemptions",
-)
 
 
 # -- the Limiters of an app
@@ -57,18 +50,28 @@ def limiters_of(app: Flask) -> Collection[Limiter]:
     return limiters
 
 
-def make_limiter(app: Flask, limiters: Limiters, guard: Callable[[Limiter], None]) -> Limiter:
+def make_decorators() -> Limiter:
+    """Make a Limiter for the decorators of modules that are imported before there is an app."""
+    from flask_limiter import Limiter
+
+    return Limiter(client_key)
+
+
+def make_limiter(
+    app: Flask, limiters: Limiters, decorators: Limiter | None, guard: Callable[[Limiter], None]
+) -> Limiter:
     """Make a Limiter with the ``RATELIMIT_*`` configuration, but without its hooks.
 
+    :param decorators: A Limiter whose decorators hold for this one, too.
     :param guard: Gives it the configured storage.
     :raises ValueError: for a storage or a strategy that cannot be right.
     """
-    from flask_limiter import Limiter
-
     from .memory import ProcessMemory
 
-    key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
-    limiter = Limiter(key_func, storage_uri=f"{ProcessMemory.STORAGE_SCHEME[0]}://")
+    limiter = copy(decorators or make_decorators())
+    limiter.limit_manager = copy(limiter.limit_manager)  # the limits of the app are its own
+    limiter._key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
+    limiter._storage_uri, limiter._storage_options = f"{ProcessMemory.STORAGE_SCHEME[0]}://", {}
     # Flask-Limiter installs no hooks if the app has the Limiter already. Its hooks would look up
     # the limits for each request, even for a view without limits.
     set.add(limiters, limiter)
@@ -79,33 +82,18 @@ def make_limiter(app: Flask, limiters: Limiters, guard: Callable[[Limiter], None
     return limiter
 
 
-def make_decorators() -> Limiter:
-    """Make a Limiter for the decorators of modules that are imported before there is an app."""
-    from flask_limiter import Limiter
-
-    return Limiter(client_key)
-
-
-def share_decorators(limiter: Limiter, decorators: Limiter) -> None:
-    """Let the limits of :func:`make_decorators` hold for the Limiter of an app."""
-    for name in _OF_DECORATORS:
-        setattr(limiter, name, getattr(decorators, name))
-    for name in _OF_DECORATORS_IN_MANAGER:
-        setattr(limiter.limit_manager, name, getattr(decorators.limit_manager, name))
-
-
-def count_instead(limiter: Limiter, count: Callable[[str | None, bool], bool]) -> None:
+def count_instead(limiter: Limiter, count: Callable[[Limiter, str | None], bool]) -> None:
     """Let a function count instead of a Limiter, in its decorators and in its hook.
 
-    :param count: Takes the name of the decorated function, and whether it is called by the hook
-        before each request. Returns whether the request is its own to count.
+    :param count: Takes the Limiter, and the name of the decorated function, or ``None`` from the
+        hook before each request. Returns whether the request is its own to count.
     """
     if "_check_request_limit" in vars(limiter):
         return  # it has another app with this package
     original = limiter._check_request_limit
 
     def check(callable_name: str | None = None, in_middleware: bool = True) -> None:
-        if not count(callable_name, in_middleware):
+        if not count(limiter, None if in_middleware else callable_name):
             original(callable_name, in_middleware)
 
     limiter._check_request_limit = check  # type: ignore[method-assign]
@@ -236,15 +224,13 @@ class LimiterReader:
         """Return how many functions with limits of their own were called at an endpoint."""
         return len(self._manager._endpoint_hints.get(endpoint, ()))
 
-    def application(self, place: Place) -> tuple[Quota, ...]:
-        """Return the limits of the whole app."""
-        return self._quotas(self._manager.application_limits, place)
-
     def before_view(self, place: Place, *, has_own: bool) -> tuple[Quota, ...]:
         """Return the limits of the app, and the default or blueprint's limits of an endpoint.
 
         :param has_own: Whether the view has limits that replace the default ones.
         """
+        if not place.endpoint:
+            return self._quotas(self._manager.application_limits, place)
         limits = self._manager.resolve_limits(
             self._state.app,
             place.endpoint,

@@ -83,7 +83,7 @@ class Plans:
 
     def _before_view(self, place: Place) -> tuple[Quota, ...]:
         if not place.endpoint:
-            return self._reader.application(place)
+            return self._reader.before_view(place, has_own=False)
         # The reference page explains the 429 that a client got.
         if place.endpoint == REFERENCE_ENDPOINT:
             return ()

@@ -18,7 +18,6 @@ from .flask_limiter import (
     make_decorators,
     make_limiter,
     replace_hook,
-    share_decorators,
 )
 from .plans import check_endpoints
 from .quotas import Quota
@@ -46,7 +45,8 @@ class RateLimits:
         self._state = state
         self._lock = threading.RLock()
         self._countings: dict[Limiter, Counting] = {}
-        self._is_adopted = False
+        #: Whether the first Limiter is the author's.
+        self.is_adopted = False
         self._counts_plans = False
         by_endpoint, config = state.config.rate_limits, app.config
         check_switches(config)
@@ -75,20 +75,13 @@ class RateLimits:
             return self.active()
         return self._countings.get(limiter) if limiter.enabled else None
 
-    def count_plan(self) -> None:
-        """Count a request before its view. The Limiter of an author does that in its own hook."""
-        counting = None if self._is_adopted else self.active()
-        if counting is not None:
-            req = current_request()
-            counting.count(None, req, request_state(req, self._state))
-
     def public_limiter(self) -> Limiter:
         """Return the Limiter for the author, whose decorators then count."""
         limiter = self.limiter or self._ensure_limiter()
         counting = self._countings.get(limiter)
         if counting is not None and not counting.is_public:
             counting.is_public = True
-            _count_for(limiter)
+            count_instead(limiter, _count)
             try:
                 self._count_plans(self._state.app)
             except AssertionError:
@@ -100,12 +93,10 @@ class RateLimits:
             return self.limiter or self._make(self._state.app)
 
     def _make(self, app: Flask) -> Limiter:
-        limiter = make_limiter(app, self._limiters, self._guard)
+        decorators = self._state.hooks.limiter
+        limiter = make_limiter(app, self._limiters, decorators, self._guard)
         if limiter.enabled:
             check_limits(app.config, self._state.config.rate_limits)
-        decorators = self._state.hooks.limiter
-        if decorators is not None:
-            share_decorators(limiter, decorators)
         self._use(limiter)
         if decorators is not None:
             self.public_limiter()
@@ -115,15 +106,15 @@ class RateLimits:
         """Count for a Limiter of the author's own. The first one replaces ours."""
         if limiter.enabled:
             self._guard(limiter)
-        if not self._is_adopted:
-            self._is_adopted = True
+        if not self.is_adopted:
+            self.is_adopted = True
             if self.limiter is not None:
                 self._limiters.discard(self.limiter)
             self.limiter = None
         self._use(limiter)
         if limiter.enabled:
             self._countings[limiter].is_public = True
-            _count_for(limiter)
+            count_instead(limiter, _count)
             replace_hook(limiter, self._state.app)
 
     def _guard(self, limiter: Limiter) -> None:
@@ -147,22 +138,24 @@ class RateLimits:
 
 
 def _count_plan() -> None:
-    rate_limits_of(app_state()).count_plan()
-
-
-def _count_for(limiter: Limiter) -> None:
-    """Count for the decorators and the hook of a Limiter, in apps with this package."""
-
-    def count(callable_name: str | None, in_middleware: bool) -> bool:
-        state: AppState | None = current_flask().extensions.get("apierrors")
-        counting = None if state is None else rate_limits_of(state).counting_of(limiter)
-        if counting is None:
-            return False
+    """Count a request before its view. The Limiter of an author does that in its own hook."""
+    state = app_state()
+    limits = rate_limits_of(state)
+    counting = None if limits.is_adopted else limits.active()
+    if counting is not None:
         req = current_request()
-        counting.count(None if in_middleware else callable_name, req, request_state(req))
-        return True
+        counting.count(None, req, request_state(req, state))
 
-    count_instead(limiter, count)
+
+def _count(limiter: Limiter, name: str | None) -> bool:
+    """Count in the hook of a Limiter, or in its decorator of a function, if this app counts it."""
+    state: AppState | None = current_flask().extensions.get("apierrors")
+    counting = None if state is None else rate_limits_of(state).counting_of(limiter)
+    if counting is None:
+        return False
+    req = current_request()
+    counting.count(name, req, request_state(req, state))
+    return True
 
 
 # -- for the rest of the package
@@ -192,7 +185,7 @@ def limiter_of(hooks: Hooks, apps: Collection[Flask]) -> Limiter:
             (app,) = apps
             return rate_limits_of(app.extensions["apierrors"]).public_limiter()
         hooks.limiter = make_decorators()
-        _count_for(hooks.limiter)
+        count_instead(hooks.limiter, _count)
     limiter: Limiter = hooks.limiter
     return limiter
 
