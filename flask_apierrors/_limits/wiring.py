@@ -20,7 +20,7 @@ from .flask_limiter import (
     replace_hook,
 )
 from .plans import check_endpoints
-from .quotas import Quota
+from .quotas import Counters, Quota
 from .rate_limit import declarations_of
 from .refusals import convert
 from .settings import LIMITING_KEYS, check_limits, check_switches
@@ -68,6 +68,12 @@ class RateLimits:
         """
         limiter = self.limiter or self._ensure_limiter()
         return self._countings.get(limiter) if limiter.enabled else None
+
+    @property
+    def counters(self) -> Counters | None:
+        """The counters of the app, or ``None`` while limits are disabled."""
+        counting = self.active()
+        return None if counting is None else counting.counters
 
     def counting_of(self, limiter: Limiter) -> Counting | None:
         """Return what counts for a Limiter of the app, or for the decorators of all apps."""

@@ -87,7 +87,7 @@ def gunicorn(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
 
 
 def storage_of(app: Flask) -> GuardedStorage:
-    storage = app.extensions["apierrors"].rate_limits.active().counters.strategy.storage
+    storage = app.extensions["apierrors"].rate_limits.counters.strategy.storage
     assert isinstance(storage, GuardedStorage)
     return storage
 
@@ -420,7 +420,7 @@ def test_the_command_line_of_flask_limiter_shows_and_clears(redis: Redis) -> Non
 def test_memory_is_not_guarded() -> None:
     app = limited_app(RATELIMIT_DEFAULT="1/minute")
     assert isinstance(
-        app.extensions["apierrors"].rate_limits.active().counters.strategy.storage, MemoryStorage
+        app.extensions["apierrors"].rate_limits.counters.strategy.storage, MemoryStorage
     )
 
 
