@@ -45,6 +45,7 @@ class Plans:
         self._state = state
         self._is_first = is_first
         self._plans: dict[tuple[Declaration | str | int, str, str], Plan] = {}
+        self._declarations: dict[tuple[str, str], tuple[Declaration, ...] | None] = {}
 
     def plan(self, source: Source, req: Request) -> Plan:
         """Return the plan of a source for a request."""
@@ -67,7 +68,7 @@ class Plans:
         return source is not None or self._reader.varies()
 
     def _make_plan(self, source: Source, place: Place) -> Plan:
-        others = tuple(each for each in self.declarations(place) if each is not source)
+        others = tuple(each for each in self._declared(place) or () if each is not source)
         quotas = self._quotas(source, place)
         is_plain = not self._reader.meta_limits and all(quota.is_plain for quota in quotas)
         return Plan(place, quotas, others, is_plain)
@@ -75,7 +76,7 @@ class Plans:
     def _quotas(self, source: Source, place: Place) -> tuple[Quota, ...]:
         if source is None:
             return self._before_view(place)
-        if self._lifts_declarations(place):
+        if self._declared(place) is None:
             return ()
         if isinstance(source, Declaration):
             return self._reader.parse(source.limit, place, **source.options)
@@ -96,24 +97,26 @@ class Plans:
         if _is_static(self._state.app, place):
             return ()
         # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
-        has_own = any(each.overrides_defaults for each in self.declarations(place))
+        has_own = any(each.overrides_defaults for each in self._declared(place) or ())
         return self._reader.before_view(place, has_own=has_own)
 
-    def _lifts_declarations(self, place: Place) -> bool:
-        """Whether configuration replaces what code declares for a view, or ``exempt`` lifts it."""
-        is_configured, _ = configured_limit(self._state.config.rate_limits, place.endpoint)
-        return is_configured or self._reader.exempts(place)
+    def _declared(self, place: Place) -> tuple[Declaration, ...] | None:
+        """Return each ``rate_limit`` of a view.
 
-    def declarations(self, place: Place) -> tuple[Declaration, ...]:
-        """Return each ``rate_limit`` of a view that holds."""
-        view = self._state.app.view_functions.get(place.endpoint)
-        lifts = self._lifts_declarations(place)
-        return () if lifts else declarations_of(view, place.method)
+        :returns: ``None`` if configuration replaces what code declares, or ``exempt`` lifts it.
+        """
+        key = place.endpoint, place.method
+        if key not in self._declarations:
+            view = self._state.app.view_functions.get(place.endpoint)
+            is_configured, _ = configured_limit(self._state.config.rate_limits, place.endpoint)
+            lifts = is_configured or self._reader.exempts(place)
+            self._declarations[key] = None if lifts else declarations_of(view, place.method)
+        return self._declarations[key]
 
     def in_fallback(self, req: Request) -> Plan:
         """Return what limits every endpoint while the storage is down, unless nothing does."""
         plan = self.plan(None, req)
-        if plan.quotas or not self._lifts_declarations(plan.place):
+        if plan.quotas or self._declared(plan.place) is not None:
             return Plan(plan.place, self._reader.in_fallback(plan.place))
         return plan
 
@@ -123,9 +126,10 @@ class Plans:
         :raises Exception: if a function needs a request to return its limit.
         """
         quotas, varies = self._before_view(place), False
-        if not self._lifts_declarations(place):
+        declarations = self._declared(place)
+        if declarations is not None:
             quotas += self._reader.of_view(place)
-        for declaration in self.declarations(place):
+        for declaration in declarations or ():
             if callable(declaration.limit):
                 varies = True
             else:
