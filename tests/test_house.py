@@ -82,8 +82,10 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "_limits": (
         ("clients", "drivers", "memory", "quotas"),
         ("fields", "rate_limit", "settings"),
-        ("flask_limiter", "refusals"),
-        ("plans", "storage"),
+        ("refusals",),
+        ("storage",),
+        ("flask_limiter",),
+        ("plans",),
         ("counting",),
         ("wiring",),
     ),

@@ -57,13 +57,10 @@ def make_decorators() -> Limiter:
     return Limiter(client_key)
 
 
-def make_limiter(
-    app: Flask, limiters: Limiters, decorators: Limiter | None, guard: Callable[[Limiter], None]
-) -> Limiter:
+def make_limiter(app: Flask, limiters: Limiters, decorators: Limiter | None) -> Limiter:
     """Make a Limiter with the ``RATELIMIT_*`` configuration, but without its hooks.
 
     :param decorators: A Limiter whose decorators hold for this one, too.
-    :param guard: Gives it the configured storage.
     :raises ValueError: for a storage or a strategy that cannot be right.
     """
     from .memory import ProcessMemory
@@ -75,7 +72,7 @@ def make_limiter(
     # Flask-Limiter installs no hooks if the app has the Limiter already. Its hooks would look up
     # the limits for each request, even for a view without limits.
     set.add(limiters, limiter)
-    _init(limiter, app, guard)
+    _init(limiter, app)
     if not limiter.enabled:
         # Flask-Limiter's command line expects a storage, which a disabled Limiter does not have.
         limiters.discard(limiter)
@@ -109,7 +106,7 @@ def replace_hook(limiter: Limiter, app: Flask) -> None:
     limiter._headers_enabled = False
 
 
-def _init(limiter: Limiter, app: Flask, guard: Callable[[Limiter], None]) -> None:
+def _init(limiter: Limiter, app: Flask) -> None:
     """Initialize a Limiter, and explain the errors of Flask-Limiter and of the drivers."""
     from limits.errors import ConfigurationError
     from limits.strategies import STRATEGIES
@@ -122,7 +119,7 @@ def _init(limiter: Limiter, app: Flask, guard: Callable[[Limiter], None]) -> Non
         limiter.init_app(app)
         if limiter.enabled:
             limiter._storage_uri = None  # no author chose it
-            guard(limiter)
+            guard_storage(limiter, app.config)
             STRATEGIES[strategy](getattr(limiter.storage, "remote", None) or limiter.storage)
     except (ConfigurationError, ImportError, TypeError, ValueError) as error:
         raise _storage_error(app.config, error) from None
@@ -158,13 +155,24 @@ def _storage_error(config: Mapping[str, Any], error: Exception) -> ValueError:
 # -- a Limiter
 
 
-def storage_of(limiter: Limiter) -> tuple[str | None, dict[str, Any]]:
-    """Return the URI that an author gave to his Limiter, and the options of its storage."""
-    return limiter._storage_uri, limiter._storage_options
+def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
+    """Let a Limiter count in memory, or in a remote storage that never fails it.
 
+    :raises ConfigurationError: for an unknown storage.
+    :raises ImportError: for a driver that is not installed.
+    """
+    from .memory import ProcessMemory
+    from .storage import GuardedStorage
 
-def replace_storage(limiter: Limiter, storage: Storage) -> None:
-    """Make a Limiter count in another storage."""
+    uri = limiter._storage_uri or config.get("RATELIMIT_STORAGE_URI") or "memory://"
+    storage: Storage = ProcessMemory()
+    if not uri.startswith("memory:"):
+        falls_back = bool(
+            config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
+            or config.get("RATELIMIT_IN_MEMORY_FALLBACK")
+        )
+        options: dict[str, Any] = limiter._storage_options
+        storage = GuardedStorage(uri, fallback=falls_back, **options)
     limiter._storage = limiter.limiter.storage = storage
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import has_request_context
 from limits.errors import ConfigurationError
@@ -17,12 +17,8 @@ from limits.storage import MovingWindowSupport, SlidingWindowCounterSupport, Sto
 from .._core.log_records import PackageLogger
 from .._core.state import current_request, request_state
 from .drivers import DEADLINE, connect, time_out
-from .flask_limiter import replace_storage, storage_of
 from .memory import ProcessMemory
 from .refusals import StorageFailed
-
-if TYPE_CHECKING:
-    from flask_limiter import Limiter
 
 #: Seconds between two attempts to use a storage that failed.
 PROBE_INTERVAL = 1.0
@@ -33,24 +29,6 @@ REMINDER_INTERVAL = 3600.0
 _PROBE = methodcaller("incr", "apierrors-probe", 1)
 _NO_ANSWER = object()
 _logger = PackageLogger()
-
-
-def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
-    """Let a Limiter count in memory, or in a remote storage that never fails it.
-
-    :raises ConfigurationError: for an unknown storage.
-    :raises ImportError: for a driver that is not installed.
-    """
-    own_uri, options = storage_of(limiter)
-    uri = own_uri or config.get("RATELIMIT_STORAGE_URI") or "memory://"
-    falls_back = bool(
-        config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
-        or config.get("RATELIMIT_IN_MEMORY_FALLBACK")
-    )
-    storage: Storage = ProcessMemory()
-    if not uri.startswith("memory:"):
-        storage = GuardedStorage(uri, fallback=falls_back, **options)
-    replace_storage(limiter, storage)
 
 
 def _guarded(name: str) -> Any:

@@ -15,6 +15,7 @@ from .flask_limiter import (
     Limiters,
     Place,
     count_instead,
+    guard_storage,
     make_decorators,
     make_limiter,
     replace_hook,
@@ -84,10 +85,7 @@ class RateLimits:
     def public_limiter(self) -> Limiter:
         """Return the Limiter for the author, whose decorators then count."""
         limiter = self.limiter or self._ensure_limiter()
-        counting = self._countings.get(limiter)
-        if counting is not None and not counting.is_public:
-            counting.is_public = True
-            count_instead(limiter, _count)
+        if self._publish(limiter):
             try:
                 self._count_plans(self._state.app)
             except AssertionError:
@@ -100,7 +98,7 @@ class RateLimits:
 
     def _make(self, app: Flask) -> Limiter:
         decorators = self._state.hooks.limiter
-        limiter = make_limiter(app, self._limiters, decorators, self._guard)
+        limiter = make_limiter(app, self._limiters, decorators)
         if limiter.enabled:
             check_limits(app.config, self._state.config.rate_limits)
         self._use(limiter)
@@ -110,23 +108,15 @@ class RateLimits:
 
     def _adopt(self, limiter: Limiter) -> None:
         """Count for a Limiter of the author's own. The first one replaces ours."""
+        app = self._state.app
         if limiter.enabled:
-            self._guard(limiter)
+            guard_storage(limiter, app.config)
         if not self.is_adopted:
-            self.is_adopted = True
-            if self.limiter is not None:
-                self._limiters.discard(self.limiter)
-            self.limiter = None
+            self._limiters.discard(self.limiter)
+            self.limiter, self.is_adopted = None, True
         self._use(limiter)
-        if limiter.enabled:
-            self._countings[limiter].is_public = True
-            count_instead(limiter, _count)
-            replace_hook(limiter, self._state.app)
-
-    def _guard(self, limiter: Limiter) -> None:
-        from .storage import guard_storage
-
-        guard_storage(limiter, self._state.app.config)
+        if self._publish(limiter):
+            replace_hook(limiter, app)
 
     def _use(self, limiter: Limiter) -> None:
         from flask_limiter import RateLimitExceeded
@@ -136,6 +126,15 @@ class RateLimits:
             is_first = self.limiter is None
             self._countings[limiter] = Counting(limiter, self._state, is_first=is_first)
         self.limiter = self.limiter or limiter
+
+    def _publish(self, limiter: Limiter) -> bool:
+        """Let the decorators of a Limiter count, if they don't yet."""
+        counting = self._countings.get(limiter)
+        if counting is None or counting.is_public:
+            return False
+        counting.is_public = True
+        count_instead(limiter, _count)
+        return True
 
     def _count_plans(self, app: Flask) -> None:
         if not self._counts_plans:
