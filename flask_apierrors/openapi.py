@@ -27,6 +27,7 @@ from ._libraries.apiflask import has_own_processor
 from ._libraries.smorest import declared_code as code_by_smorest
 from ._libraries.smorest import has_own_schema, is_default_error
 from ._limits.fields import format_limit, format_policy
+from ._limits.wiring import sends_fields
 
 #: A part of an OpenAPI document.
 _Object = dict[str, Any]
@@ -221,7 +222,8 @@ class _Errors:
         }
         retries: dict[str, str] = {}
         is_secured = bool(written.get("security", self.security))
-        for failure in self._failures(operations, responses, is_secured, bool(limits)):
+        has_fields = bool(limits) and sends_fields(self._state)
+        for failure in self._failures(operations, responses, is_secured, has_fields):
             code = str(failure.status)
             responses[code] = self._complete_response(responses.get(code), failure)
             retries[code] = _retry(failure, operations[0].method)
@@ -229,7 +231,7 @@ class _Errors:
             self._add_schemas()
             self._add("responses", "Error", self._any_error())
             responses["default"] = _ref("responses", "Error")
-        self._add_headers_to_success(responses, is_limited=bool(limits))
+        self._add_headers_to_success(responses, has_fields=has_fields)
         if limits:
             written.setdefault("x-rate-limits", limits)
         written["responses"] = dict(sorted(responses.items()))
@@ -243,7 +245,7 @@ class _Errors:
         operations: list[Operation],
         responses: _Object,
         is_secured: bool,
-        is_limited: bool,
+        has_fields: bool,
     ) -> Iterator[_Failure]:
         """Return the errors by status: of the catalogue, of other libraries, and of the author."""
         by_status: dict[int, dict[str, Entry]] = {}
@@ -256,7 +258,7 @@ class _Errors:
         for status, by_code in by_status.items():
             bare = code_of_status(status)
             codes = sorted(by_code, key=lambda code: (code != bare, code))
-            yield _Failure(status, tuple(by_code[code] for code in codes), is_limited)
+            yield _Failure(status, tuple(by_code[code] for code in codes), has_fields)
 
     def _entries_of(self, operations: list[Operation]) -> Iterator[Entry]:
         for operation in operations:
@@ -298,11 +300,11 @@ class _Errors:
             return self._response(failure) | written
         return written
 
-    def _add_headers_to_success(self, responses: _Object, *, is_limited: bool) -> None:
+    def _add_headers_to_success(self, responses: _Object, *, has_fields: bool) -> None:
         common = self._common_headers()
         request_id = self._state.config.request_id_header or ""
         headers = {request_id: common[request_id]} if request_id in common else {}
-        headers |= self._limit_headers() if is_limited else {}
+        headers |= self._limit_headers() if has_fields else {}
         for code, response in responses.items():
             if (
                 code.startswith(("2", "3"))

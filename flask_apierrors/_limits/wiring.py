@@ -214,3 +214,9 @@ def refuses_without_storage(state: AppState) -> bool:
     """Return whether a limited request gets a 503 while the storage is down."""
     counting = rate_limits_of(state).active()
     return bool(counting and counting.counters.can_fail and not counting.limiter.swallows_errors)
+
+
+def sends_fields(state: AppState) -> bool:
+    """Return whether each response to a limited request has the fields of its limits."""
+    counting = rate_limits_of(state).active()
+    return counting is not None and bool(counting.limiter.legacy_field_names)
