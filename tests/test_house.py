@@ -81,7 +81,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "_limits": (
         ("clients", "drivers", "memory", "quotas"),
-        ("fields", "rate_limit", "settings"),
+        ("fields", "rate_limit"),
         ("refusals",),
         ("storage",),
         ("flask_limiter",),

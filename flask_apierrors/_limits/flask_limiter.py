@@ -16,7 +16,7 @@ from flask import Flask
 
 from .._core.state import AppState
 from .clients import client_key
-from .quotas import Charge, Quota, by_window
+from .quotas import Charge, Quota, by_window, parse_limit
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter, RequestLimit
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 #: The attribute by which Flask-Limiter recognizes the wrappers of its decorators.
 _WRAPPED_BY = "__wrapper-limiter-instance"
+#: Keys that limit endpoints whose code has no limit.
+LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
+#: How keys end whose value is true or false.
+_SWITCHES = ("ENABLED", "_ERRORS", "_BREACH", "_PER_METHOD")
 
 
 # -- the Limiters of an app
@@ -104,6 +108,32 @@ def replace_hook(limiter: Limiter, app: Flask) -> None:
         hooks[hooks.index(original)] = limiter._check_request_limit
     # Its after_request function would write fields that this package writes.
     limiter._headers_enabled = False
+
+
+# -- the configuration
+
+
+def check_config(config: Mapping[str, Any], by_endpoint: Mapping[str, str | None]) -> None:
+    """Check each configured limit, except for functions, and each switch.
+
+    :param by_endpoint: ``APIERRORS_RATE_LIMITS``.
+    :raises ValueError: for a limit that cannot be parsed, or a switch that is a text.
+    """
+    for key, value in config.items():
+        # A text would always be on.
+        if key.startswith("RATELIMIT_") and key.endswith(_SWITCHES) and isinstance(value, str):
+            raise ValueError(
+                f"{key} = {value!r} is a text. Set it to True or False, and in an environment"
+                " variable to true or false."
+            )
+    limits = {f"{key} = {config[key]!r}": config[key] for key in LIMITING_KEYS if config.get(key)}
+    if isinstance(config.get("RATELIMIT_META"), str):  # it may be a MetaLimit
+        limits[f"RATELIMIT_META = {config['RATELIMIT_META']!r}"] = config["RATELIMIT_META"]
+    for endpoint, limit in by_endpoint.items():
+        limits[f"APIERRORS_RATE_LIMITS: {limit!r} for {endpoint!r}"] = limit
+    for source, limit in limits.items():
+        if limit is not None and not callable(limit):
+            parse_limit(limit, source)
 
 
 def _init(limiter: Limiter, app: Flask) -> None:

@@ -12,8 +12,10 @@ from .._core.hooks import Hooks
 from .._core.state import AppState, app_state, current_flask, current_request, request_state
 from .counting import Counting
 from .flask_limiter import (
+    LIMITING_KEYS,
     Limiters,
     Place,
+    check_config,
     count_instead,
     guard_storage,
     make_decorators,
@@ -24,7 +26,6 @@ from .plans import check_endpoints
 from .quotas import Counters, Quota
 from .rate_limit import declarations_of
 from .refusals import convert
-from .settings import LIMITING_KEYS, check_limits, check_switches
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -50,7 +51,7 @@ class RateLimits:
         self.is_adopted = False
         self._counts_plans = False
         by_endpoint, config = state.config.rate_limits, app.config
-        check_switches(config)
+        check_config(config, by_endpoint)
         self._limiters = Limiters(app, self._adopt)
         for limiter in list(self._limiters):
             self._adopt(limiter)
@@ -99,8 +100,6 @@ class RateLimits:
     def _make(self, app: Flask) -> Limiter:
         decorators = self._state.hooks.limiter
         limiter = make_limiter(app, self._limiters, decorators)
-        if limiter.enabled:
-            check_limits(app.config, self._state.config.rate_limits)
         self._use(limiter)
         if decorators is not None:
             self.public_limiter()
