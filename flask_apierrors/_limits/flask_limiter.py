@@ -361,10 +361,8 @@ class LimiterReader:
         """Describe what a request took from a quota as Flask-Limiter does."""
         from flask_limiter import RequestLimit
 
-        quota = charge.quota
-        identifiers = list(quota.identifiers(charge.client))
-        shared = quota.limit.shared
-        return RequestLimit(self._limiter, quota.item, identifiers, charge.exceeded, shared)
+        item, shared = charge.quota.item, charge.quota.limit.shared
+        return RequestLimit(self._limiter, item, list(charge.identifiers), charge.exceeded, shared)
 
 
 def _qualified_name(view: Any) -> str:

@@ -51,8 +51,9 @@ class Quota:
         self.item = limit.limit
         self.scope = scope
         self.name = name or scope
-        self.key_prefix = key_prefix
         self.key_func = key_func
+        #: What the key of each counter begins with.
+        self.prefix = (key_prefix,) if key_prefix else ()
         #: The limit in words: ``10 per 1 second``.
         self.text = limit_text(self.item)
         self.amount = self.item.amount
@@ -60,7 +61,7 @@ class Quota:
         self.window = self.item.get_expiry()
         self.deduct_when = limit.deduct_when
         # The key of a counter before and after the client. To make a key takes as long as to count.
-        key = self.item.key_for(*self.identifiers("\0"))
+        key = self.item.key_for(*self.prefix, "\0", scope)
         self.key_start, _, self.key_end = key.partition("\0")
         #: Whether every request is counted at once, for the default client, and costs 1.
         self.is_plain = self.amount > 0 and not (
@@ -75,10 +76,6 @@ class Quota:
     def is_conditional(self) -> bool:
         """Whether some requests are exempt."""
         return self.limit.exempt_when is not None or self.limit.methods is not None
-
-    def identifiers(self, client: str) -> tuple[str, ...]:
-        """Return what identifies the counter of a client, in Flask-Limiter's order."""
-        return (self.key_prefix, client, self.scope) if self.key_prefix else (client, self.scope)
 
     def holds_for(self, method: str) -> bool:
         """Return whether this quota limits the current request, which has this method."""
@@ -139,6 +136,11 @@ class Charge:
         self.key = quota.key_start + client + quota.key_end
 
     @property
+    def identifiers(self) -> tuple[str, ...]:
+        """What identifies the counter, in Flask-Limiter's order."""
+        return *self.quota.prefix, self.client, self.quota.scope
+
+    @property
     def limit(self) -> tuple[str, int, object]:
         """What says which limit it is for: a limit counts a request once."""
         return self.key, self.cost, self.quota.deduct_when
@@ -185,9 +187,7 @@ class Counters:
         """Count a request, and return whether it is within its quota."""
         quota = charge.quota
         if not self._is_fixed:
-            return self.strategy.hit(
-                quota.item, *quota.identifiers(charge.client), cost=charge.cost
-            )
+            return self.strategy.hit(quota.item, *charge.identifiers, cost=charge.cost)
         count = self._storage.incr(charge.key, quota.window, charge.cost)
         charge.remaining = remaining = quota.amount - count
         if count == charge.cost:  # the first request of a window
@@ -198,8 +198,7 @@ class Counters:
 
     def has_room(self, charge: Charge) -> bool:
         """Return whether a request would be within its quota, without counting it."""
-        quota = charge.quota
-        return self.strategy.test(quota.item, *quota.identifiers(charge.client), cost=charge.cost)
+        return self.strategy.test(charge.quota.item, *charge.identifiers, cost=charge.cost)
 
     def reserve(self, charge: Charge) -> bool:
         """Count a request that may get back what it took. See :meth:`settle`.
@@ -241,9 +240,8 @@ class Counters:
             elif charge.remaining is None:
                 charge.remaining = quota.amount - self._storage.get(charge.key)
         else:
-            ends_at, charge.remaining = self.strategy.get_window_stats(
-                quota.item, *quota.identifiers(charge.client)
-            )
+            stats = self.strategy.get_window_stats(quota.item, *charge.identifiers)
+            ends_at, charge.remaining = stats
         charge.reset = self.seconds_until(ends_at, quota.window)
 
     def _end_of(self, charge: Charge) -> float:
