@@ -6,7 +6,6 @@ import hashlib
 import time
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
 from urllib.parse import quote
 
 from flask import Request
@@ -44,7 +43,9 @@ def client_of(req: Request, state: RequestState, sent_from: str | None = None) -
     sent_from = sent_from or req.remote_addr or "127.0.0.1"
     address = address_key(sent_from) if len(sent_from) <= _MAX_LENGTH else key_part(sent_from)
     if read_credentials(req, state) is not None:
-        if state.verified or not _is_refused(address, state):
+        # Otherwise a request over the limit would cost as much as one below it.
+        is_refused = state.app.rate_limits.refused.get(address, 0.0) > time.monotonic()
+        if state.verified or not is_refused:
             return _principal_key(req, state, address) or address
     elif "HTTP_X_FORWARDED_FOR" in req.environ:
         _check_forwarded(req, sent_from, state.app)
@@ -60,18 +61,12 @@ def verify_counted(req: Request, state: RequestState) -> None:
         _principal_key(req, state, client_of(req, state))
 
 
-def _is_refused(address: str, state: RequestState) -> bool:
-    """Whether credentials from an address were refused within the last minute.
-
-    Its next request is counted for the address before its credentials are verified. Otherwise a
-    request over the limit would cost as much as one below it.
-    """
-    until: float = state.app.rate_limits.refused.get(address, 0.0)
-    return until > time.monotonic()
-
-
 def _principal_key(req: Request, state: RequestState, address: str) -> str | None:
-    """Return the key of a request's principal, or ``None`` if it has none that can be counted."""
+    """Return the key of a request's principal, or ``None`` if it has none that can be counted.
+
+    No client of another kind has it, nor one whose name looks alike: a user with a session and a
+    service with an API key may have the same number.
+    """
     principal = known_principal(req)
     refused: dict[str, float] = state.app.rate_limits.refused
     refused.pop(address, None)
@@ -80,26 +75,18 @@ def _principal_key(req: Request, state: RequestState, address: str) -> str | Non
             refused.pop(next(iter(refused), ""), None)  # the oldest
         refused[address] = time.monotonic() + REFUSAL_SECONDS
         return None
-    if isinstance(principal, str | int) and not isinstance(principal, bool):
-        return _key_of_kind("principal", principal, state) if principal != "" else None
-    for kind in ("sub", "id"):
-        name = member_of(principal, kind)
-        if name is not None and name != "":
-            return _key_of_kind(kind, name, state)
+    is_name = isinstance(principal, str | int) and not isinstance(principal, bool)
+    for kind in ("principal",) if is_name else ("sub", "id"):
+        name = principal if is_name else member_of(principal, kind)
+        if name is None or name == "":
+            continue
+        if state.scheme:
+            kind = f"{state.scheme.name.lower()}:{kind}"
+        if name == state.credentials:  # the secret itself, which no storage has to know
+            return f"{kind}:{_digest(str(name))}"
+        of_type = "" if isinstance(name, str) else f"{type(name).__name__}="
+        return f"{kind}:{of_type}{key_part(str(name))}"
     return None
-
-
-def _key_of_kind(kind: str, name: Any, state: RequestState) -> str:
-    """Return a key that no client of another kind has, nor one whose name looks alike.
-
-    A user with a session and a service with an API key may have the same number. A principal may
-    be the secret itself, which no storage has to know.
-    """
-    kind = f"{state.scheme.name.lower()}:{kind}" if state.scheme else kind
-    if name == state.credentials:
-        return f"{kind}:{_digest(str(name))}"
-    part = key_part(str(name))
-    return f"{kind}:{part}" if isinstance(name, str) else f"{kind}:{type(name).__name__}={part}"
 
 
 def key_part(text: str) -> str:
