@@ -267,7 +267,7 @@ def test_its_document_has_the_errors_of_this_package() -> None:
     codes = ["204", "400", "404", "409", "412", "428", "429", "500", "default"]
     assert list(put["responses"]) == codes
     assert put["responses"]["default"] == {"$ref": "#/components/responses/Error"}
-    assert put["responses"]["412"] == {"$ref": "#/components/responses/PreconditionFailed.limited"}
+    assert put["responses"]["412"] == {"$ref": "#/components/responses/PreconditionFailed"}
     assert put["responses"]["409"]["content"].keys() == {"application/json"}
     assert 'schemas/Error"' not in json.dumps(document["paths"])
 
