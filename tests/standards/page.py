@@ -145,7 +145,10 @@ class Recorder:
 def main() -> int:
     """Run the tests, and write the page whatever their results are."""
     recorder = Recorder()
-    status = pytest.main(["-q", "-m", "standard", str(ROOT / "tests")], plugins=[recorder])
+    options = ["-q", "-m", "standard"]
+    # This module is one of the tests that pytest would rewrite.
+    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    status = pytest.main([*options, str(ROOT / "tests")], plugins=[recorder])
     PAGE.write_text(render(recorder.results), "utf-8")
     return int(status)
 
