@@ -182,10 +182,12 @@ def _plain_text(key: int | str) -> str:
 
 
 def _default_text(key: int | str, values: Mapping[str, object]) -> str:
+    if not values:
+        return _plain_text(key)
     if isinstance(key, str):
         return NAMED[key].format_map(values)
     row = STATUSES.get(key)
-    if row is None or not values:
+    if row is None:
         return _plain_text(key)
     try:
         return row.sentence.format_map(values)

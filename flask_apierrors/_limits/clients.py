@@ -80,8 +80,7 @@ def _principal_key(req: Request, state: RequestState, address: str) -> str | Non
         name = principal if is_name else member_of(principal, kind)
         if name is None or name == "":
             continue
-        if state.scheme:
-            kind = f"{state.scheme.name.lower()}:{kind}"
+        kind = f"{state.scheme.name.lower()}:{kind}" if state.scheme else kind
         if name == state.credentials:  # the secret itself, which no storage has to know
             return f"{kind}:{_digest(str(name))}"
         of_type = "" if isinstance(name, str) else f"{type(name).__name__}="

@@ -116,6 +116,21 @@ def test_none_lifts_a_decorators_limit(make_app: Callable[..., Flask]) -> None:
     assert statuses(client, "/limited", 3) == [200] * 3
 
 
+def test_none_lifts_the_limits_of_the_time_without_a_storage_too(
+    make_app: Callable[..., Flask],
+) -> None:
+    pytest.importorskip("redis")
+    client = limited_app(
+        make_app,
+        "9/minute",
+        APIERRORS_RATE_LIMITS={"free": None},
+        RATELIMIT_STORAGE_URI="redis://127.0.0.1:1",
+        RATELIMIT_IN_MEMORY_FALLBACK="1/minute",
+    ).test_client()
+    assert statuses(client, "/limited", 2) == [200, 429], "the first request finds out"
+    assert statuses(client, "/free", 3) == [200] * 3
+
+
 def test_an_unknown_endpoint_fails_each_request_with_the_remedy(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
