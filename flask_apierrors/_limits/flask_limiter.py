@@ -126,14 +126,14 @@ def check_config(config: Mapping[str, Any], by_endpoint: Mapping[str, str | None
                 f"{key} = {value!r} is a text. Set it to True or False, and in an environment"
                 " variable to true or false."
             )
-    limits = {f"{key} = {config[key]!r}": config[key] for key in LIMITING_KEYS if config.get(key)}
-    if isinstance(config.get("RATELIMIT_META"), str):  # it may be a MetaLimit
-        limits[f"RATELIMIT_META = {config['RATELIMIT_META']!r}"] = config["RATELIMIT_META"]
+    for key in (*LIMITING_KEYS, "RATELIMIT_META"):
+        value = config.get(key)
+        is_object = key == "RATELIMIT_META" and not isinstance(value, str)  # a MetaLimit
+        if value and not callable(value) and not is_object:
+            parse_limit(value, f"{key} = {value!r}")
     for endpoint, limit in by_endpoint.items():
-        limits[f"APIERRORS_RATE_LIMITS: {limit!r} for {endpoint!r}"] = limit
-    for source, limit in limits.items():
-        if limit is not None and not callable(limit):
-            parse_limit(limit, source)
+        if limit is not None:
+            parse_limit(limit, f"APIERRORS_RATE_LIMITS: {limit!r} for {endpoint!r}")
 
 
 def _init(limiter: Limiter, app: Flask) -> None:
