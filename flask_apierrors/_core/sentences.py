@@ -182,12 +182,10 @@ def _plain_text(key: int | str) -> str:
 
 
 def _default_text(key: int | str, values: Mapping[str, object]) -> str:
-    if not values:
-        return _plain_text(key)
-    if isinstance(key, str):
+    if values and isinstance(key, str):
         return NAMED[key].format_map(values)
-    row = STATUSES.get(key)
-    if row is None:
+    row = STATUSES.get(key) if isinstance(key, int) else None
+    if row is None or not values:
         return _plain_text(key)
     try:
         return row.sentence.format_map(values)
