@@ -75,10 +75,8 @@ class Counting:
             if not self.limiter.swallows_errors:
                 failure.retry_after = self._state.config.retry_after
                 raise refusal_of(failure, req) from failure.__cause__
-        except HTTPException:
-            raise
         except Exception as error:
-            if not self._goes_on_after(error, req):
+            if state.is_over_limit or not self._goes_on_after(error, req):
                 raise
         if may_fall_back and not self.counters.healthy:
             state.charges = []  # the storage has just failed: other limits hold

@@ -195,6 +195,7 @@ def test_a_429_comes_before_the_functions_that_want_a_principal(
         {"key_func": lambda: current_principal["sub"]},
         {"cost": lambda: current_principal["cost"]},
         {"exempt_when": lambda: current_principal["sub"] == "admin"},
+        {"key_func": lambda: request.headers.get("X-Team") or abort(400)},
     ],
 )
 def test_a_function_that_wants_a_principal_leaves_the_refusal_to_the_guard(
@@ -206,7 +207,7 @@ def test_a_function_that_wants_a_principal_leaves_the_refusal_to_the_guard(
     app.add_url_rule("/x", "x", requires_auth(rate_limit("1/hour", **options)(view_of())))
     client = app.test_client()
     assert statuses(client, "/x", 2) == [401, 401]
-    token = {"Authorization": "Bearer t"}
+    token = {"Authorization": "Bearer t", "X-Team": "a"}
     assert [client.get("/x", headers=token).status_code for _ in range(2)] == [200, 429]
 
 
