@@ -190,8 +190,8 @@ class Counters:
             return self.strategy.hit(quota.item, *charge.identifiers, cost=charge.cost)
         count = self._storage.incr(charge.key, quota.window, charge.cost)
         charge.remaining = remaining = quota.amount - count
-        if count == charge.cost:  # the first request of a window
-            self._remember(charge, time.time() + quota.window)
+        if count == charge.cost and self.is_remote and not quota.deduct_when:
+            self._remember(charge, time.time() + quota.window)  # the first request of a window
         if remaining < 0 and charge.cost > 1 and self.gives_back:
             self.give_back(charge)  # a smaller request may still be within the quota
         return remaining >= 0
@@ -245,12 +245,12 @@ class Counters:
         charge.reset = self.seconds_until(ends_at, quota.window)
 
     def _end_of(self, charge: Charge) -> float:
-        """Return when a window ends. That doesn't change, so the storage is asked once."""
+        """Return when a window ends. That doesn't change, so a remote storage is asked once."""
         ends_at = self._ends.get(charge.key, 0.0)
-        # A wait must be true, and another process may have forgotten the counter.
-        if ends_at <= time.time() or (charge.exceeded and self.is_remote):
+        if charge.exceeded or ends_at <= time.time():  # a wait must be true
             ends_at = self._storage.get_expiry(charge.key)
-            self._remember(charge, ends_at)
+            if self.is_remote:
+                self._remember(charge, ends_at)
         return ends_at
 
     def _remember(self, charge: Charge, ends_at: float) -> None:

@@ -177,6 +177,21 @@ def test_a_429_of_the_default_limit_knows_those_of_the_view(
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3540")
 
 
+def test_a_success_that_got_its_place_back_makes_no_window_longer(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    app = make_app(RATELIMIT_HEADERS_ENABLED=True)
+    limited = rate_limit("1/hour", deduct_when=lambda response: response.status_code == 401)
+    app.add_url_rule("/x", "x", limited(lambda: ("", int(request.args["status"]))))
+    client = app.test_client()
+    client.get("/x?status=200")
+    clock.now += 3000
+    answers = [client.get("/x?status=401") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [401, 429]
+    assert [answer.headers["RateLimit"] for answer in answers] == ['"x";r=0;t=600'] * 2
+    assert answers[1].headers["Retry-After"] == "600"
+
+
 def test_a_429_comes_before_the_functions_that_want_a_principal(
     make_app: Callable[..., Flask],
 ) -> None:
