@@ -52,7 +52,7 @@ def peer_app(uri: str = "memory://", *, has_fields: bool = True) -> Flask:
     return _add_views(app, limiter.limit)
 
 
-def _add_views(app: Flask, limit: Callable[[str], Callable[[Any], Any]]) -> Flask:
+def _add_views(app: Flask, limit: Callable[[Any], Callable[[Any], Any]]) -> Flask:
     def free() -> dict[str, int]:
         return _OK
 
@@ -62,12 +62,16 @@ def _add_views(app: Flask, limit: Callable[[str], Callable[[Any], Any]]) -> Flas
     def exceeded() -> dict[str, int]:
         return _OK
 
+    def by_plan() -> dict[str, int]:
+        return _OK
+
     def twice() -> dict[str, int]:
         return _OK
 
     app.add_url_rule("/free", "free", free)
     app.add_url_rule("/limited", "limited", limit(_MANY)(limited))
     app.add_url_rule("/exceeded", "exceeded", limit("1/year")(exceeded))
+    app.add_url_rule("/by-plan", "by_plan", limit(lambda: _MANY)(by_plan))
     app.add_url_rule("/twice", "twice", limit(f"{_MANY}; 100000000/minute")(twice))
     return app
 
@@ -92,6 +96,7 @@ def rows() -> list[Row]:
         Row("a view without limits", own, "/free", 200, "1.05"),
         Row("a limited view", own, "/limited", 200, "1.22"),
         Row("a 429", own, "/exceeded", 429, "1.45"),
+        Row("a limit that a function returns", own, "/by-plan", 200),
         Row("a view with the default limit", configured, "/free", 200, "1.22"),
         Row("with a default and an application limit", both, "/free", 200),
         *(

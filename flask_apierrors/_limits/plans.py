@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import NamedTuple
 
 from flask import Flask, Request
@@ -46,6 +47,8 @@ class Plans:
         self._is_first = is_first
         self._plans: dict[tuple[Declaration | str | int, str, str], Plan] = {}
         self._declarations: dict[tuple[str, str], tuple[Declaration, ...] | None] = {}
+        #: A function returns few limits, and to parse one takes longer than all the rest.
+        self._parse_once = lru_cache(1_024)(self._parse)
 
     def plan(self, source: Source, req: Request) -> Plan:
         """Return the plan of a source for a request."""
@@ -79,8 +82,13 @@ class Plans:
         if self._declared(place) is None:
             return ()
         if isinstance(source, Declaration):
-            return self._reader.parse(source.limit, place, **source.options)
+            limit = source.limit() if callable(source.limit) else source.limit
+            parse = self._parse if callable(source.options.get("scope")) else self._parse_once
+            return parse(source, limit, place)
         return self._reader.of_function(place, source)
+
+    def _parse(self, source: Declaration, limit: str | None, place: Place) -> tuple[Quota, ...]:
+        return self._reader.parse(limit, place, **source.options)
 
     def _before_view(self, place: Place) -> tuple[Quota, ...]:
         if not place.endpoint:
