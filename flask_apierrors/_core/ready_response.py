@@ -140,8 +140,8 @@ def is_error(response: Response) -> bool:
 
 def status_of(response: Response) -> int:
     """Return the status code."""
-    if is_whole(response):
-        return int(response._parts[1][:3])  # type: ignore[attr-defined]
+    if isinstance(response, ReadyResponse) and "response" not in vars(response):
+        return int(response._parts[1][:3])
     return response.status_code
 
 

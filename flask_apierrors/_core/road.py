@@ -83,10 +83,9 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
 
 def find_converter(exc: Exception, app: AppState) -> Converter | None:
     """Return the converter for the nearest class of an exception: the author's, or a library's."""
-    own = app.hooks.converters
+    own, for_libraries = app.hooks.converters, app.converters
     # An error of the contract may be one of a library, too, and needs no conversion.
-    for_libraries = {} if isinstance(exc, ApiError) else app.converters
-    if own or for_libraries:
+    if own or (for_libraries and not isinstance(exc, ApiError)):
         for cls in type(exc).__mro__:
             converter = own.get(cls) or for_libraries.get(cls)
             if converter is not None or cls is HTTPException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote
@@ -72,7 +73,8 @@ def _principal_key(req: Request, state: RequestState, address: str) -> str | Non
     refused.pop(address, None)
     if principal is None:
         if len(refused) >= _MAX_ADDRESSES:
-            refused.pop(next(iter(refused), ""), None)  # the oldest
+            with suppress(RuntimeError):  # another thread changed it
+                refused.pop(next(iter(refused), ""), None)  # the oldest
         refused[address] = time.monotonic() + REFUSAL_SECONDS
         return None
     is_name = isinstance(principal, str | int) and not isinstance(principal, bool)

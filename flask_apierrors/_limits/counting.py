@@ -21,7 +21,7 @@ from .fields import add_limit_fields
 from .flask_limiter import LimiterReader, Place
 from .plans import Plan, Plans, Source
 from .quotas import Charge, Counters, Quota
-from .refusals import StorageFailed, refuse
+from .refusals import QuotaExceeded, StorageFailed, refuse
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter, RequestLimit
@@ -63,7 +63,9 @@ class Counting:
         filters = self.limiter.filters
         try:
             plan = self.plans.in_fallback(req) if has_fallen_back else self.plans.plan(source, req)
-            if not plan.quotas or (filters and any(is_exempt() for is_exempt in filters)):
+            if not plan.quotas and (source is None or self.plans.declared(plan.place) is None):
+                return
+            if filters and any(is_exempt() for is_exempt in filters):
                 return
             if self._checks_processes:
                 self._check_processes(req)
@@ -76,7 +78,7 @@ class Counting:
                 failure.retry_after = self._state.config.retry_after
                 raise refusal_of(failure, req) from failure.__cause__
         except Exception as error:
-            if state.is_over_limit or not self._goes_on_after(error, req):
+            if isinstance(error, QuotaExceeded) or not self._goes_on_after(error, req):
                 raise
         if may_fall_back and not self.counters.healthy:
             state.charges = []  # the storage has just failed: other limits hold
@@ -91,6 +93,10 @@ class Counting:
 
         If the function wants a principal, the guard of the view refuses the request.
         """
+        from flask_limiter import RateLimitExceeded
+
+        if isinstance(error, RateLimitExceeded):
+            return False
         view = self._state.app.view_functions.get(req.endpoint or "")
         is_private = any(mark.authenticates for mark in marks_of_view(view, req.method))
         return (is_private and known_principal(req) is None) or self._swallows(error)
@@ -140,11 +146,11 @@ class Counting:
             if not is_within:
                 exceeded.append(charge)
         if exceeded:
-            if plan.others:
-                exceeded += self._exceeded_later(plan, charges, req, state)
             if not plan.is_plain:
                 for meta in self._meta_charges(exceeded, plan, req, state):
                     self.counters.take(meta)
+            if plan.others:
+                exceeded += self._exceeded_later(plan, charges, req, state)
             raise self._refusal(exceeded, self.limiter.on_breach, req, state)
 
     def _charges(
@@ -180,11 +186,13 @@ class Counting:
     ) -> list[Charge]:
         """Look at the other limits of the view: the client has to wait for all of them."""
         later: list[Charge] = []
+        counted = {charge.quota for charge in charges}
         try:
             for declaration in plan.others:
                 quotas = self.plans.plan(declaration, req).quotas
-                new = self._charges(quotas, plan.place, req, state)
-                later += _without_repetitions(new, charges + later)
+                if not counted.issuperset(quotas):
+                    new = self._charges(quotas, plan.place, req, state)
+                    later += _without_repetitions(new, charges + later)
         except Exception:
             return []  # a function of the author may want a principal, which is not verified yet
         charges += later
@@ -244,8 +252,8 @@ class Counting:
     def _complete(self, response: Response, state: RequestState) -> None:
         """Count what depends on the response, and tell the client what is left."""
         charges: list[Charge] = state.charges or []
-        has_fields = state.is_over_limit and field_of(response, "RateLimit") is not None
-        is_refusal = has_fields or (state.is_over_limit and status_of(response) == 429)
+        is_refusal = state.is_over_limit and status_of(response) == 429
+        has_fields = is_refusal and field_of(response, "RateLimit") is not None
         is_crash = state.rejection is not None and not isinstance(state.rejection, HTTPException)
         if is_crash and status_of(response) < 500:
             _logger.error("Verifying the credentials of a client failed", exc_info=state.rejection)

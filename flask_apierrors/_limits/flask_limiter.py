@@ -7,7 +7,6 @@ Every name that these two do not document stands here, and nowhere else in the p
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -27,8 +26,24 @@ if TYPE_CHECKING:
 _WRAPPED_BY = "__wrapper-limiter-instance"
 #: Keys that limit endpoints whose code has no limit.
 LIMITING_KEYS = ("RATELIMIT_DEFAULT", "RATELIMIT_APPLICATION", "RATELIMIT_IN_MEMORY_FALLBACK")
-#: How keys end whose value is true or false.
-_SWITCHES = ("ENABLED", "_ERRORS", "_BREACH", "_PER_METHOD")
+#: Keys whose value is true or false.
+_SWITCHES = (
+    "RATELIMIT_ENABLED",
+    "RATELIMIT_HEADERS_ENABLED",
+    "RATELIMIT_SWALLOW_ERRORS",
+    "RATELIMIT_FAIL_ON_FIRST_BREACH",
+    "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED",
+    "RATELIMIT_DEFAULTS_PER_METHOD",
+    "RATELIMIT_APPLICATION_PER_METHOD",
+)
+#: What decorators leave in a Limiter.
+_OF_DECORATORS = ("_request_filters", "_marked_for_limiting")
+_OF_DECORATORS_IN_MANAGER = (
+    "_decorated_limits",
+    "_blueprint_limits",
+    "_route_exemptions",
+    "_blueprint_exemptions",
+)
 
 
 # -- the Limiters of an app
@@ -67,12 +82,17 @@ def make_limiter(app: Flask, limiters: Limiters, decorators: Limiter | None) -> 
     :param decorators: A Limiter whose decorators hold for this one, too.
     :raises ValueError: for a storage or a strategy that cannot be right.
     """
+    from flask_limiter import Limiter
+
     from .memory import ProcessMemory
 
-    limiter = copy(decorators or make_decorators())
-    limiter.limit_manager = copy(limiter.limit_manager)  # the limits of the app are its own
-    limiter._key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
-    limiter._storage_uri, limiter._storage_options = f"{ProcessMemory.STORAGE_SCHEME[0]}://", {}
+    key_func = app.config.get("RATELIMIT_KEY_FUNC") or client_key
+    limiter = Limiter(key_func, storage_uri=f"{ProcessMemory.STORAGE_SCHEME[0]}://")
+    if decorators is not None:
+        for name in _OF_DECORATORS:
+            setattr(limiter, name, getattr(decorators, name))
+        for name in _OF_DECORATORS_IN_MANAGER:
+            setattr(limiter.limit_manager, name, getattr(decorators.limit_manager, name))
     # Flask-Limiter installs no hooks if the app has the Limiter already. Its hooks would look up
     # the limits for each request, even for a view without limits.
     set.add(limiters, limiter)
@@ -119,13 +139,15 @@ def check_config(config: Mapping[str, Any], by_endpoint: Mapping[str, str | None
     :param by_endpoint: ``APIERRORS_RATE_LIMITS``.
     :raises ValueError: for a limit that cannot be parsed, or a switch that is a text.
     """
-    for key, value in config.items():
-        # A text would always be on.
-        if key.startswith("RATELIMIT_") and key.endswith(_SWITCHES) and isinstance(value, str):
+    for key in _SWITCHES:
+        value = config.get(key)
+        if isinstance(value, str):  # it would always be on
             raise ValueError(
                 f"{key} = {value!r} is a text. Set it to True or False, and in an environment"
                 " variable to true or false."
             )
+    if not config.get("RATELIMIT_ENABLED", True):
+        return
     for key in (*LIMITING_KEYS, "RATELIMIT_META"):
         value = config.get(key)
         is_object = key == "RATELIMIT_META" and not isinstance(value, str)  # a MetaLimit
@@ -196,7 +218,7 @@ def guard_storage(limiter: Limiter, config: Mapping[str, Any]) -> None:
 
     uri = limiter._storage_uri or config.get("RATELIMIT_STORAGE_URI") or "memory://"
     storage: Storage = ProcessMemory()
-    if not uri.startswith("memory:"):
+    if urlsplit(uri).scheme != "memory":
         falls_back = bool(
             config.get("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
             or config.get("RATELIMIT_IN_MEMORY_FALLBACK")
@@ -288,7 +310,7 @@ class LimiterReader:
         quotas = self._quotas(own, place)
         for each in quotas:
             each.repeats = True
-        return by_window(quotas + self._quotas(default, place))
+        return by_window(self._quotas(default, place) + quotas)
 
     def of_view(self, place: Place) -> tuple[Quota, ...]:
         """Return the limits of a view with decorators of Flask-Limiter, which count them."""

@@ -71,7 +71,7 @@ class Plans:
         return source is not None or self._reader.varies()
 
     def _make_plan(self, source: Source, place: Place) -> Plan:
-        others = tuple(each for each in self._declared(place) or () if each is not source)
+        others = tuple(each for each in self.declared(place) or () if each is not source)
         quotas = self._quotas(source, place)
         is_plain = not self._reader.meta_limits and all(quota.is_plain for quota in quotas)
         return Plan(place, quotas, others, is_plain)
@@ -79,11 +79,11 @@ class Plans:
     def _quotas(self, source: Source, place: Place) -> tuple[Quota, ...]:
         if source is None:
             return self._before_view(place)
-        if self._declared(place) is None:
+        if self.declared(place) is None:
             return ()
         if isinstance(source, Declaration):
             limit = source.limit() if callable(source.limit) else source.limit
-            parse = self._parse if callable(source.options.get("scope")) else self._parse_once
+            parse = self._parse if source.has_varying_options else self._parse_once
             return parse(source, limit, place)
         return self._reader.of_function(place, source)
 
@@ -105,10 +105,10 @@ class Plans:
         if _is_static(self._state.app, place):
             return ()
         # As in Flask-Limiter, a declared limit replaces the default ones for its methods.
-        has_own = any(each.overrides_defaults for each in self._declared(place) or ())
+        has_own = any(each.overrides_defaults for each in self.declared(place) or ())
         return self._reader.before_view(place, has_own=has_own)
 
-    def _declared(self, place: Place) -> tuple[Declaration, ...] | None:
+    def declared(self, place: Place) -> tuple[Declaration, ...] | None:
         """Return each ``rate_limit`` of a view.
 
         :returns: ``None`` if configuration replaces what code declares, or ``exempt`` lifts it.
@@ -116,15 +116,15 @@ class Plans:
         key = place.endpoint, place.method
         if key not in self._declarations:
             view = self._state.app.view_functions.get(place.endpoint)
-            is_configured, _ = configured_limit(self._state.config.rate_limits, place.endpoint)
-            lifts = is_configured or self._reader.exempts(place)
+            limits = self._state.config.rate_limits if place.endpoint else {}
+            lifts = configured_limit(limits, place.endpoint)[0] or self._reader.exempts(place)
             self._declarations[key] = None if lifts else declarations_of(view, place.method)
         return self._declarations[key]
 
     def in_fallback(self, req: Request) -> Plan:
         """Return what limits every endpoint while the storage is down, unless nothing does."""
         plan = self.plan(None, req)
-        if plan.quotas or self._declared(plan.place) is not None:
+        if plan.quotas or self.declared(plan.place) is not None:
             return Plan(plan.place, self._reader.in_fallback(plan.place))
         return plan
 
@@ -134,7 +134,7 @@ class Plans:
         :raises Exception: if a function needs a request to return its limit.
         """
         quotas, varies = self._before_view(place), False
-        declarations = self._declared(place)
+        declarations = self.declared(place)
         if declarations is not None:
             quotas += self._reader.of_view(place)
         for declaration in declarations or ():
@@ -168,7 +168,8 @@ def check_endpoints(app: Flask, state: AppState) -> None:
 
     :raises ValueError: for an endpoint that does not exist.
     """
-    for endpoint in state.config.rate_limits:
+    is_enabled = app.config.get("RATELIMIT_ENABLED", True)
+    for endpoint in state.config.rate_limits if is_enabled else ():
         is_pattern = any(character in endpoint for character in "*?[")
         if endpoint not in app.view_functions and not is_pattern:
             close = difflib.get_close_matches(endpoint, app.view_functions, n=1)

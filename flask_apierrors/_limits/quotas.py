@@ -56,6 +56,8 @@ class Quota:
         self.prefix = (key_prefix,) if key_prefix else ()
         #: The limit in words: ``10 per 1 second``.
         self.text = limit_text(self.item)
+        #: The limit as `limits` writes it: ``10 per 1 second``, too, but without a plural.
+        self.item_text = str(self.item)
         self.amount = self.item.amount
         #: The length of the window in seconds.
         self.window = self.item.get_expiry()
@@ -247,7 +249,7 @@ class Counters:
     def _end_of(self, charge: Charge) -> float:
         """Return when a window ends. That doesn't change, so a remote storage is asked once."""
         ends_at = self._ends.get(charge.key, 0.0)
-        if charge.exceeded or ends_at <= time.time():  # a wait must be true
+        if ends_at <= time.time():
             ends_at = self._storage.get_expiry(charge.key)
             if self.is_remote:
                 self._remember(charge, ends_at)
@@ -255,7 +257,7 @@ class Counters:
 
     def _remember(self, charge: Charge, ends_at: float) -> None:
         if len(self._ends) >= _MAX_ENDS:
-            self._ends.pop(next(iter(self._ends), ""), None)
+            self._ends.clear()
         self._ends[charge.key] = ends_at
 
     def measure_exceeded(self, charge: Charge) -> None:
@@ -265,7 +267,8 @@ class Counters:
             if charge.cost > charge.quota.amount:
                 pass
             elif self._is_fixed:
-                charge.reset = self.seconds_until(self._end_of(charge), window) or 1
+                ends_at = self._storage.get_expiry(charge.key)  # a wait must be true
+                charge.reset = self.seconds_until(ends_at, window) or 1
             elif charge.cost > 1:
                 # The storage knows when one place is free again, but this request takes several.
                 charge.reset = window * (1 if self._is_moving else 2)

@@ -33,9 +33,17 @@ class Declaration:
         return bool(self.options.get("override_defaults", True))
 
     @property
+    def has_varying_options(self) -> bool:
+        """Whether the scope or a meta limit can differ from request to request."""
+        meta_limits = self.options.get("meta_limits") or ()
+        return callable(self.options.get("scope")) or not all(
+            isinstance(each, str) for each in meta_limits
+        )
+
+    @property
     def varies(self) -> bool:
-        """Whether the limit, or its scope, can differ from request to request."""
-        return callable(self.limit) or callable(self.options.get("scope"))
+        """Whether the limit, or an option, can differ from request to request."""
+        return callable(self.limit) or self.has_varying_options
 
     def holds_for(self, method: str) -> bool:
         """Return whether the limit applies to a method."""

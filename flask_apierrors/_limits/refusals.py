@@ -79,7 +79,10 @@ def refuse(exceeded: list[Charge], charges: list[Charge]) -> QuotaExceeded:
 
     :param charges: What the request took from all of its quotas.
     """
-    slowest, quota = slowest_of(exceeded), exceeded[0].quota
+    quota = exceeded[0].quota
+    if len(charges) > 1:  # the view may have gone on after another one
+        exceeded = [charge for charge in charges if charge.exceeded]
+    slowest = slowest_of(exceeded)
     # A client over its limit asks often, and within a second the answer is the same.
     description: Description | None = quota.description
     if len(charges) > 1 or description is None or description.seconds != slowest.reset:
@@ -90,7 +93,7 @@ def refuse(exceeded: list[Charge], charges: list[Charge]) -> QuotaExceeded:
     message = (message() if callable(message) else message) or None
     exc: Any = quota_exceeded(description, message, _exceeded_class())
     # What a handler of Flask-Limiter's exception reads.
-    exc.limit, exc.description = quota.limit, message or quota.text
+    exc.limit, exc.description = quota.limit, message or quota.item_text
     return exc  # type: ignore[no-any-return]
 
 
@@ -108,8 +111,8 @@ def _exceeded_class() -> Any:
 
 
 def convert(exc: RateLimitExceeded) -> HTTPException:
-    """Convert the 429 that an author raises, unless it has a response."""
-    if exc.response is not None:
+    """Convert the 429 that an author raises, unless it has a response or is ours."""
+    if exc.response is not None or isinstance(exc, QuotaExceeded):
         return exc
     limit = exc.limit
     message = exc.description if limit.error_message else None

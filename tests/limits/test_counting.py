@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Blueprint, Flask, Response, abort, make_response, request
 from flask.views import MethodView
-from flask_limiter import ExemptionScope, Limiter, MetaLimit
+from flask_limiter import ExemptionScope, Limiter, MetaLimit, RateLimitExceeded
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from flask_apierrors import ApiErrors, current_principal, rate_limit, requires_auth
@@ -754,3 +754,116 @@ def test_a_429_of_another_limit_is_no_failure(
     answers = [client.get("/x") for _ in range(9)]
     assert [answer.status_code for answer in answers] == [200, 200] + [429] * 7
     assert int(answers[-1].headers["Retry-After"]) <= 60
+
+
+# -- what a request finds beside the limit that refuses it
+
+
+def test_what_was_counted_for_the_address_is_not_counted_for_its_owner(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: token if token.startswith("u") else None)
+    app = make_app(errors)
+    app.add_url_rule("/x", "x", rate_limit("1/hour")(rate_limit("9/minute")(lambda: "ok")))
+    client = app.test_client()
+    answers = [client.get("/x", headers={"Authorization": f"Bearer {t}"}) for t in ("u", "b", "u")]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["RateLimit-Policy"] == '"x";q=9;w=60, "x-2";q=1;w=3600'
+
+
+def test_a_function_of_a_counted_limit_is_called_once(make_app: Callable[..., Flask]) -> None:
+    calls: list[str] = []
+
+    def key() -> str:
+        calls.append("key")
+        return "all"
+
+    app = make_app()
+    view = rate_limit("1/hour")(rate_limit("9/minute", key_func=key)(lambda: "ok"))
+    app.add_url_rule("/x", "x", view)
+    client = app.test_client()
+    assert statuses(client, "/x", 2) == [200, 429]
+    assert len(calls) == 2
+
+
+def test_a_meta_limit_counts_only_the_limits_that_a_request_reached(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    app = make_app()
+    long = rate_limit("1/hour", meta_limits=["1/day"])
+    app.add_url_rule("/x", "x", long(rate_limit("1/minute", cost=lambda: 1)(lambda: "ok")))
+    client = app.test_client()
+    assert statuses(client, "/x", 2) == [200, 429]
+    clock.now += 3700
+    assert statuses(client, "/x", 1) == [200]
+
+
+def test_a_refusal_after_one_that_the_view_caught_names_the_longer_wait(
+    make_app: Callable[..., Flask], clock: Clock
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_HEADERS_ENABLED=True)
+
+    @app.get("/x")
+    def view() -> str:
+        try:
+            with errors.limiter.limit("1/hour"):
+                pass
+        except RateLimitExceeded:
+            pass
+        with errors.limiter.limit("1/minute"):
+            return "ok"
+
+    client = app.test_client()
+    client.get("/x")
+    headers = client.get("/x").headers
+    assert (headers["Retry-After"], headers["RateLimit"]) == ("3600", '"view";r=0;t=3600')
+    assert headers["X-RateLimit-Limit"] == "1"
+
+
+@pytest.mark.parametrize("is_caught", [False, True])
+def test_what_fails_after_a_limit_was_exceeded_is_swallowed_too(
+    make_app: Callable[..., Flask], is_caught: bool
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_SWALLOW_ERRORS=True)
+
+    def fail() -> str:
+        raise RuntimeError
+
+    @app.get("/x")
+    def view() -> str:
+        try:
+            with errors.limiter.limit("1/minute", error_message=None if is_caught else fail):
+                pass
+        except RateLimitExceeded:
+            pass
+        with errors.limiter.limit("9/minute", key_func=fail):
+            return "ok"
+
+    assert statuses(app.test_client(), "/x", 3) == [200] * 3
+
+
+def test_without_a_limit_for_a_request_its_credentials_are_verified_all_the_same(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = ApiErrors()
+
+    @errors.verify_token
+    def verify(token: str) -> str | None:
+        if token == "crash":
+            raise RuntimeError("database down")
+        return token if token == "u" else None
+
+    app = make_app(errors)
+    app.add_url_rule("/plan", "plan", rate_limit(lambda who: "9/day" if who else None)(view_of()))
+    app.add_url_rule("/x", "x", rate_limit("1/minute")(view_of()))
+    client = app.test_client()
+
+    def ask(path: str, token: str) -> int:
+        return client.get(path, headers={"Authorization": f"Bearer {token}"}).status_code
+
+    assert ask("/plan", "crash") == 200
+    assert "Verifying the credentials of a client failed" in caplog.text
+    assert [ask("/x", "bad"), ask("/plan", "u"), ask("/x", "u")] == [200] * 3

@@ -132,8 +132,8 @@ UNDOCUMENTED = {
         _swallow_errors limit_manager
     """,
     "flask_limiter.Limiter.limit_manager": """
-        _application_limits _blueprint_limits _default_limits _endpoint_hints _route_exemptions
-        application_limits decorated_limits
+        _application_limits _blueprint_exemptions _blueprint_limits _decorated_limits
+        _default_limits _endpoint_hints _route_exemptions application_limits decorated_limits
         exemption_scope resolve_limits
     """,
     "flask_limiter.Limiter.limit": "limit_provider",

@@ -131,6 +131,31 @@ def test_none_lifts_the_limits_of_the_time_without_a_storage_too(
     assert statuses(client, "/free", 3) == [200] * 3
 
 
+def test_a_pattern_for_all_endpoints_lifts_nothing_from_unknown_urls(
+    make_app: Callable[..., Flask],
+) -> None:
+    pytest.importorskip("redis")
+    client = make_app(
+        APIERRORS_RATE_LIMITS={"*": "100/minute"},
+        RATELIMIT_STORAGE_URI="redis://127.0.0.1:1",
+        RATELIMIT_IN_MEMORY_FALLBACK="1/minute",
+    ).test_client()
+    client.get("/static/x")  # finds out that the storage is away
+    assert statuses(client, "/nowhere", 2) == [404, 429]
+
+
+def test_of_equal_windows_the_default_limit_comes_first(make_app: Callable[..., Flask]) -> None:
+    errors = ApiErrors()
+    app = make_app(errors, RATELIMIT_DEFAULT="5/minute")
+    with app.app_context():
+        own = errors.limiter.limit("1/minute", override_defaults=False, scope="own")
+    app.add_url_rule("/x", "x", own(lambda: "ok"))
+    client = app.test_client()
+    client.get("/x")
+    policy = client.get("/x").headers["RateLimit-Policy"]
+    assert policy == '"x";q=5;w=60, "x:own";q=1;w=60'
+
+
 def test_an_unknown_endpoint_fails_each_request_with_the_remedy(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:

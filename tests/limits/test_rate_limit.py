@@ -375,3 +375,24 @@ def test_a_limit_function_may_refuse_by_itself(make_app: Callable[..., Flask]) -
 def test_a_function_without_a_signature_gets_no_argument(make_app: Callable[..., Flask]) -> None:
     client = app_with_plans(make_app, partial(next, iter(["1/minute"] * 2)), is_private=False)
     assert ask(client, None, 2) == [200, 429]
+
+
+def test_the_meta_limits_of_a_limit_may_differ_from_client_to_client(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app()
+
+    def meta() -> str:
+        return "1/day" if request.args["plan"] == "free" else "100/day"
+
+    for name, limit in (("text", "1/minute"), ("function", lambda: "1/minute")):
+        limited = rate_limit(limit, key_func=lambda: request.args["plan"], meta_limits=[meta])
+        app.add_url_rule(f"/{name}", name, limited(lambda: "ok"))
+    client = app.test_client()
+    for path in ("/text", "/function"):
+        waits = {
+            plan: [client.get(f"{path}?plan={plan}").headers.get("Retry-After") for _ in range(3)]
+            for plan in ("pro", "free")
+        }
+        assert waits["pro"] == [None, "60", "60"]
+        assert waits["free"][2] not in (None, "60"), "a day"

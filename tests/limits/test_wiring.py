@@ -325,3 +325,41 @@ def test_a_limiter_of_the_author_counts_in_each_of_its_apps(make_app: Callable[.
         app.add_url_rule("/x", "x", lambda: "x")
         limiter.init_app(app)
         assert statuses(app.test_client(), "/x", 2) == [200, 429]
+
+
+def test_a_limited_function_of_one_app_lifts_no_default_of_another(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    limiter = errors.limiter
+    first, second = make_app(errors), make_app(errors, RATELIMIT_DEFAULT="1/minute")
+    with first.app_context():
+
+        @errors.limiter.limit("5/minute")
+        def helper() -> str:
+            return "ok"
+
+    first.add_url_rule("/", "index", lambda: helper())
+    second.add_url_rule("/", "index", lambda: "ok")
+    assert limiter is not first.extensions["apierrors"].rate_limits.limiter
+    assert statuses(first.test_client(), "/", 1) == [200]
+    assert statuses(second.test_client(), "/", 2) == [200, 429]
+
+
+def test_decorators_still_count_if_a_limiter_of_the_author_follows(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    assert errors.limiter.enabled, "a Limiter for modules"
+    app = make_app(errors)
+    with app.app_context():
+        app.add_url_rule("/x", "x", errors.limiter.limit("1/minute")(lambda: "ok"))
+    Limiter(get_remote_address, app=app, storage_uri="memory://")
+    assert statuses(app.test_client(), "/x", 2) == [200, 429]
+
+
+def test_limits_that_are_off_are_not_checked(make_app: Callable[..., Flask]) -> None:
+    limits = {"nope": "1/minute", "index": "bad"}
+    app = make_app(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="bad", APIERRORS_RATE_LIMITS=limits)
+    app.add_url_rule("/", "index", lambda: "ok")
+    assert statuses(app.test_client(), "/", 2) == [200, 200]
