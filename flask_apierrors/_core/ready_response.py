@@ -147,7 +147,7 @@ def status_of(response: Response) -> int:
 
 def field_of(response: Response, name: str) -> str | None:
     """Return the value of the first field of a name."""
-    if not is_ready(response):
+    if not isinstance(response, ReadyResponse) or "headers" in vars(response):
         return response.headers.get(name)
     name = name.lower()
     for field, value in response._parts[2]:
