@@ -146,11 +146,12 @@ class Counting:
             if not is_within:
                 exceeded.append(charge)
         if exceeded:
+            later = self._exceeded_later(plan, charges, req, state) if plan.others else []
             if not plan.is_plain:
-                for meta in self._meta_charges(exceeded, plan, req, state):
+                reached = exceeded if self.limiter.stops_at_first_breach else exceeded + later
+                for meta in self._meta_charges(reached, plan, req, state):
                     self.counters.take(meta)
-            if plan.others:
-                exceeded += self._exceeded_later(plan, charges, req, state)
+            exceeded += later
             raise self._refusal(exceeded, self.limiter.on_breach, req, state)
 
     def _charges(

@@ -787,16 +787,17 @@ def test_a_function_of_a_counted_limit_is_called_once(make_app: Callable[..., Fl
     assert len(calls) == 2
 
 
-def test_a_meta_limit_counts_only_the_limits_that_a_request_reached(
-    make_app: Callable[..., Flask], clock: Clock
+@pytest.mark.parametrize(("stops", "status"), [(True, 200), (False, 429)])
+def test_a_meta_limit_counts_the_limits_that_a_request_reached(
+    make_app: Callable[..., Flask], clock: Clock, stops: bool, status: int
 ) -> None:
-    app = make_app()
+    app = make_app(RATELIMIT_FAIL_ON_FIRST_BREACH=stops)
     long = rate_limit("1/hour", meta_limits=["1/day"])
     app.add_url_rule("/x", "x", long(rate_limit("1/minute", cost=lambda: 1)(lambda: "ok")))
     client = app.test_client()
     assert statuses(client, "/x", 2) == [200, 429]
     clock.now += 3700
-    assert statuses(client, "/x", 1) == [200]
+    assert statuses(client, "/x", 1) == [status]
 
 
 def test_a_refusal_after_one_that_the_view_caught_names_the_longer_wait(
