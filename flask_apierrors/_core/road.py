@@ -84,14 +84,18 @@ def error_response(exc: Exception, req: Request, app: AppState) -> Any:
 def find_converter(exc: Exception, app: AppState) -> Converter | None:
     """Return the converter for the nearest class of an exception: the author's, or a library's."""
     own, for_libraries = app.hooks.converters, app.converters
-    # An error of the contract may be one of a library, too, and needs no conversion.
-    if own or (for_libraries and not isinstance(exc, ApiError)):
+    if own or for_libraries:
         for cls in type(exc).__mro__:
             converter = own.get(cls) or for_libraries.get(cls)
             if converter is not None or cls is HTTPException:
                 # A missing form field is an HTTPException before it is a KeyError.
-                return converter
+                return None if converter is keep else converter
     return None
+
+
+def keep(exc: Exception) -> Exception:
+    """Return an exception: the converter of a library's that is one of the contract, too."""
+    return exc
 
 
 def run_converter(converter: Converter, exc: Exception, app: AppState) -> Exception | Response:

@@ -160,7 +160,7 @@ def text_of(
     """
     key, values = sentence.key, sentence.values
     if not messages:
-        return str(sentence)
+        return sentence._text or str(sentence)
     values = {
         name: text_of(value, messages) if isinstance(value, Sentence) else value
         for name, value in values.items()

@@ -78,7 +78,7 @@ class Counting:
                 failure.retry_after = self._state.config.retry_after
                 raise refusal_of(failure, req) from failure.__cause__
         except Exception as error:
-            if isinstance(error, QuotaExceeded) or not self._goes_on_after(error, req):
+            if isinstance(error, QuotaExceeded) or not self._goes_on_after(error, req, state):
                 raise
         if may_fall_back and not self.counters.healthy:
             state.charges = []  # the storage has just failed: other limits hold
@@ -88,7 +88,7 @@ class Counting:
         if self._state.rate_limits.refused:
             verify_counted(req, state)
 
-    def _goes_on_after(self, error: Exception, req: Request) -> bool:
+    def _goes_on_after(self, error: Exception, req: Request, state: RequestState) -> bool:
         """Whether a request goes on after an error of an author's function that returns limits.
 
         If the function wants a principal, the guard of the view refuses the request.
@@ -99,7 +99,8 @@ class Counting:
             return False
         view = self._state.app.view_functions.get(req.endpoint or "")
         is_private = any(mark.authenticates for mark in marks_of_view(view, req.method))
-        return (is_private and known_principal(req) is None) or self._swallows(error)
+        wants_principal = not state.is_over_limit and is_private and known_principal(req) is None
+        return wants_principal or self._swallows(error)
 
     def _swallows(self, error: Exception, what: str = "Failed to rate limit") -> bool:
         """Whether the app wants to go on after an error, which then is only logged."""
@@ -129,7 +130,12 @@ class Counting:
         if charges:
             new = _without_repetitions(new, charges)
         charges += new
-        if not plan.is_plain or state.rejection is not None or self.limiter.legacy_field_names:
+        has_to_complete = bool(self.limiter.legacy_field_names)
+        if state.rejection is not None:
+            has_to_complete |= not isinstance(state.rejection, HTTPException)  # a crash
+        if not plan.is_plain:
+            has_to_complete |= any(charge.quota.deduct_when for charge in new)
+        if has_to_complete:
             state.complete = state.complete or self._complete
         if not plan.is_plain:
             for meta in self._meta_charges(new, plan, req, state):
@@ -147,8 +153,8 @@ class Counting:
                 exceeded.append(charge)
         if exceeded:
             later = self._exceeded_later(plan, charges, req, state) if plan.others else []
-            if not plan.is_plain:
-                reached = exceeded if self.limiter.stops_at_first_breach else exceeded + later
+            reached = exceeded if self.limiter.stops_at_first_breach else exceeded + later
+            if not plan.is_plain or len(reached) > len(exceeded):
                 for meta in self._meta_charges(reached, plan, req, state):
                     self.counters.take(meta)
             exceeded += later
@@ -163,13 +169,13 @@ class Counting:
         for quota in quotas:
             if not quota.is_plain and not quota.holds_for(place.method):
                 continue
-            cost = 1 if quota.is_plain else quota.cost_of_request()
             client = None
             if quota.key_func and quota.key_func is not default_func:
                 client = _client_of_key(quota.key_func, "key_func:")
             if client is None and not default:
                 own = default_func and _client_of_key(default_func)
                 default = own or client_of(req, state)
+            cost = 1 if quota.is_plain else quota.cost_of_request()
             charges.append(Charge(quota, client or default, cost, self.counters))
         return charges
 
@@ -253,7 +259,10 @@ class Counting:
     def _complete(self, response: Response, state: RequestState) -> None:
         """Count what depends on the response, and tell the client what is left."""
         charges: list[Charge] = state.charges or []
-        is_refusal = state.is_over_limit and status_of(response) == 429
+        is_refusal = False
+        if state.is_over_limit and status_of(response) == 429:
+            for charge in charges:
+                is_refusal |= charge.exceeded
         has_fields = is_refusal and field_of(response, "RateLimit") is not None
         is_crash = state.rejection is not None and not isinstance(state.rejection, HTTPException)
         if is_crash and status_of(response) < 500:

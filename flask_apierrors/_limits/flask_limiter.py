@@ -347,12 +347,12 @@ class LimiterReader:
         )
         return any(callable(group.limit_provider) or callable(group.scope) for group in groups)
 
-    def parse(self, limit: str | None, place: Place, **options: Any) -> tuple[Quota, ...]:
+    def parse(self, limit: str, place: Place, **options: Any) -> tuple[Quota, ...]:
         """Return the limits in a text.
 
         :param options: The options of ``Limiter.limit``.
         """
-        return self._quotas(self._limiter.limit(limit or "", **options), place)
+        return self._quotas(self._limiter.limit(limit, **options), place)
 
     def _quotas(self, limits: Iterable[RuntimeLimit], place: Place) -> tuple[Quota, ...]:
         return by_window(self._quota(limit, place) for limit in limits)

@@ -82,12 +82,12 @@ class Plans:
         if self.declared(place) is None:
             return ()
         if isinstance(source, Declaration):
-            limit = source.limit() if callable(source.limit) else source.limit
+            limit = (source.limit() if callable(source.limit) else source.limit) or ""
             parse = self._parse if source.has_varying_options else self._parse_once
             return parse(source, limit, place)
         return self._reader.of_function(place, source)
 
-    def _parse(self, source: Declaration, limit: str | None, place: Place) -> tuple[Quota, ...]:
+    def _parse(self, source: Declaration, limit: str, place: Place) -> tuple[Quota, ...]:
         return self._reader.parse(limit, place, **source.options)
 
     def _before_view(self, place: Place) -> tuple[Quota, ...]:

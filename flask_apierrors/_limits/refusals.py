@@ -91,14 +91,14 @@ def refuse(exceeded: list[Charge], charges: list[Charge]) -> QuotaExceeded:
         quota.description = None if len(charges) > 1 else description
     message = quota.limit.error_message
     message = (message() if callable(message) else message) or None
-    exc: Any = quota_exceeded(description, message, _exceeded_class())
+    exc: Any = quota_exceeded(description, message, exceeded_class())
     # What a handler of Flask-Limiter's exception reads.
     exc.limit, exc.description = quota.limit, message or quota.item_text
     return exc  # type: ignore[no-any-return]
 
 
 @cache
-def _exceeded_class() -> Any:
+def exceeded_class() -> Any:
     """Return a class that is Flask-Limiter's exception, too, for the handlers of an author."""
     from flask_limiter import RateLimitExceeded
 
@@ -111,8 +111,8 @@ def _exceeded_class() -> Any:
 
 
 def convert(exc: RateLimitExceeded) -> HTTPException:
-    """Convert the 429 that an author raises, unless it has a response or is ours."""
-    if exc.response is not None or isinstance(exc, QuotaExceeded):
+    """Convert the 429 that an author raises, unless it has a response."""
+    if exc.response is not None:
         return exc
     limit = exc.limit
     message = exc.description if limit.error_message else None

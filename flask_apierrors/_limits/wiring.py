@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, has_app_context
 
 from .._core.hooks import Hooks
+from .._core.road import keep
 from .._core.state import AppState, app_state, current_flask, current_request, request_state
 from .counting import Counting
 from .flask_limiter import (
@@ -25,7 +26,7 @@ from .flask_limiter import (
 from .plans import check_endpoints
 from .quotas import Counters, Quota
 from .rate_limit import declarations_of
-from .refusals import convert
+from .refusals import convert, exceeded_class
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -121,6 +122,7 @@ class RateLimits:
         from flask_limiter import RateLimitExceeded
 
         self._state.converters[RateLimitExceeded] = convert
+        self._state.converters[exceeded_class()] = keep
         if limiter.enabled:
             is_first = self.limiter is None
             self._countings[limiter] = Counting(limiter, self._state, is_first=is_first)

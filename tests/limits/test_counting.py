@@ -794,10 +794,20 @@ def test_a_meta_limit_counts_the_limits_that_a_request_reached(
     app = make_app(RATELIMIT_FAIL_ON_FIRST_BREACH=stops)
     long = rate_limit("1/hour", meta_limits=["1/day"])
     app.add_url_rule("/x", "x", long(rate_limit("1/minute", cost=lambda: 1)(lambda: "ok")))
+    app.add_url_rule("/y", "y", long(rate_limit("1/minute")(lambda: "ok")))
     client = app.test_client()
-    assert statuses(client, "/x", 2) == [200, 429]
-    clock.now += 3700
-    assert statuses(client, "/x", 1) == [status]
+    for path in ("/x", "/y"):
+        client.application.extensions["apierrors"].rate_limits.counters.strategy.storage.reset()
+        assert statuses(client, path, 2) == [200, 429]
+        clock.now += 3700
+        assert statuses(client, path, 1) == [status]
+
+
+def test_the_client_is_asked_for_before_the_cost(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    limited = rate_limit("9/minute", key_func=lambda: abort(400), cost=lambda: abort(403))
+    app.add_url_rule("/x", "x", limited(lambda: "ok"))
+    assert statuses(app.test_client(), "/x", 1) == [400]
 
 
 def test_a_refusal_after_one_that_the_view_caught_names_the_longer_wait(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import pytest
-from flask import Blueprint, Flask, Response, make_response, request
+from flask import Blueprint, Flask, Response, abort, make_response, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import TooManyRequests
 
-from flask_apierrors import ApiError, ApiErrors, rate_limit
+from flask_apierrors import ApiError, ApiErrors, rate_limit, requires_auth
 from tests.conftest import Clock, limited_app, statuses
 
 
@@ -284,3 +285,36 @@ def test_an_error_message_may_be_a_function(make_app: Callable[..., Flask]) -> N
     client = app.test_client()
     client.get("/x")
     assert client.get("/x").json == {"error": "Slow down."}
+
+
+@pytest.mark.parametrize("option", ["on_breach", "error_message"])
+def test_what_a_function_for_a_429_raises_is_the_answer_to_everyone(
+    make_app: Callable[..., Flask], option: str
+) -> None:
+    errors = ApiErrors()
+    errors.verify_token(lambda token: None)
+    app = make_app(errors)
+    options: dict[str, Any] = {option: lambda *_: abort(403)}
+    app.add_url_rule("/x", "x", requires_auth(rate_limit("1/minute", **options)(lambda: "ok")))
+    assert statuses(app.test_client(), "/x", 2) == [401, 403]
+
+
+def test_a_429_of_the_views_own_is_no_refusal_after_one_that_it_caught(
+    make_app: Callable[..., Flask],
+) -> None:
+    errors = ApiErrors()
+    app = make_app(errors)
+    costs = iter([3, 1])
+
+    @errors.limiter.limit("2/minute", cost=lambda: next(costs))
+    def function() -> None: ...
+
+    @app.get("/x")
+    def view() -> tuple[str, int]:
+        with suppress(RateLimitExceeded):
+            function()
+        function()
+        return "mine", 429
+
+    headers = app.test_client().get("/x").headers
+    assert "RateLimit" not in headers

@@ -363,3 +363,15 @@ def test_limits_that_are_off_are_not_checked(make_app: Callable[..., Flask]) -> 
     app = make_app(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="bad", APIERRORS_RATE_LIMITS=limits)
     app.add_url_rule("/", "index", lambda: "ok")
     assert statuses(app.test_client(), "/", 2) == [200, 200]
+
+
+def test_of_two_limiters_each_may_have_the_fields(make_app: Callable[..., Flask]) -> None:
+    first = Limiter(get_remote_address, key_prefix="1", storage_uri="memory://")
+    second = Limiter(
+        get_remote_address, key_prefix="2", storage_uri="memory://", headers_enabled=True
+    )
+    app = make_app()
+    for limiter in (first, second):
+        limiter.init_app(app)
+    app.add_url_rule("/x", "x", first.limit("5/minute")(second.limit("9/minute")(lambda: "ok")))
+    assert "RateLimit" in app.test_client().get("/x").headers
