@@ -23,6 +23,9 @@ from .signals import error_answered, note_exception
 from .state import AppState, app_state, current_flask, current_request, request_state
 from .validation import Validator
 
+#: Stands for the converter of a library's exception that is one of the contract, too: it is kept.
+KEEP: Any = object()
+
 
 def handle(exc: Exception, app: AppState) -> Any:
     """Answer an exception: this is what Flask's error handlers call.
@@ -89,13 +92,8 @@ def find_converter(exc: Exception, app: AppState) -> Converter | None:
             converter = own.get(cls) or for_libraries.get(cls)
             if converter is not None or cls is HTTPException:
                 # A missing form field is an HTTPException before it is a KeyError.
-                return None if converter is keep else converter
+                return None if converter is KEEP else converter
     return None
-
-
-def keep(exc: Exception) -> Exception:
-    """Return an exception: the converter of a library's that is one of the contract, too."""
-    return exc
 
 
 def run_converter(converter: Converter, exc: Exception, app: AppState) -> Exception | Response:

@@ -233,10 +233,12 @@ class Counting:
             self.limiter.publish(charges)
         response = self._response_of_author(exceeded, on_breach) if is_breach_handled else None
         if response is None and self._state.config.covers(req.path):
-            return refusal_of(refuse(exceeded, charges), req)
-        from flask_limiter import RateLimitExceeded
+            exc: HTTPException = refuse(exceeded, charges)
+        else:
+            from flask_limiter import RateLimitExceeded
 
-        return refusal_of(RateLimitExceeded(exceeded[0].quota.limit, response=response), req)
+            exc = RateLimitExceeded(exceeded[0].quota.limit, response=response)
+        return refusal_of(exc, req) if req.method == "OPTIONS" else exc
 
     def _response_of_author(
         self, exceeded: list[Charge], on_breach: OnBreach | None

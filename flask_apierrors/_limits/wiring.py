@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, has_app_context
 
 from .._core.hooks import Hooks
-from .._core.road import keep
+from .._core.road import KEEP
 from .._core.state import AppState, app_state, current_flask, current_request, request_state
 from .counting import Counting
 from .flask_limiter import (
@@ -122,7 +122,7 @@ class RateLimits:
         from flask_limiter import RateLimitExceeded
 
         self._state.converters[RateLimitExceeded] = convert
-        self._state.converters[exceeded_class()] = keep
+        self._state.converters[exceeded_class()] = KEEP
         if limiter.enabled:
             is_first = self.limiter is None
             self._countings[limiter] = Counting(limiter, self._state, is_first=is_first)
