@@ -146,9 +146,7 @@ def _draft_of_http_exception(exc: HTTPException, status: int, req: Request, app:
     if isinstance(exc, ApiError):
         text = vars(exc).get("_sentence") or text
         if exc.type:
-            title = exc.title or status_title(status)
-            is_plain = type(title) is str and title.isascii()
-            draft = Draft(status, exc.type, title if is_plain else as_text(title))
+            draft = Draft(status, exc.type, as_text(exc.title or status_title(status)))
             draft.text = exc._sentence or Sentence("titled", title=draft.title)
         else:
             draft = Draft(status)
