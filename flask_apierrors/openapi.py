@@ -162,7 +162,7 @@ class _Failure(NamedTuple):
     status: int
     entries: tuple[Entry, ...]
     #: Whether the response has the fields of a rate limit.
-    is_limited: bool
+    has_fields: bool
 
     @property
     def name(self) -> str:
@@ -172,7 +172,7 @@ class _Failure(NamedTuple):
         """
         titles = (entry.code.replace("-", " ").title() for entry in self.entries)
         name = "-".join(re.sub(r"[^A-Za-z0-9_]", "", title) for title in titles)
-        return f"{name}.limited" if self.is_limited else name
+        return f"{name}.limited" if self.has_fields else name
 
 
 class _Errors:
@@ -347,7 +347,7 @@ class _Errors:
         """Add the response to all other methods, for which OpenAPI has no place."""
         for error in operations[0].errors:
             if error.cause == "method":
-                failure = _Failure(error.status, (self._entries[error.code],), is_limited=False)
+                failure = _Failure(error.status, (self._entries[error.code],), has_fields=False)
                 item["x-method-not-allowed"] = self._complete_response(None, failure)
 
     # -- components
@@ -397,7 +397,7 @@ class _Errors:
                 headers[name] = self._add_header(self._fields.get(name, own[name]), required=True)
             else:
                 headers[name] = _header(own[name], required=False)
-        return headers | (self._limit_headers() if failure.is_limited else {})
+        return headers | (self._limit_headers() if failure.has_fields else {})
 
     def _common_headers(self) -> _Object:
         return {
