@@ -89,7 +89,7 @@ class Counting:
             verify_counted(req, state)
 
     def _goes_on_after(self, error: Exception, req: Request, state: RequestState) -> bool:
-        """Whether a request goes on after an error of an author's function that returns limits.
+        """Whether a request goes on after an error of an author's function, such as that of a key.
 
         If the function wants a principal, the guard of the view refuses the request.
         """
@@ -132,7 +132,7 @@ class Counting:
         charges += new
         has_to_complete = bool(self.limiter.legacy_field_names)
         if state.rejection is not None:
-            has_to_complete |= not isinstance(state.rejection, HTTPException)  # a crash
+            has_to_complete |= _is_crash(state.rejection)
         if not plan.is_plain:
             has_to_complete |= any(charge.quota.deduct_when for charge in new)
         if has_to_complete:
@@ -238,7 +238,7 @@ class Counting:
             from flask_limiter import RateLimitExceeded
 
             exc = RateLimitExceeded(exceeded[0].quota.limit, response=response)
-        return refusal_of(exc, req) if req.method == "OPTIONS" else exc
+        return refusal_of(exc, req)
 
     def _response_of_author(
         self, exceeded: list[Charge], on_breach: OnBreach | None
@@ -266,9 +266,9 @@ class Counting:
             for charge in charges:
                 is_refusal |= charge.exceeded
         has_fields = is_refusal and field_of(response, "RateLimit") is not None
-        is_crash = state.rejection is not None and not isinstance(state.rejection, HTTPException)
-        if is_crash and status_of(response) < 500:
-            _logger.error("Verifying the credentials of a client failed", exc_info=state.rejection)
+        rejection = state.rejection
+        if rejection is not None and _is_crash(rejection) and status_of(response) < 500:
+            _logger.error("Verifying the credentials of a client failed", exc_info=rejection)
         try:
             for charge in charges:
                 deduct_when = charge.quota.deduct_when
@@ -284,6 +284,11 @@ class Counting:
                 )
         except Exception:
             _logger.exception("Adding the rate limits to a response failed")
+
+
+def _is_crash(rejection: Exception) -> bool:
+    """Whether the function that verifies credentials crashed, and did not refuse them."""
+    return not isinstance(rejection, HTTPException)
 
 
 def _without_repetitions(new: list[Charge], charges: list[Charge]) -> list[Charge]:
