@@ -36,7 +36,7 @@ class Quota:
 
     #: Whether a request is counted each time that it meets the limit.
     repeats = False
-    #: The last description of it in a 429.
+    #: The last description of it in a 429 for it alone.
     description: Any = None
 
     def __init__(

@@ -79,16 +79,17 @@ def refuse(exceeded: list[Charge], charges: list[Charge]) -> QuotaExceeded:
 
     :param charges: What the request took from all of its quotas.
     """
-    quota = exceeded[0].quota
-    if len(charges) > 1:  # the view may have gone on after another one
+    quota, is_alone = exceeded[0].quota, len(charges) == 1
+    if not is_alone:  # the view may have gone on after another one
         exceeded = [charge for charge in charges if charge.exceeded]
     slowest = slowest_of(exceeded)
     # A client over its limit asks often, and within a second the answer is the same.
-    description: Description | None = quota.description
-    if len(charges) > 1 or description is None or description.seconds != slowest.reset:
+    description: Description | None = quota.description if is_alone else None
+    if description is None or description.seconds != slowest.reset:
         fields, policies = rate_limit_fields(charges, slowest)
         description = describe(quota.text, slowest.reset, policies, fields)
-        quota.description = None if len(charges) > 1 else description
+        if is_alone:
+            quota.description = description
     message = quota.limit.error_message
     message = (message() if callable(message) else message) or None
     exc: Any = quota_exceeded(description, message, exceeded_class())
